@@ -1,0 +1,12 @@
+//! The engine: files and numbers, no screen.
+//!
+//! Blocking functions over bytes, files and plain structs. They take a [`progress::Cancel`] and a
+//! [`progress::Progress`] where they run long, return typed errors ([`error::Error`]), never print, never read the
+//! environment and never start a thread of an interface (rayon works inside a pool that the caller owns).
+
+pub mod codec;
+pub mod error;
+pub mod model;
+pub mod progress;
+pub mod stats;
+pub mod ternary;

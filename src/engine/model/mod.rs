@@ -1,0 +1,3 @@
+//! A model.
+
+pub mod role;

@@ -1,0 +1,12 @@
+//! What is measured: error sums and what follows from them, histograms, samples with intervals.
+//!
+//! Everything here is a value that merges: bands, experts, tensors and the model are sums of the same struct, added in
+//! file order so that the last digit does not depend on the number of threads.
+
+mod histogram;
+mod metrics;
+mod sample;
+
+pub use histogram::{F16Histogram, SignedF16Histogram};
+pub use metrics::{BlockStats, ErrorSums, ScaleSums};
+pub use sample::{Estimate, SampleMoments, SamplePlan};

@@ -1,0 +1,4 @@
+//! tritscope: browse a model's tensors, choose what goes ternary with the error in sight, export a GGUF.
+
+pub mod engine;
+pub mod text;

@@ -1,0 +1,3 @@
+//! The `tritscope` binary.
+
+fn main() {}

@@ -1,0 +1,175 @@
+//! Words and numbers as both faces show them: sizes, shapes, shares, decibels, elision, escaping.
+//!
+//! Nothing here knows a screen or a model; functions take numbers and give strings.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Bytes in binary units with three significant digits: `512 B`, `1.50 KiB`, `291 MiB`.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let decimals = if value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    format!("{value:.decimals$} {}", UNITS[unit])
+}
+
+/// A count with a decimal suffix: `640`, `1.34M`, `268M`, `7.24B`.
+pub fn count(n: u64) -> String {
+    const UNITS: [&str; 5] = ["K", "M", "B", "T", "Q"];
+    if n < 1000 {
+        return n.to_string();
+    }
+    let mut value = n as f64 / 1000.0;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let decimals = if value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    format!("{value:.decimals$}{}", UNITS[unit])
+}
+
+/// A shape in GGUF order, row length first: `640×2048`. A scalar is `1`.
+pub fn shape(dims: &[u64]) -> String {
+    if dims.is_empty() {
+        return "1".to_owned();
+    }
+    dims.iter().map(u64::to_string).collect::<Vec<_>>().join("×")
+}
+
+/// A share in per cent with one decimal: `46.3 %`. Not a number is `–`.
+pub fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.1} %", share * 100.0) } else { "–".to_owned() }
+}
+
+/// Decibels with two decimals; infinite (no error at all) is `∞`.
+pub fn decibels(db: f64) -> String {
+    if db.is_nan() {
+        "–".to_owned()
+    } else if db.is_infinite() {
+        if db > 0.0 { "∞".to_owned() } else { "-∞".to_owned() }
+    } else {
+        format!("{db:.2}")
+    }
+}
+
+/// A number with four significant digits, scientific where it is very small or large.
+pub fn number(x: f64) -> String {
+    if x == 0.0 {
+        "0".to_owned()
+    } else if !x.is_finite() {
+        x.to_string()
+    } else if (1e-3..1e5).contains(&x.abs()) {
+        let decimals = (3 - x.abs().log10().floor() as i32).clamp(0, 6) as usize;
+        format!("{x:.decimals$}")
+    } else {
+        format!("{x:.3e}")
+    }
+}
+
+/// Seconds as a person reads them: `0.42 s`, `12 s`, `3:07`, `1:02:03`.
+pub fn seconds(s: f64) -> String {
+    if !s.is_finite() || s < 0.0 {
+        return "–".to_owned();
+    }
+    if s < 10.0 {
+        return format!("{s:.2} s");
+    }
+    let whole = s.round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, sec) => format!("{sec} s"),
+        (0, min, sec) => format!("{min}:{sec:02}"),
+        (hours, min, sec) => format!("{hours}:{min:02}:{sec:02}"),
+    }
+}
+
+/// Makes text from a file safe to print: control characters, including the C1 range, and bidirectional overrides
+/// become `\u{..}` escapes.
+pub fn escape(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if !text.contains(hostile) {
+        return text.to_owned();
+    }
+    text.chars().flat_map(|c| if hostile(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
+/// Columns that `text` takes on a terminal.
+pub fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// Shortens `text` to `columns`, dropping its middle: `blk.10.…_exps.weight`. Both ends carry the meaning of a name.
+pub fn elide(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    if columns <= 1 {
+        return "…".chars().take(columns).collect();
+    }
+    let keep = columns - 1;
+    let tail_columns = keep * 3 / 5;
+    let head = take_columns(text.chars(), keep - tail_columns);
+    let tail: String = take_columns(text.chars().rev(), tail_columns).chars().rev().collect();
+    format!("{head}…{tail}")
+}
+
+/// Shortens `text` to `columns`, dropping its end.
+pub fn clip(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut out = take_columns(text.chars(), columns.saturating_sub(1));
+    if columns > 0 {
+        out.push('…');
+    }
+    out
+}
+
+fn take_columns(chars: impl Iterator<Item = char>, columns: usize) -> String {
+    let mut used = 0;
+    chars
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= columns
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_three_significant_digits() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.50 KiB");
+        assert_eq!(bytes(1024 * 1024 - 1), "1.00 MiB");
+        assert_eq!(bytes(305_135_616), "291 MiB");
+        assert_eq!(count(640), "640");
+        assert_eq!(count(268_098_176), "268M");
+    }
+
+    #[test]
+    fn names_from_files_cannot_move_the_cursor() {
+        assert_eq!(escape("blk.0"), "blk.0");
+        assert_eq!(escape("a\x1b[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(escape("a\u{202e}b\n"), "a\\u{202e}b\\n");
+    }
+
+    #[test]
+    fn elision_keeps_both_ends() {
+        assert_eq!(elide("blk.10.ffn_gate_exps.weight", 15), "blk.10…s.weight");
+        assert_eq!(width(&elide("blk.10.ffn_gate_exps.weight", 15)), 15);
+        assert_eq!(elide("日本語日本語", 5), "日…語");
+    }
+}
