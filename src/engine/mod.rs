@@ -6,7 +6,11 @@
 
 pub mod codec;
 pub mod error;
+pub mod export;
+pub mod format;
 pub mod model;
+pub mod plan;
+pub mod preview;
 pub mod progress;
 pub mod stats;
 pub mod ternary;

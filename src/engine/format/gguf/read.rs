@@ -1,0 +1,293 @@
+//! Indexing a GGUF: header, where each metadata value lies, tensor infos. Tensor data is never touched.
+//!
+//! One parser with llama.cpp's limits. What makes the structure unreadable is an error; what merely makes the file
+//! unfit for llama.cpp (gaps between tensors, odd names, unknown types) becomes a [`Diagnostic`], and an export
+//! refuses a file that has one of severity `error`.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::value::{self, Value, ValueType};
+use super::{DEFAULT_ALIGNMENT, MAGIC, MAX_DIMS, MAX_NAME, MAX_STRING, align_up};
+use crate::engine::codec::DType;
+use crate::engine::error::{Diagnostic, Error, Result, Severity};
+use crate::engine::format::bytes::Cursor;
+use crate::engine::format::source::Source;
+
+/// Fewest bytes of a metadata entry: empty key, type, one byte of value.
+const MIN_KV: u64 = 8 + 4 + 1;
+/// Fewest bytes of a tensor info: empty name, dimension count, type, offset.
+const MIN_INFO: u64 = 8 + 4 + 4 + 8;
+
+/// Where one metadata entry lies in the file.
+#[derive(Debug, Clone)]
+pub struct KvEntry {
+    /// The key; bytes that are not UTF-8 are replaced.
+    pub key: String,
+    /// Type of the value.
+    pub value_type: ValueType,
+    /// The whole entry, key included.
+    pub bytes: Range<u64>,
+    /// Offset of the value's first byte.
+    pub value_offset: u64,
+}
+
+/// What the file says about one tensor.
+#[derive(Debug, Clone)]
+pub struct TensorInfo {
+    /// The name; bytes that are not UTF-8 are replaced.
+    pub name: String,
+    /// Dimensions, row length first; at most four, none for a scalar.
+    pub dims: Vec<u64>,
+    /// The type number.
+    pub dtype: DType,
+    /// Offset in the data section.
+    pub offset: u64,
+    /// Bytes its type and dimensions need, where the type is known.
+    pub bytes: Option<u64>,
+    /// Bytes from its offset to the next tensor's, or to the end of the file.
+    pub extent: u64,
+}
+
+/// The index of a GGUF file.
+#[derive(Debug)]
+pub struct Gguf {
+    /// 2 or 3.
+    pub version: u32,
+    /// Metadata in file order.
+    pub kvs: Vec<KvEntry>,
+    /// Tensors in file order.
+    pub tensors: Vec<TensorInfo>,
+    /// Alignment of the data section.
+    pub alignment: u64,
+    /// Offset of the data section.
+    pub data_offset: u64,
+    /// What is odd about the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Gguf {
+    /// Indexes `source`. Errors: not a GGUF, a version other than 2 and 3, a structure that the file's length does not
+    /// back, an alignment that is no power of two.
+    pub fn read(source: &Source) -> Result<Self> {
+        let mut cursor = Cursor::new(source, 0);
+        let (version, n_tensors, n_kvs) = read_counts(&mut cursor)?;
+        let mut diagnostics = Vec::new();
+        let kvs = read_kvs(&mut cursor, n_kvs, &mut diagnostics)?;
+        let alignment = read_alignment(source, &kvs)?;
+        let mut tensors = read_infos(&mut cursor, n_tensors, &mut diagnostics)?;
+        let end = cursor.position();
+        let mut data_offset =
+            align_up(end, alignment).ok_or_else(|| cursor.error("the data section's offset overflows"))?;
+        if data_offset > source.len() {
+            if tensors.iter().any(|t| t.bytes != Some(0)) {
+                let what = format!(
+                    "the data section would begin at {data_offset}, the file has {} bytes: it is cut short",
+                    source.len()
+                );
+                diagnostics.push(Diagnostic::file(Severity::Error, "truncated", what).at(end));
+            }
+            data_offset = source.len();
+        }
+        measure(&mut tensors, source.len() - data_offset, alignment, &mut diagnostics);
+        Ok(Self { version, kvs, tensors, alignment, data_offset, diagnostics })
+    }
+
+    /// The entry with this key; of several the first.
+    pub fn kv(&self, key: &str) -> Option<&KvEntry> {
+        self.kvs.iter().find(|kv| kv.key == key)
+    }
+
+    /// Decodes an entry's value; of an array at most `head` elements.
+    pub fn value(&self, source: &Source, entry: &KvEntry, head: u64) -> Result<Value> {
+        value::decode(&mut Cursor::new(source, entry.value_offset), entry.value_type, head)
+    }
+
+    /// The value of a key, if it is there and readable.
+    pub fn get(&self, source: &Source, key: &str) -> Option<Value> {
+        self.value(source, self.kv(key)?, 0).ok()
+    }
+}
+
+fn read_counts(cursor: &mut Cursor<'_>) -> Result<(u32, u64, u64)> {
+    let magic = cursor.take(4, "the magic number")?;
+    if magic != MAGIC {
+        let found = magic.escape_ascii().to_string();
+        return Err(cursor.error_at(0, format!("not a GGUF file: begins with \"{found}\", expected \"GGUF\"")));
+    }
+    let version = cursor.u32("the version")?;
+    match version {
+        2 | 3 => {}
+        0x0200_0000 | 0x0300_0000 => {
+            return Err(cursor.error_at(4, "a big-endian GGUF, which this program does not read"));
+        }
+        _ => return Err(cursor.error_at(4, format!("GGUF version {version}; versions 2 and 3 are read"))),
+    }
+    let n_tensors = cursor.u64("the tensor count")?;
+    let n_kvs = cursor.u64("the metadata count")?;
+    let left = cursor.remaining();
+    if n_tensors > left / MIN_INFO {
+        let what = format!("{n_tensors} tensors announced; the {left} bytes that follow hold at most {}", left / MIN_INFO);
+        return Err(cursor.error_at(8, what));
+    }
+    if n_kvs > left / MIN_KV {
+        let what = format!("{n_kvs} metadata entries announced; the {left} bytes that follow hold at most {}", left / MIN_KV);
+        return Err(cursor.error_at(16, what));
+    }
+    Ok((version, n_tensors, n_kvs))
+}
+
+fn read_kvs(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Vec<Diagnostic>) -> Result<Vec<KvEntry>> {
+    let mut kvs: Vec<KvEntry> = Vec::new();
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    for _ in 0..n {
+        let start = cursor.position();
+        let raw = cursor.string(MAX_STRING, "a metadata key")?;
+        let valid = std::str::from_utf8(raw).is_ok();
+        let key = String::from_utf8_lossy(raw).into_owned();
+        let number = cursor.u32("a value type")?;
+        let value_type = ValueType::from_number(number).ok_or_else(|| {
+            cursor.error(format!("key '{}' has the unknown value type {number}; types 0 to 12 exist", crate::text::escape(&key)))
+        })?;
+        let value_offset = cursor.position();
+        value::skip(cursor, value_type)?;
+        if !valid {
+            diagnostics.push(Diagnostic::file(Severity::Warning, "key-utf8", format!("key '{key}' is not UTF-8")).at(start));
+        }
+        if key.is_empty() {
+            diagnostics.push(Diagnostic::file(Severity::Error, "empty-key", "a metadata key is empty").at(start));
+        }
+        if let Some(first) = seen.insert(key.clone(), start) {
+            let what = format!("key '{key}' was there before, at offset {first}; llama.cpp refuses duplicates");
+            diagnostics.push(Diagnostic::file(Severity::Error, "duplicate-key", what).at(start));
+        }
+        kvs.push(KvEntry { key, value_type, bytes: start..cursor.position(), value_offset });
+    }
+    Ok(kvs)
+}
+
+fn read_alignment(source: &Source, kvs: &[KvEntry]) -> Result<u64> {
+    let Some(entry) = kvs.iter().find(|kv| kv.key == "general.alignment") else {
+        return Ok(DEFAULT_ALIGNMENT);
+    };
+    let found = value::decode(&mut Cursor::new(source, entry.value_offset), entry.value_type, 0)?;
+    match found {
+        Value::Unsigned(n, ValueType::U32) if n.is_power_of_two() => Ok(n),
+        other => Err(Error::format(
+            source.path(),
+            entry.value_offset,
+            format!("general.alignment is {other} ({}); it must be a u32 and a power of two", other.value_type().name()),
+        )),
+    }
+}
+
+fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Vec<Diagnostic>) -> Result<Vec<TensorInfo>> {
+    let mut tensors: Vec<TensorInfo> = Vec::new();
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    for _ in 0..n {
+        let start = cursor.position();
+        let raw = cursor.string(MAX_STRING, "a tensor name")?;
+        let valid = std::str::from_utf8(raw).is_ok();
+        let raw_len = raw.len();
+        let name = String::from_utf8_lossy(raw).into_owned();
+        let n_dims = cursor.u32("a dimension count")?;
+        if n_dims > MAX_DIMS {
+            let what = format!("tensor '{}' has {n_dims} dimensions, at most {MAX_DIMS} are allowed", crate::text::escape(&name));
+            return Err(cursor.error(what));
+        }
+        let mut dims = Vec::with_capacity(n_dims as usize);
+        for _ in 0..n_dims {
+            dims.push(cursor.u64("a dimension")?);
+        }
+        let elements = dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d)).filter(|n| i64::try_from(*n).is_ok());
+        let elements = elements.ok_or_else(|| {
+            cursor.error(format!("the dimensions {dims:?} of tensor '{}' overflow", crate::text::escape(&name)))
+        })?;
+        let dtype = DType(cursor.u32("a tensor type")?);
+        let offset = cursor.u64("a tensor offset")?;
+        let mut report = |severity, code, what: String| {
+            diagnostics.push(Diagnostic::tensor(severity, code, &name, what).at(start));
+        };
+        if !valid {
+            report(Severity::Error, "name-utf8", "the name is not UTF-8".to_owned());
+        }
+        if raw_len > MAX_NAME {
+            report(Severity::Error, "long-name", format!("the name has {raw_len} bytes, llama.cpp takes {MAX_NAME}"));
+        }
+        if name.is_empty() {
+            report(Severity::Error, "empty-name", "the name is empty".to_owned());
+        }
+        if let Some(first) = seen.insert(name.clone(), start) {
+            report(Severity::Error, "duplicate-name", format!("the name was there before, at offset {first}"));
+        }
+        let bytes = sized(dtype, &dims, elements).map_err(|what| report(Severity::Error, what.0, what.1)).ok().flatten();
+        tensors.push(TensorInfo { name, dims, dtype, offset, bytes, extent: 0 });
+    }
+    Ok(tensors)
+}
+
+/// Bytes of a tensor of this type and shape: `None` for a type without a known layout, an error where they do not fit.
+fn sized(dtype: DType, dims: &[u64], elements: u64) -> Result<Option<u64>, (&'static str, String)> {
+    let Some(layout) = dtype.layout() else {
+        return Ok(None);
+    };
+    let row = dims.first().copied().unwrap_or(1);
+    if !row.is_multiple_of(layout.block_len) {
+        let what = format!("rows of {row} are not a multiple of the {} elements of a {dtype} block", layout.block_len);
+        return Err(("row-length", what));
+    }
+    (elements / layout.block_len)
+        .checked_mul(layout.block_bytes)
+        .map(Some)
+        .ok_or_else(|| ("size-overflow", format!("{elements} elements of {dtype} overflow")))
+}
+
+/// Fills in the extents and reports what offsets are not as llama.cpp wants them: the running padded sum.
+fn measure(tensors: &mut [TensorInfo], data_len: u64, alignment: u64, diagnostics: &mut Vec<Diagnostic>) {
+    let mut order: Vec<usize> = (0..tensors.len()).collect();
+    order.sort_by_key(|i| (tensors[*i].offset, *i));
+    // From the back: the end of each tensor is the nearest larger offset, which equal offsets share.
+    let (mut end, mut offset) = (data_len, u64::MAX);
+    for i in order.into_iter().rev() {
+        if tensors[i].offset < offset {
+            end = if offset == u64::MAX { data_len } else { offset.min(data_len) };
+            offset = tensors[i].offset;
+        }
+        tensors[i].extent = end.saturating_sub(offset);
+    }
+    let mut expected = Some(0u64);
+    for tensor in tensors.iter() {
+        let mut report = |severity, code, what| {
+            diagnostics.push(Diagnostic::tensor(severity, code, &tensor.name, what).at(tensor.offset));
+        };
+        if tensor.dtype.known_name().is_none() {
+            report(Severity::Error, "unknown-type", format!("type number {} is not known", tensor.dtype.number()));
+        }
+        if !tensor.offset.is_multiple_of(alignment) {
+            report(Severity::Error, "misaligned", format!("offset {} is not a multiple of {alignment}", tensor.offset));
+        }
+        if tensor.offset > data_len || tensor.bytes.is_some_and(|b| b > data_len - tensor.offset) {
+            let what = format!(
+                "bytes {}..{} of the data section, which has {data_len}",
+                tensor.offset,
+                tensor.offset.saturating_add(tensor.bytes.unwrap_or(0))
+            );
+            report(Severity::Error, "out-of-file", what);
+        } else if tensor.bytes.is_some_and(|b| b > tensor.extent) {
+            let what = format!(
+                "as {} it needs {} bytes, but the next tensor begins {} bytes after it: it overlaps, or its type means something else",
+                tensor.dtype,
+                tensor.bytes.unwrap_or(0),
+                tensor.extent
+            );
+            report(Severity::Error, "overlap", what);
+        }
+        if let Some(want) = expected
+            && want != tensor.offset
+        {
+            report(Severity::Warning, "offset", format!("tensor has offset {}, expected {want}", tensor.offset));
+        }
+        // Behind a tensor of unknown size nothing can be expected; behind a wrong one, go on from where it is.
+        expected = tensor.bytes.and_then(|b| tensor.offset.checked_add(b)).and_then(|end| align_up(end, alignment));
+    }
+}

@@ -1,0 +1,17 @@
+//! What will become of every tensor, decided before any data is read.
+//!
+//! A [`Recipe`] holds what the user wants: mask, ordered rules, overrides of protections, default format and method.
+//! [`resolve`] turns it into a [`Plan`], the only place where a tensor's final type is decided; tree, totals, JSON and
+//! export read the plan and nothing else.
+
+mod pattern;
+mod protect;
+mod recipe;
+mod resolve;
+mod rule;
+
+pub use pattern::Pattern;
+pub use protect::Protection;
+pub use recipe::{Fallback, Mask, Precision, Recipe};
+pub use resolve::{Decision, Plan, Reason, Step, Totals, Winner, resolve};
+pub use rule::{Action, Rule};

@@ -1,0 +1,139 @@
+//! Patterns that pick tensors: a name, a glob over the whole name, `re:` an unanchored regex, `role:` a role.
+
+use std::fmt;
+use std::str::FromStr;
+
+use globset::{GlobBuilder, GlobMatcher};
+use regex::Regex;
+
+use crate::engine::model::{RoleSet, Tensor};
+
+/// Characters that make a pattern a glob.
+const GLOB_CHARACTERS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
+
+/// Picks tensors. Written and read back as text.
+#[derive(Debug, Clone)]
+pub enum Pattern {
+    /// Exactly one name. The only kind that may override a protection.
+    Name(String),
+    /// A glob over the whole name; `*` also matches dots.
+    Glob(String, GlobMatcher),
+    /// A regular expression that matches anywhere in the name.
+    Regex(Regex),
+    /// A role or a family of roles.
+    Role(RoleSet),
+}
+
+impl Pattern {
+    /// The pattern that matches this name and no other.
+    pub fn name(name: impl Into<String>) -> Self {
+        Self::Name(name.into())
+    }
+
+    /// The glob that matches every name that begins with `prefix`, taken literally.
+    pub fn prefix(prefix: &str) -> Result<Self, String> {
+        let escaped: String =
+            prefix.chars().flat_map(|c| if GLOB_CHARACTERS.contains(&c) { vec!['[', c, ']'] } else { vec![c] }).collect();
+        Self::glob(&format!("{escaped}*"))
+    }
+
+    fn glob(text: &str) -> Result<Self, String> {
+        GlobBuilder::new(text)
+            .literal_separator(false)
+            .backslash_escape(true)
+            .build()
+            .map(|glob| Self::Glob(text.to_owned(), glob.compile_matcher()))
+            .map_err(|e| format!("bad glob '{text}': {}", e.kind()))
+    }
+
+    /// Whether the tensor is picked.
+    pub fn matches(&self, tensor: &Tensor) -> bool {
+        match self {
+            Self::Name(name) => *name == tensor.name,
+            Self::Glob(_, matcher) => matcher.is_match(&tensor.name),
+            Self::Regex(regex) => regex.is_match(&tensor.name),
+            Self::Role(roles) => roles.contains(tensor.role),
+        }
+    }
+
+    /// Whether it names one tensor outright.
+    pub fn is_exact(&self) -> bool {
+        matches!(self, Self::Name(_))
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        if s.is_empty() {
+            return Err("an empty pattern matches nothing".to_owned());
+        }
+        if let Some(name) = s.strip_prefix("name:") {
+            return Ok(Self::Name(name.to_owned()));
+        }
+        if let Some(regex) = s.strip_prefix("re:") {
+            return Regex::new(regex).map(Self::Regex).map_err(|e| format!("bad regex '{regex}': {e}"));
+        }
+        if let Some(role) = s.strip_prefix("role:") {
+            return role.parse().map(Self::Role);
+        }
+        if s.contains(GLOB_CHARACTERS) { Self::glob(s) } else { Ok(Self::Name(s.to_owned())) }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => {
+                let ambiguous =
+                    name.contains(GLOB_CHARACTERS) || ["name:", "re:", "role:"].iter().any(|p| name.starts_with(p));
+                write!(f, "{}{name}", if ambiguous { "name:" } else { "" })
+            }
+            Self::Glob(text, _) => f.write_str(text),
+            Self::Regex(regex) => write!(f, "re:{regex}"),
+            Self::Role(roles) => write!(f, "role:{}", roles.name()),
+        }
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl serde::Serialize for Pattern {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Pattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_survives_a_round_trip() {
+        for text in ["blk.0.attn_q.weight", "blk.*.ffn_*", "re:ffn_(up|gate)$", "role:expert", "name:odd*name"] {
+            let pattern: Pattern = text.parse().unwrap();
+            assert_eq!(pattern.to_string(), text);
+        }
+        assert!("re:(".parse::<Pattern>().is_err());
+        assert!("role:nonsense".parse::<Pattern>().unwrap_err().contains("attn_q"));
+        assert!("blk.[".parse::<Pattern>().is_err());
+    }
+
+    #[test]
+    fn a_prefix_is_taken_literally() {
+        let Pattern::Glob(text, matcher) = Pattern::prefix("a[1].").unwrap() else { panic!() };
+        assert_eq!(text, "a[[]1[]].*");
+        assert!(matcher.is_match("a[1].weight") && !matcher.is_match("a1.weight"));
+    }
+}

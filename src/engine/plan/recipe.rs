@@ -1,0 +1,224 @@
+//! The recipe: everything a user decides, as one value and as one TOML file.
+//!
+//! Both faces edit this value; `--recipe` reads it, `recipe show` and the interface write it, and an export embeds it in
+//! its output's metadata. The file's form has a version so that later programs can tell.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use super::pattern::Pattern;
+use super::rule::{Action, Rule};
+use crate::engine::codec::DType;
+use crate::engine::error::{Error, Result};
+use crate::engine::model::Role;
+use crate::engine::ternary::{Format, Method};
+
+/// Which tensors go ternary before any rule is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mask {
+    /// Routed experts only.
+    Experts,
+    /// Every linear layer but router, embeddings and head.
+    All,
+    /// None: only what rules pick.
+    Custom,
+}
+
+impl Mask {
+    /// Every mask, in the order that the interface cycles through.
+    pub const ALL: [Self; 3] = [Self::Experts, Self::All, Self::Custom];
+
+    /// Name on the command line and in recipes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Experts => "experts",
+            Self::All => "all",
+            Self::Custom => "custom",
+        }
+    }
+
+    /// Whether a tensor of this role is taken.
+    pub fn takes(self, role: Role) -> bool {
+        match self {
+            Self::Experts => role.is_routed_expert(),
+            Self::All => role.is_linear(),
+            Self::Custom => false,
+        }
+    }
+}
+
+/// What becomes of a tensor whose rows do not divide by the format's block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fallback {
+    /// Another ternary format with shorter blocks.
+    Q2_0,
+    /// It stays as it is.
+    None,
+}
+
+/// Precision of the tensors that stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// As in the source, byte for byte.
+    Source,
+    /// Half floats.
+    F16,
+    /// Brain floats.
+    Bf16,
+    /// Single floats.
+    F32,
+}
+
+impl Precision {
+    /// The type that kept tensors are converted to, if they are.
+    pub fn dtype(self) -> Option<DType> {
+        match self {
+            Self::Source => None,
+            Self::F16 => Some(DType::F16),
+            Self::Bf16 => Some(DType::BF16),
+            Self::F32 => Some(DType::F32),
+        }
+    }
+
+    /// Name on the command line and in recipes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::F32 => "f32",
+        }
+    }
+}
+
+/// Everything a user decides about an export, but where it goes.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recipe {
+    /// Version of the file's form; 1.
+    pub version: u32,
+    /// Default format.
+    pub format: Format,
+    /// Default method.
+    pub method: Method,
+    /// The mask that rules start from.
+    pub layers: Mask,
+    /// Where rows do not divide by the block.
+    pub fallback: Fallback,
+    /// Precision of what stays.
+    pub keep_precision: Precision,
+    /// Tensors and roles whose protection is lifted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unprotect: Vec<Pattern>,
+    /// Ordered rules; the last match wins.
+    #[serde(rename = "rule", skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            format: Format::Tq2_0,
+            method: Method::Exact,
+            layers: Mask::Experts,
+            fallback: Fallback::Q2_0,
+            keep_precision: Precision::Source,
+            unprotect: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe file. Errors: unreadable; not TOML; unknown keys, patterns or a version other than 1, with the
+    /// line and column that the parser names.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::InvalidData => Error::Usage(format!("{}: not a text file", path.display())),
+            _ => Error::io(path, "read", e),
+        })?;
+        text.parse().map_err(|e: String| Error::Usage(format!("{}: {e}", path.display())))
+    }
+
+    /// The recipe as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::Usage(format!("the recipe cannot be written as TOML: {e}")))
+    }
+
+    /// The flags that say the same, behind a subcommand; `None` where flags alone cannot (a rule with a format or a
+    /// method of its own).
+    pub fn flags(&self) -> Option<Vec<String>> {
+        let default = Self::default();
+        let mut flags: Vec<String> = vec!["--format".into(), self.format.name().into()];
+        flags.extend(["--method".into(), self.method.name().into()]);
+        flags.extend(["--layers".into(), self.layers.name().into()]);
+        if self.fallback != default.fallback {
+            flags.extend(["--fallback".into(), "none".into()]);
+        }
+        if self.keep_precision != default.keep_precision {
+            flags.extend(["--keep-precision".into(), self.keep_precision.name().into()]);
+        }
+        for pattern in &self.unprotect {
+            flags.extend(["--unprotect".into(), pattern.to_string()]);
+        }
+        for rule in &self.rules {
+            match rule.action {
+                Action::Keep => flags.extend(["--keep".into(), rule.pattern.to_string()]),
+                Action::TERNARY => flags.extend(["--ternary".into(), rule.pattern.to_string()]),
+                Action::Ternary { .. } => return None,
+            }
+        }
+        Some(flags)
+    }
+}
+
+impl FromStr for Recipe {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let recipe: Self = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+        if recipe.version != 1 {
+            return Err(format!("recipe version {}; this program reads version 1", recipe.version));
+        }
+        Ok(recipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_survives_its_file() {
+        let recipe = Recipe {
+            layers: Mask::Custom,
+            unprotect: vec!["role:router".parse().unwrap()],
+            rules: vec![
+                Rule { pattern: "blk.*".parse().unwrap(), action: Action::TERNARY },
+                Rule { pattern: "re:attn_[kv]".parse().unwrap(), action: Action::Keep },
+                Rule {
+                    pattern: "blk.0.ffn_up.weight".parse().unwrap(),
+                    action: Action::Ternary { format: Some(Format::Q2_0), method: Some(Method::Twn) },
+                },
+            ],
+            ..Recipe::default()
+        };
+        let text = recipe.to_toml().unwrap();
+        assert_eq!(text.parse::<Recipe>().unwrap(), recipe);
+        assert_eq!(recipe.flags(), None);
+        assert_eq!("".parse::<Recipe>().unwrap(), Recipe::default());
+    }
+
+    #[test]
+    fn mistakes_in_a_file_are_named() {
+        let unknown = "formt = \"tq2_0\"".parse::<Recipe>().unwrap_err();
+        assert!(unknown.contains("formt") && unknown.contains("line 1"), "{unknown}");
+        assert!("version = 2".parse::<Recipe>().unwrap_err().contains("version 2"));
+        let keep = "[[rule]]\nmatch = \"a*\"\naction = \"keep\"\nformat = \"q2_0\"";
+        assert!(keep.parse::<Recipe>().unwrap_err().contains("no format"));
+    }
+}

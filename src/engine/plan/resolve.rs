@@ -1,0 +1,455 @@
+//! The one resolver: from a model and a recipe to what becomes of each tensor, and why.
+//!
+//! Order of decision: mask, then the last rule that applies, then protections, then the shape. Only names, roles, types
+//! and shapes are asked; no data is read.
+
+use super::pattern::Pattern;
+use super::protect::Protection;
+use super::recipe::{Fallback, Mask, Recipe};
+use super::rule::Action;
+use crate::engine::codec::DType;
+use crate::engine::error::{Diagnostic, Severity};
+use crate::engine::model::{Model, Tensor};
+use crate::engine::ternary::{Format, Method};
+
+/// What the export does with a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Copies its bytes.
+    Copy,
+    /// Decodes and stores it in another float type.
+    Convert(DType),
+    /// Makes it ternary.
+    Ternary(Format, Method),
+}
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Winner {
+    /// The mask, taking it or leaving it.
+    Mask(Mask),
+    /// The rule with this index in the recipe.
+    Rule(usize),
+    /// The mask would leave it protected, but its protection was lifted.
+    Unprotect,
+}
+
+/// Why a tensor ends as it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It was asked for and can be done.
+    Selected,
+    /// Neither mask nor rule asked for it.
+    NotSelected,
+    /// A rule keeps it.
+    Kept,
+    /// It is protected, and what matched may not override that.
+    Protected(Protection),
+    /// Rows do not divide by the block of the requested format; it goes to this other one.
+    FellBack {
+        /// What was requested.
+        from: Format,
+        /// Elements of a row.
+        row: u64,
+    },
+    /// Rows do not divide by the block of the requested format, and no fallback helps.
+    RowLength {
+        /// What was requested.
+        format: Format,
+        /// Elements of a row.
+        row: u64,
+    },
+    /// It is in the requested format already.
+    AlreadyThere,
+    /// Its type cannot be decoded; the words say why.
+    Undecodable(String),
+    /// It has no elements.
+    Empty,
+}
+
+/// What becomes of one tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// What the export does.
+    pub step: Step,
+    /// The type in the output.
+    pub new_type: DType,
+    /// Bytes in the output, without padding.
+    pub new_bytes: u64,
+    /// What mask and rules asked for, where they asked for ternary.
+    pub requested: Option<(Format, Method)>,
+    /// Who decided.
+    pub winner: Winner,
+    /// Why.
+    pub reason: Reason,
+    /// The tensor's protection, in force or not.
+    pub protection: Option<Protection>,
+    /// Whether its protection was overridden.
+    pub overridden: bool,
+}
+
+impl Decision {
+    /// Whether the tensor is made ternary by this plan.
+    pub fn is_ternary(&self) -> bool {
+        matches!(self.step, Step::Ternary(..))
+    }
+
+    /// The method, where the tensor is made ternary.
+    pub fn method(&self) -> Option<Method> {
+        match self.step {
+            Step::Ternary(_, method) => Some(method),
+            _ => None,
+        }
+    }
+
+    /// Whether ternary was asked for in a format that cannot be had (`--strict` refuses these).
+    pub fn misses_request(&self) -> bool {
+        self.requested.is_some() && !matches!(self.reason, Reason::Selected | Reason::AlreadyThere)
+    }
+
+    /// Who decided, in words: `mask all`, `rule 3: blk.*`.
+    pub fn rule_text(&self, recipe: &Recipe) -> String {
+        match self.winner {
+            Winner::Mask(mask) => format!("mask {}", mask.name()),
+            Winner::Unprotect => "unprotect".to_owned(),
+            Winner::Rule(i) => {
+                let pattern = recipe.rules.get(i).map(|r| r.pattern.to_string()).unwrap_or_default();
+                format!("rule {}: {pattern}", i + 1)
+            }
+        }
+    }
+
+    /// Why, in words.
+    pub fn reason_text(&self) -> String {
+        let overridden = match self.protection {
+            Some(p) if self.overridden => format!(", protection ({}) overridden", p.describe()),
+            _ => String::new(),
+        };
+        let words = match &self.reason {
+            Reason::Selected => "selected".to_owned(),
+            Reason::NotSelected => "not selected".to_owned(),
+            Reason::Kept => "kept by rule".to_owned(),
+            Reason::Protected(p) if self.requested.is_some() => {
+                format!("protected: {}, which llama.cpp cannot take quantized", p.describe())
+            }
+            Reason::Protected(p) => format!("protected: {}", p.describe()),
+            Reason::FellBack { from, row } => format!(
+                "rows of {row} are not a multiple of {}: {} instead of {}",
+                from.block_len(),
+                self.new_type,
+                from.dtype()
+            ),
+            Reason::RowLength { format, row } => {
+                format!("rows of {row} are not a multiple of {}: stays", format.block_len())
+            }
+            Reason::AlreadyThere => format!("is {} already", self.new_type),
+            Reason::Undecodable(why) => format!("stays: {why}"),
+            Reason::Empty => "has no elements".to_owned(),
+        };
+        let converted = match self.step {
+            Step::Convert(to) => format!(", converted to {to}"),
+            _ => String::new(),
+        };
+        words + &overridden + &converted
+    }
+}
+
+/// Sums over the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Totals {
+    /// Tensors.
+    pub tensors: u64,
+    /// Tensors that this plan makes ternary.
+    pub ternary_tensors: u64,
+    /// Tensors that it converts to another float type.
+    pub converted_tensors: u64,
+    /// Elements.
+    pub params: u64,
+    /// Elements of the tensors that it makes ternary.
+    pub ternary_params: u64,
+    /// Bytes of tensor data now.
+    pub bytes: u64,
+    /// Bytes of tensor data in the output.
+    pub new_bytes: u64,
+    /// Tensors that fall back to another ternary format.
+    pub fallbacks: u64,
+    /// Tensors that were asked for and stay.
+    pub misses: u64,
+    /// Tensors whose protection is overridden.
+    pub overridden: u64,
+    /// Tensors that are quantized now and are made ternary from that.
+    pub requantized: u64,
+}
+
+impl Totals {
+    /// Bits per weight now.
+    pub fn bpw(&self) -> f64 {
+        per_weight(self.bytes, self.params)
+    }
+
+    /// Bits per weight of the output.
+    pub fn new_bpw(&self) -> f64 {
+        per_weight(self.new_bytes, self.params)
+    }
+
+    /// Share of the elements that this plan makes ternary.
+    pub fn ternary_share(&self) -> f64 {
+        if self.params == 0 { 0.0 } else { self.ternary_params as f64 / self.params as f64 }
+    }
+}
+
+fn per_weight(bytes: u64, params: u64) -> f64 {
+    if params == 0 { 0.0 } else { bytes as f64 * 8.0 / params as f64 }
+}
+
+/// What becomes of every tensor, in file order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// One decision a tensor.
+    pub decisions: Vec<Decision>,
+    /// Their sums.
+    pub totals: Totals,
+    /// What the user should know: an empty mask, rules that match nothing, overrides, added losses.
+    pub notes: Vec<Diagnostic>,
+}
+
+impl Plan {
+    /// Whether the output would differ from the source.
+    pub fn changes_anything(&self) -> bool {
+        self.decisions.iter().any(|d| d.step != Step::Copy)
+    }
+
+    /// `general.file_type` of the output: the ternary format that at least half of the elements in 2-D and larger
+    /// tensors are in; else the float type that they were converted to, if half are; else the source's.
+    pub fn file_type(&self, model: &Model) -> Option<u32> {
+        let matrices = || model.tensors.iter().zip(&self.decisions).filter(|(t, _)| t.rank() >= 2);
+        let params = |dtype: Option<DType>| -> u64 {
+            matrices().filter(|(_, d)| dtype.is_none_or(|t| d.new_type == t)).map(|(t, _)| t.elements()).sum()
+        };
+        let all = params(None);
+        let half = |dtype| all > 0 && params(Some(dtype)) * 2 >= all;
+        if let Some(format) = Format::ALL.into_iter().find(|f| half(f.dtype())) {
+            return Some(format.file_type());
+        }
+        let converted = self.decisions.iter().find_map(|d| match d.step {
+            Step::Convert(to) if half(to) => Some(to),
+            _ => None,
+        });
+        match converted {
+            Some(DType::F32) => Some(0),
+            Some(DType::F16) => Some(1),
+            Some(DType::BF16) => Some(32),
+            _ => model.metadata("general.file_type").and_then(|v| v.as_u64()).and_then(|n| u32::try_from(n).ok()),
+        }
+    }
+
+    /// The first request that cannot be met as asked, for `--strict`.
+    pub fn first_miss<'a>(&'a self, model: &'a Model) -> Option<(&'a Tensor, &'a Decision)> {
+        model.tensors.iter().zip(&self.decisions).find(|(_, d)| d.misses_request())
+    }
+}
+
+/// Decides what becomes of every tensor.
+pub fn resolve(model: &Model, recipe: &Recipe) -> Plan {
+    let mut hits = vec![0u64; recipe.rules.len()];
+    let decisions: Vec<Decision> = model.tensors.iter().map(|t| decide(t, recipe, &mut hits)).collect();
+    let mut totals = Totals::default();
+    for (tensor, decision) in model.tensors.iter().zip(&decisions) {
+        add(&mut totals, tensor, decision);
+    }
+    let notes = notes(model, recipe, &totals, &hits);
+    Plan { decisions, totals, notes }
+}
+
+fn add(totals: &mut Totals, tensor: &Tensor, decision: &Decision) {
+    totals.tensors += 1;
+    totals.params = totals.params.saturating_add(tensor.elements());
+    totals.bytes = totals.bytes.saturating_add(tensor.bytes);
+    totals.new_bytes = totals.new_bytes.saturating_add(decision.new_bytes);
+    totals.overridden += u64::from(decision.overridden);
+    match decision.step {
+        Step::Copy => {}
+        Step::Convert(_) => totals.converted_tensors += 1,
+        Step::Ternary(..) => {
+            totals.ternary_tensors += 1;
+            totals.ternary_params = totals.ternary_params.saturating_add(tensor.elements());
+            // What is ternary already keeps its trits and scales.
+            totals.requantized += u64::from(tensor.dtype.is_quantized() && Format::from_dtype(tensor.dtype).is_none());
+        }
+    }
+    if decision.misses_request() {
+        match decision.reason {
+            Reason::FellBack { .. } => totals.fallbacks += 1,
+            _ => totals.misses += 1,
+        }
+    }
+}
+
+/// Mask and rules: what is asked of a tensor, by whom, and whether that overrides its protection.
+struct Request {
+    wanted: Option<(Format, Method)>,
+    winner: Winner,
+    kept_by_rule: bool,
+    overridden: bool,
+}
+
+fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, hits: &mut [u64]) -> Request {
+    let lifted = recipe.unprotect.iter().any(|p| p.matches(tensor));
+    let mut winning = None;
+    for (i, rule) in recipe.rules.iter().enumerate() {
+        if !rule.pattern.matches(tensor) {
+            continue;
+        }
+        hits[i] += 1;
+        let may = protection.is_none() || lifted || rule.pattern.is_exact() || rule.action == Action::Keep;
+        if may {
+            winning = Some((i, rule.action));
+        }
+    }
+    let overridden = protection.is_some_and(|p| !p.is_absolute());
+    match winning {
+        Some((i, Action::Keep)) => {
+            Request { wanted: None, winner: Winner::Rule(i), kept_by_rule: true, overridden: false }
+        }
+        Some((i, Action::Ternary { format, method })) => Request {
+            wanted: Some((format.unwrap_or(recipe.format), method.unwrap_or(recipe.method))),
+            winner: Winner::Rule(i),
+            kept_by_rule: false,
+            overridden,
+        },
+        None => {
+            let by_mask = recipe.layers.takes(tensor.role) && protection.is_none();
+            let by_lifting = lifted && protection.is_some() && recipe.layers == Mask::All;
+            let winner = if by_lifting { Winner::Unprotect } else { Winner::Mask(recipe.layers) };
+            Request {
+                wanted: (by_mask || by_lifting).then_some((recipe.format, recipe.method)),
+                winner,
+                kept_by_rule: false,
+                overridden: overridden && by_lifting,
+            }
+        }
+    }
+}
+
+fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [u64]) -> Decision {
+    let protection = Protection::of(tensor);
+    let request = request(tensor, protection, recipe, hits);
+    let kept = |reason: Reason| {
+        let step = kept_step(tensor, protection, recipe);
+        let new_type = if let Step::Convert(to) = step { to } else { tensor.dtype };
+        let new_bytes = if step == Step::Copy { tensor.bytes } else { new_type.bytes_for(tensor.elements()).unwrap_or(0) };
+        Decision {
+            step,
+            new_type,
+            new_bytes,
+            requested: request.wanted,
+            winner: request.winner,
+            reason,
+            protection,
+            overridden: false,
+        }
+    };
+    let Some((format, method)) = request.wanted else {
+        return kept(match protection {
+            _ if request.kept_by_rule => Reason::Kept,
+            Some(p) => Reason::Protected(p),
+            None => Reason::NotSelected,
+        });
+    };
+    if let Some(p) = protection.filter(|p| p.is_absolute()) {
+        return kept(Reason::Protected(p));
+    }
+    if tensor.elements() == 0 {
+        return kept(Reason::Empty);
+    }
+    let (chosen, reason) = match fitting_format(tensor, format, recipe.fallback) {
+        Ok(pair) => pair,
+        Err(reason) => return kept(reason),
+    };
+    if tensor.dtype == chosen.dtype() && tensor.layout_fits {
+        let mut decision = kept(if chosen == format { Reason::AlreadyThere } else { reason });
+        (decision.step, decision.new_type, decision.new_bytes) = (Step::Copy, tensor.dtype, tensor.bytes);
+        return decision;
+    }
+    if tensor.decoder().is_none() {
+        return kept(Reason::Undecodable(tensor.undecodable_reason()));
+    }
+    Decision {
+        step: Step::Ternary(chosen, method),
+        new_type: chosen.dtype(),
+        new_bytes: chosen.dtype().bytes_for(tensor.elements()).unwrap_or(0),
+        requested: request.wanted,
+        winner: request.winner,
+        reason,
+        protection,
+        overridden: request.overridden,
+    }
+}
+
+/// The requested format, or the one it falls back to; never a type that is not ternary.
+fn fitting_format(tensor: &Tensor, format: Format, fallback: Fallback) -> Result<(Format, Reason), Reason> {
+    let row = tensor.row_len();
+    let fits = |f: Format| row.is_multiple_of(f.block_len() as u64);
+    if fits(format) {
+        Ok((format, Reason::Selected))
+    } else if fallback == Fallback::Q2_0 && fits(Format::Q2_0) {
+        Ok((Format::Q2_0, Reason::FellBack { from: format, row }))
+    } else {
+        Err(Reason::RowLength { format, row })
+    }
+}
+
+/// What `keep_precision` does to a tensor that stays. What llama.cpp computes with in F32 stays or becomes F32.
+fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -> Step {
+    let Some(mut to) = recipe.keep_precision.dtype() else {
+        return Step::Copy;
+    };
+    if protection.is_some_and(Protection::is_absolute) {
+        to = DType::F32;
+    }
+    let convertible = !tensor.dtype.is_integer() && tensor.decoder().is_some() && tensor.dtype != to;
+    if convertible { Step::Convert(to) } else { Step::Copy }
+}
+
+fn notes(model: &Model, recipe: &Recipe, totals: &Totals, hits: &[u64]) -> Vec<Diagnostic> {
+    let mut notes = Vec::new();
+    let mut note = |severity, code, text: String| notes.push(Diagnostic::file(severity, code, text));
+    if recipe.layers == Mask::Experts && !model.has_routed_experts() {
+        let text = "the mask 'experts' selects nothing: this model has no routed experts. Choose every linear layer \
+                    (--layers all, key L) or pick tensors (--ternary PATTERN, key space)";
+        note(if totals.ternary_tensors == 0 { Severity::Warning } else { Severity::Note }, "no-experts", text.to_owned());
+    }
+    for (rule, hits) in recipe.rules.iter().zip(hits) {
+        if *hits == 0 {
+            note(Severity::Warning, "rule-unused", format!("the pattern '{}' matches no tensor", rule.pattern));
+        }
+    }
+    for pattern in recipe.unprotect.iter().filter(|p| !model.tensors.iter().any(|t| p.matches(t))) {
+        note(Severity::Warning, "rule-unused", format!("--unprotect '{pattern}' matches no tensor"));
+    }
+    if totals.overridden > 0 {
+        let text = format!("{} goes ternary although protected", tensors(totals.overridden));
+        note(Severity::Warning, "overridden", text);
+    }
+    if totals.fallbacks > 0 {
+        let text = format!("{} in Q2_0 because rows do not divide by 256", tensors(totals.fallbacks));
+        note(Severity::Note, "fallback", text);
+    }
+    if totals.misses > 0 {
+        note(Severity::Warning, "missed", format!("{} asked for but not possible; each says why", tensors(totals.misses)));
+    }
+    if totals.requantized > 0 {
+        let text = format!("{} already quantized in the source: the losses add up", tensors(totals.requantized));
+        note(Severity::Warning, "requantized", text);
+    }
+    notes
+}
+
+fn tensors(n: u64) -> String {
+    if n == 1 { "1 tensor".to_owned() } else { format!("{n} tensors") }
+}
+
+/// Whether a pattern, as a rule that makes ternary, would override this tensor's protection.
+pub fn overrides_protection(pattern: &Pattern, tensor: &Tensor) -> bool {
+    pattern.is_exact() && pattern.matches(tensor) && Protection::of(tensor).is_some_and(|p| !p.is_absolute())
+}

@@ -1,0 +1,154 @@
+//! The only place that owns threads: a latency lane for previews, a bulk lane for exports.
+//!
+//! Each lane is one thread with a rayon pool of its own. Previews are a list of wants, newest list wins, and the one
+//! that runs is cancelled when nobody wants it any more. Exports queue, one at a time. Every accepted job sends exactly
+//! one terminal event, even if it panics. What a face sees are [`JobEvent`]s through a callback that it hands over.
+
+mod export;
+mod preview;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::engine::error::{Error, Result};
+use crate::engine::export::{ExportOptions, ExportSummary};
+use crate::engine::model::Model;
+use crate::engine::plan::{Plan, Recipe};
+use crate::engine::preview::{Depth, TensorReport};
+use crate::engine::progress::Delta;
+use crate::engine::ternary::{Format, Method};
+
+pub use export::{ExportState, ExportStatus};
+
+/// Number of an export job, counted from 1.
+pub type JobId = u64;
+
+/// What a preview is of. The key of its cache; a report that comes back is checked against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PreviewKey {
+    /// Index of the tensor in the model.
+    pub tensor: usize,
+    /// Format whose blocks are tried.
+    pub format: Format,
+    /// Sample or all.
+    pub depth: Depth,
+}
+
+/// A preview that somebody would like to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// What it is of.
+    pub key: PreviewKey,
+    /// The methods to try; the first one's figures are also given per slice and row band.
+    pub methods: Vec<Method>,
+}
+
+/// Everything an export needs.
+#[derive(Debug, Clone)]
+pub struct ExportRequest {
+    /// The source.
+    pub model: Arc<Model>,
+    /// The plan, frozen.
+    pub plan: Arc<Plan>,
+    /// What the plan was resolved from.
+    pub recipe: Recipe,
+    /// Where it goes.
+    pub options: ExportOptions,
+}
+
+/// What the lanes report.
+#[derive(Debug)]
+pub enum JobEvent {
+    /// A preview is done.
+    Preview {
+        /// What it is of.
+        key: PreviewKey,
+        /// The figures.
+        report: Arc<TensorReport>,
+    },
+    /// A preview could not be made.
+    PreviewFailed {
+        /// What it is of.
+        key: PreviewKey,
+        /// Why, in words.
+        message: String,
+    },
+    /// A model was opened (or not).
+    Opened {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// The model, or why it could not be opened.
+        model: Result<Arc<Model>, String>,
+    },
+    /// An export moves on.
+    ExportDelta(JobId, Delta),
+    /// An export leaves the queue and begins.
+    ExportStarted(JobId),
+    /// An export has ended well. Terminal.
+    ExportFinished(JobId, Arc<ExportSummary>),
+    /// An export has failed; nothing is left of it. Terminal.
+    ExportFailed(JobId, String),
+    /// An export was cancelled; nothing is left of it. Terminal.
+    ExportCancelled(JobId),
+}
+
+/// Takes the lanes' events; called from their threads.
+pub type EventSink = Arc<dyn Fn(JobEvent) + Send + Sync>;
+
+/// The lanes.
+pub struct Jobs {
+    sink: EventSink,
+    previews: preview::Lane,
+    exports: export::Lane,
+}
+
+impl Jobs {
+    /// Starts the lanes. `threads` is the size of the bulk pool; the latency pool has as many.
+    pub fn start(threads: usize, sink: EventSink) -> Result<Self> {
+        let pool = |name: &'static str| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(move |i| format!("{name}-{i}"))
+                .build()
+                .map_err(|e| Error::Usage(format!("cannot start {threads} threads: {e}")))
+        };
+        let previews = preview::Lane::start(pool("preview")?, Arc::clone(&sink))?;
+        let exports = export::Lane::start(pool("export")?, Arc::clone(&sink))?;
+        Ok(Self { sink, previews, exports })
+    }
+
+    /// Replaces the list of previews that are wanted of a model, most wanted first.
+    pub fn want_previews(&self, model: &Arc<Model>, wants: Vec<Want>) {
+        self.previews.replace(Arc::clone(model), wants);
+    }
+
+    /// Queues an export. Its events carry the number that is returned.
+    pub fn export(&self, request: ExportRequest) -> JobId {
+        self.exports.submit(request)
+    }
+
+    /// Asks an export, queued or running, to stop.
+    pub fn cancel_export(&self, id: JobId) {
+        self.exports.cancel(id);
+    }
+
+    /// Opens a model in the background.
+    pub fn open(&self, path: PathBuf, mmap: bool) {
+        let sink = Arc::clone(&self.sink);
+        let options = crate::engine::model::OpenOptions { mmap };
+        let job = move || {
+            let model = Model::open(&path, options).map(Arc::new).map_err(|e| e.to_string());
+            sink(JobEvent::Opened { path, model });
+        };
+        // A thread that cannot be started is reported like any other failure: by the job itself, here.
+        if let Err(e) = std::thread::Builder::new().name("open".to_owned()).spawn(job) {
+            (self.sink)(JobEvent::Opened { path: PathBuf::new(), model: Err(format!("cannot start a thread: {e}")) });
+        }
+    }
+
+    /// Cancels everything and waits for the lanes to end, so that no partial file is left behind.
+    pub fn shut_down(self) {
+        self.previews.stop();
+        self.exports.stop();
+    }
+}
