@@ -1,4 +1,5 @@
 //! tritscope: browse a model's tensors, choose what goes ternary with the error in sight, export a GGUF.
 
 pub mod engine;
+pub mod jobs;
 pub mod text;

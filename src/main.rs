@@ -1,3 +1,98 @@
-//! The `tritscope` binary.
+//! The `tritscope` binary: arguments, environment, signals, exit codes. Everything else is in the library.
 
-fn main() {}
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use color_eyre::eyre::{Context as _, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tritscope::cli::{self, Context, Outcome, args};
+use tritscope::engine::error::Error;
+use tritscope::engine::plan::Recipe;
+use tritscope::engine::progress::Cancel;
+use tritscope::tui;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(report) => {
+            // What the engine refuses is the user's to mend: one line. Anything else is ours: the whole report.
+            if let Some(error) = report.downcast_ref::<Error>() {
+                if !matches!(error, Error::Cancelled) {
+                    eprintln!("tritscope: {error}");
+                }
+                ExitCode::from(error.exit_code())
+            } else {
+                eprintln!("tritscope: {report:?}");
+                ExitCode::from(4)
+            }
+        }
+    }
+}
+
+fn run() -> Result<u8> {
+    tui::terminal::restore_on_panic(color_eyre::config::HookBuilder::default())?;
+    let cli = args::parse();
+    let threads = cli.threads.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let threads = threads.unwrap_or(1);
+    let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let Some(command) = cli.command else {
+        let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
+        let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
+        return interface(start, recipe, threads, !cli.no_mmap, interactive);
+    };
+    let signals = Signals::listen()?;
+    let context = Context { threads, cancel: signals.cancel.clone(), progress: std::io::stderr().is_terminal(), interactive };
+    match cli::run(command, &context) {
+        Ok(Outcome::Done) => Ok(0),
+        Ok(Outcome::OpenDemo(_folder, file)) => {
+            interface(tui::Start::File(file), Recipe::default(), threads, true, interactive)
+        }
+        Err(Error::Cancelled) => Ok(signals.exit_code()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn interface(start: tui::Start, recipe: Recipe, threads: usize, mmap: bool, interactive: bool) -> Result<u8> {
+    if !interactive {
+        let what = "the interface needs a terminal; see `tritscope --help` for what works without one";
+        return Err(Error::Usage(what.to_owned()).into());
+    }
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let options = tui::Options { start, recipe, threads, mmap, no_color, recent_file: recent_file() };
+    tui::run(options).wrap_err("the interface failed")
+}
+
+/// Where recent files are remembered: `$XDG_STATE_HOME/tritscope/recent`, or the same under `~/.local/state`.
+fn recent_file() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    Some(state.join("tritscope").join("recent"))
+}
+
+/// SIGINT, SIGTERM and SIGHUP raise the cancel flag; which one it was gives the exit code.
+struct Signals {
+    cancel: Cancel,
+    number: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let flag = Arc::new(AtomicBool::new(false));
+        let number = Arc::new(AtomicUsize::new(0));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        }
+        Ok(Self { cancel: Cancel::from_flag(flag), number })
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self.number.load(Ordering::Relaxed) {
+            0 => 130,
+            signal => 128 + signal as u8,
+        }
+    }
+}

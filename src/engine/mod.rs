@@ -12,5 +12,6 @@ pub mod model;
 pub mod plan;
 pub mod preview;
 pub mod progress;
+pub mod report;
 pub mod stats;
 pub mod ternary;

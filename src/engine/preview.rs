@@ -172,16 +172,18 @@ struct Part {
 
 struct MethodPart {
     stats: BlockStats,
-    moments: SampleMoments,
+    /// Only of a sample: what is complete needs no estimate.
+    moments: Option<SampleMoments>,
     scales: F16Histogram,
     problem: Option<String>,
 }
 
 impl Part {
-    fn new(methods: usize, population: u64) -> Self {
+    /// `sampled_of` is the number of blocks that a sample stands for.
+    fn new(methods: usize, sampled_of: Option<u64>) -> Self {
         let method = || MethodPart {
             stats: BlockStats::default(),
-            moments: SampleMoments::new(population),
+            moments: sampled_of.map(SampleMoments::new),
             scales: F16Histogram::new(),
             problem: None,
         };
@@ -196,7 +198,6 @@ impl Part {
     fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.methods.iter_mut().zip(other.methods) {
             mine.stats.merge(&theirs.stats);
-            mine.moments.merge(&theirs.moments);
             mine.scales.merge(&theirs.scales);
             mine.problem = mine.problem.take().or(theirs.problem);
         }
@@ -212,14 +213,16 @@ impl Part {
             return;
         }
         self.sums.add(weights);
-        self.weights.add_all(weights);
+        weights.iter().for_each(|w| self.weights.add_f32(*w));
         for (method, part) in methods.iter().zip(&mut self.methods) {
             match code_block(*method, weights, None, &mut work.trits, &mut work.scratch) {
                 Ok(code) => {
                     let mut block = BlockStats::default();
                     block.errors.add_block(weights, code.scale.to_f32(), &work.trits);
-                    block.scales.add(&code);
-                    part.moments.add(block.errors.sum_e2, block.errors.sum_w2);
+                    block.scales.add(code.scale.to_f32(), code.underflow, code.native);
+                    if let Some(moments) = &mut part.moments {
+                        moments.add(block.errors.sum_e2, block.errors.sum_w2);
+                    }
                     part.scales.add(code.scale);
                     part.stats.merge(&block);
                 }
@@ -291,7 +294,7 @@ pub fn measure(
         Depth::Sample { blocks: wanted, seed } if (wanted as u64) < blocks => {
             report.exact = false;
             report.sampled_blocks = wanted as u64;
-            sample(model, tensor, block_len, methods, &SamplePlan::new(blocks, wanted, seed), cancel)?
+            sample(model, tensor, format, methods, &SamplePlan::new(blocks, wanted, seed), cancel)?
         }
         _ => exact(model, tensor, block_len, methods, &mut report, cancel)?,
     };
@@ -301,13 +304,18 @@ pub fn measure(
     report.methods = methods
         .iter()
         .zip(total.methods)
-        .map(|(method, part)| MethodReport {
-            method: *method,
-            rel_mse: part.moments.estimate(),
-            stats: part.stats,
-            moments: part.moments,
-            scales: part.scales,
-            problem: part.problem,
+        .map(|(method, part)| {
+            let errors = &part.stats.errors;
+            let moments =
+                part.moments.unwrap_or_else(|| SampleMoments::complete(blocks, errors.sum_e2, errors.sum_w2));
+            MethodReport {
+                method: *method,
+                rel_mse: moments.estimate(),
+                stats: part.stats,
+                moments,
+                scales: part.scales,
+                problem: part.problem,
+            }
         })
         .collect();
     Ok(report)
@@ -316,14 +324,16 @@ pub fn measure(
 fn sample(
     model: &Model,
     tensor: &Tensor,
-    block_len: u64,
+    format: Format,
     methods: &[Method],
     plan: &SamplePlan,
     cancel: &Cancel,
 ) -> Result<Part> {
+    let block_len = format.block_len() as u64;
+    let blocks = tensor.elements() / block_len;
     // A block of the source may be longer than ours: the unit that is read holds whole blocks of both.
     let unit = tensor.dtype.layout().map_or(block_len, |l| l.block_len.max(block_len));
-    let mut part = Part::new(methods.len(), plan.population());
+    let mut part = Part::new(methods.len(), Some(blocks));
     let mut work = Work::new(block_len as usize);
     let mut weights = vec![0.0; unit as usize];
     for (i, block) in plan.iter().enumerate() {
@@ -355,7 +365,7 @@ fn exact(
     report.slices = if slices > 1 { vec![BlockStats::default(); slices as usize] } else { Vec::new() };
     let row_bands = tensor.rows().clamp(1, ROW_BANDS);
     report.row_bands = vec![BlockStats::default(); row_bands as usize];
-    let mut total = Part::new(methods.len(), report.blocks);
+    let mut total = Part::new(methods.len(), None);
     // In waves: a part holds its histograms, and a tensor may have a hundred thousand bands.
     for wave in bands.chunks(WAVE) {
         let parts: Vec<Result<Part>> = wave
@@ -392,7 +402,7 @@ fn band_part(
     weights.resize(len as usize, 0.0);
     model.read_f32(tensor, first, &mut weights, &mut work.buffer)?;
     let block_len = work.trits.len();
-    let mut part = Part::new(methods.len(), 0);
+    let mut part = Part::new(methods.len(), None);
     for (i, block) in weights.chunks_exact(block_len).enumerate() {
         part.add_block(methods, block, first + (i * block_len) as u64, work);
     }

@@ -9,7 +9,8 @@ mod header;
 mod pipeline;
 mod target;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use super::error::{Diagnostic, Error, Result, Severity};
@@ -21,6 +22,8 @@ use super::stats::BlockStats;
 pub use check::{Check, Reader};
 pub use header::fingerprint;
 
+use check::Checker;
+use pipeline::Pipeline;
 use target::Target;
 
 /// How far the output is read back before it gets its name.
@@ -87,4 +90,124 @@ pub struct ExportSummary {
     pub stages: Vec<(Stage, f64)>,
     /// What the user should know.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// Writes the plan's output. Errors: nothing to change, a source that is not sound, an output that must not be written,
+/// no space, weights that the method cannot code, a check that does not hold, cancellation. After any of them nothing is
+/// left under the output's name or its partial name.
+pub fn export(
+    model: &Model,
+    plan: &Plan,
+    recipe: &Recipe,
+    options: &ExportOptions,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<ExportSummary> {
+    let mut clock = Clock::start(progress);
+    refuse_empty(plan)?;
+    model.require_sound()?;
+    target::refuse_out(&options.out, model.source.id(), options.force)?;
+    let header = header::lay_out(model, plan, recipe, options)?;
+    let len = header.file_len().unwrap_or(u64::MAX);
+    let target = Target::create(&options.out, model.source.id(), options.force, len)?;
+    target.write_at(&header.bytes, 0)?;
+    progress.report(Delta::Total { tensors: plan.totals.tensors, bytes: plan.totals.new_bytes });
+
+    clock.next(Stage::Write);
+    let pipeline = Pipeline {
+        model,
+        target: &target,
+        progress,
+        cancel,
+        band: pipeline::band_len(options.max_memory, rayon::current_num_threads())?,
+        idle: Mutex::default(),
+    };
+    let mut outcomes = Vec::with_capacity(model.tensors.len());
+    let mut hashes = Vec::new();
+    for (index, (tensor, decision)) in model.tensors.iter().zip(&plan.decisions).enumerate() {
+        cancel.check()?;
+        progress.report(Delta::Tensor { index, bytes: decision.new_bytes });
+        let offset = header.bytes.len() as u64 + header.offsets[index];
+        let (outcome, bands) = pipeline.write(tensor, decision, offset)?;
+        outcomes.push(outcome);
+        hashes.extend(bands);
+        progress.report(Delta::TensorDone { index });
+    }
+    if options.sync {
+        clock.next(Stage::Sync);
+        target.sync(cancel)?;
+    }
+    clock.next(Stage::Verify);
+    let checker = Checker { model, plan, partial: target.partial(), progress, cancel };
+    let check = checker.run(options.verify, &hashes, &outcomes)?;
+
+    clock.next(Stage::Finish);
+    cancel.check()?;
+    target.publish(options.sync)?;
+    let mut stats = BlockStats::default();
+    outcomes.iter().filter_map(|o| o.stats.as_ref()).for_each(|s| stats.merge(s));
+    let warnings = warnings(model, plan, &outcomes, &check);
+    Ok(ExportSummary { out: options.out.clone(), bytes: len, tensors: outcomes, stats, check, stages: clock.stop(), warnings })
+}
+
+/// An export that would leave every tensor as it is says what would change that.
+fn refuse_empty(plan: &Plan) -> Result<()> {
+    if plan.changes_anything() {
+        return Ok(());
+    }
+    let why = plan.notes.iter().find(|n| n.code == "no-experts" || n.code == "missed").map_or_else(
+        || "no tensor would change its type; choose layers with --layers all or --ternary PATTERN".to_owned(),
+        |note| note.message.clone(),
+    );
+    Err(Error::NothingToDo(why))
+}
+
+/// Seconds of each stage.
+struct Clock<'a> {
+    progress: &'a dyn Progress,
+    stages: Vec<(Stage, f64)>,
+    stage: Stage,
+    since: Instant,
+}
+
+impl<'a> Clock<'a> {
+    fn start(progress: &'a dyn Progress) -> Self {
+        progress.report(Delta::Stage(Stage::Prepare));
+        Self { progress, stages: Vec::new(), stage: Stage::Prepare, since: Instant::now() }
+    }
+
+    fn next(&mut self, stage: Stage) {
+        self.stages.push((self.stage, self.since.elapsed().as_secs_f64()));
+        (self.stage, self.since) = (stage, Instant::now());
+        self.progress.report(Delta::Stage(stage));
+    }
+
+    fn stop(mut self) -> Vec<(Stage, f64)> {
+        self.stages.push((self.stage, self.since.elapsed().as_secs_f64()));
+        self.stages
+    }
+}
+
+fn warnings(model: &Model, plan: &Plan, outcomes: &[TensorOutcome], check: &Check) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = plan.notes.clone();
+    for (tensor, outcome) in model.tensors.iter().zip(outcomes) {
+        if outcome.non_finite > 0 {
+            let what = format!("{} NaN or infinite values, copied as they are", outcome.non_finite);
+            found.push(Diagnostic::tensor(Severity::Warning, "non-finite", &tensor.name, what));
+        }
+        if let Some(stats) = &outcome.stats
+            && stats.scales.underflow > 0
+        {
+            let what = format!(
+                "{} of {} blocks have a scale that is zero or subnormal as f16",
+                stats.scales.underflow, stats.scales.blocks
+            );
+            found.push(Diagnostic::tensor(Severity::Warning, "scale-underflow", &tensor.name, what));
+        }
+    }
+    if let Reader::Own { because } = &check.reader {
+        let what = format!("checked by our own reader alone: gguf-rs-lib refuses the source ({because})");
+        found.push(Diagnostic::file(Severity::Note, "own-reader", what));
+    }
+    found
 }

@@ -3,7 +3,6 @@
 //! Order of decision: mask, then the last rule that applies, then protections, then the shape. Only names, roles, types
 //! and shapes are asked; no data is read.
 
-use super::pattern::Pattern;
 use super::protect::Protection;
 use super::recipe::{Fallback, Mask, Recipe};
 use super::rule::Action;
@@ -447,9 +446,4 @@ fn notes(model: &Model, recipe: &Recipe, totals: &Totals, hits: &[u64]) -> Vec<D
 
 fn tensors(n: u64) -> String {
     if n == 1 { "1 tensor".to_owned() } else { format!("{n} tensors") }
-}
-
-/// Whether a pattern, as a rule that makes ternary, would override this tensor's protection.
-pub fn overrides_protection(pattern: &Pattern, tensor: &Tensor) -> bool {
-    pattern.is_exact() && pattern.matches(tensor) && Protection::of(tensor).is_some_and(|p| !p.is_absolute())
 }

@@ -1,0 +1,388 @@
+//! What can be typed. Declarations only; each field's doc comment is its help text.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::engine::error::{Error, Result};
+use crate::engine::export::Verify;
+use crate::engine::plan::{Action, Fallback, Mask, Pattern, Precision, Recipe, Rule};
+use crate::engine::ternary::{Format, Method};
+
+/// Browse a model's tensors, choose what goes ternary with the error in sight, and export a GGUF that llama.cpp loads.
+///
+/// With a FILE, opens the interface on it; with nothing, offers a file picker.
+#[derive(Debug, Parser)]
+#[command(name = "tritscope", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    /// Model file to open in the interface
+    pub file: Option<PathBuf>,
+    /// Start the interface with this recipe
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Worker threads [default: as many as the system gives this process]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroU16>,
+    /// Read the file through buffers instead of mapping it
+    #[arg(long)]
+    pub no_mmap: bool,
+    /// What to do without the interface
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do without the interface.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what is in a model file
+    Inspect(InspectArgs),
+    /// Try a quantization without writing anything: types, sizes, errors
+    Plan(PlanArgs),
+    /// Quantize a model and write a GGUF
+    Quantize(QuantizeArgs),
+    /// Work with recipe files
+    Recipe(RecipeCommand),
+    /// The built-in demo model: show it, write it, or run the main job on it
+    Demo(DemoArgs),
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Model file
+    pub file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Print every metadata entry
+    #[arg(long)]
+    pub kv: bool,
+    /// List only tensors that this pattern picks: a glob, re:REGEX, role:NAME or a name
+    #[arg(long, value_name = "PATTERN")]
+    pub filter: Option<Pattern>,
+    /// Read the file through buffers instead of mapping it
+    #[arg(long)]
+    pub no_mmap: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Model file
+    pub file: PathBuf,
+    /// Measure every weight instead of a sample
+    #[arg(long)]
+    pub exact: bool,
+    /// What goes ternary, and how
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+    /// How the work is done
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// Arguments of `quantize`.
+#[derive(Debug, Args)]
+pub struct QuantizeArgs {
+    /// Model file
+    #[arg(value_name = "SRC")]
+    pub file: PathBuf,
+    /// File to write
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// What goes ternary, and how
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+    /// How the work is done
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// Arguments of `recipe`.
+#[derive(Debug, Args)]
+pub struct RecipeCommand {
+    /// What to do with it
+    #[command(subcommand)]
+    pub command: RecipeSubcommand,
+}
+
+/// What can be done with recipes.
+#[derive(Debug, Subcommand)]
+pub enum RecipeSubcommand {
+    /// Print the recipe that the given flags and recipe file make together
+    Show(RecipeShowArgs),
+}
+
+/// Arguments of `recipe show`.
+#[derive(Debug, Args)]
+pub struct RecipeShowArgs {
+    /// Write it to this file instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What goes ternary, and how
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Write the demo model to this file and stop
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Inspect, plan, quantize and check without the interface, as is done where there is no terminal
+    #[arg(long)]
+    pub headless: bool,
+    /// Replace the file that --write names
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What goes ternary, and how: the recipe as flags.
+#[derive(Debug, Args)]
+pub struct ChoiceArgs {
+    /// Ternary format [default: tq2_0]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(["tq2_0", "tq1_0", "q2_0"]))]
+    format: Option<String>,
+    /// How scale and trits are chosen [default: exact]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(["exact", "absmean", "refit", "twn", "max", "lossless"]))]
+    method: Option<String>,
+    /// Which layers go ternary before rules are asked [default: experts]
+    #[arg(long)]
+    layers: Option<MaskArg>,
+    /// Make what this pattern picks ternary (glob, re:REGEX, role:NAME or a name); the last match wins
+    #[arg(long, value_name = "PATTERN")]
+    ternary: Vec<Pattern>,
+    /// Keep what this pattern picks; the last match wins
+    #[arg(long, value_name = "PATTERN")]
+    keep: Vec<Pattern>,
+    /// Lift the protection of a tensor or of a role (router, token_embd, output, position)
+    #[arg(long, value_name = "NAME|ROLE")]
+    unprotect: Vec<String>,
+    /// Read a recipe file first; flags override it and add rules behind its own
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// Where rows do not divide by the format's block [default: q2_0]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(["q2_0", "none"]))]
+    fallback: Option<String>,
+    /// Precision of the tensors that stay [default: source]
+    #[arg(long, value_name = "TYPE")]
+    keep_precision: Option<PrecisionArg>,
+    /// Order in which --ternary and --keep were typed; filled in by [`parse`].
+    #[arg(skip)]
+    rules: Vec<Rule>,
+}
+
+/// How the work is done.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Worker threads [default: as many as the system gives this process]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroU16>,
+    /// Most working memory, such as 512M or 2G
+    #[arg(long, value_name = "SIZE", default_value = "64G", value_parser = parse_size)]
+    pub max_memory: u64,
+    /// Read the file through buffers instead of mapping it
+    #[arg(long)]
+    pub no_mmap: bool,
+    /// Stop with exit code 1, before any data is read, if a requested tensor cannot have the requested format
+    #[arg(long)]
+    pub strict: bool,
+    /// Replace an existing output
+    #[arg(long)]
+    pub force: bool,
+    /// How far the output is read back before it gets its name
+    #[arg(long, value_name = "LEVEL", default_value = "hash")]
+    pub verify: VerifyArg,
+    /// Do not wait for the disk
+    #[arg(long)]
+    pub no_sync: bool,
+    /// Leave out the metadata that tells what made the file, from what and how
+    #[arg(long)]
+    pub no_provenance: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `--layers`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MaskArg {
+    /// Routed experts only
+    Experts,
+    /// Every linear layer but router, embeddings and head
+    All,
+    /// Only what --ternary picks
+    Custom,
+}
+
+/// `--keep-precision`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PrecisionArg {
+    /// As in the source, byte for byte
+    Source,
+    /// Half floats; vectors become F32
+    F16,
+    /// Brain floats; vectors become F32
+    Bf16,
+    /// Single floats
+    F32,
+}
+
+/// `--verify`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum VerifyArg {
+    /// The header only
+    None,
+    /// The header, and the data against its hash
+    Hash,
+    /// That, and every error computed again from the output
+    Full,
+}
+
+impl From<VerifyArg> for Verify {
+    fn from(arg: VerifyArg) -> Self {
+        match arg {
+            VerifyArg::None => Self::None,
+            VerifyArg::Hash => Self::Hash,
+            VerifyArg::Full => Self::Full,
+        }
+    }
+}
+
+impl ChoiceArgs {
+    /// The recipe that the recipe file and the flags make together.
+    pub fn recipe(&self) -> Result<Recipe> {
+        let mut recipe = self.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
+        if let Some(format) = &self.format {
+            recipe.format = format.parse::<Format>().map_err(Error::Usage)?;
+        }
+        if let Some(method) = &self.method {
+            recipe.method = method.parse::<Method>().map_err(Error::Usage)?;
+        }
+        if let Some(layers) = self.layers {
+            recipe.layers = match layers {
+                MaskArg::Experts => Mask::Experts,
+                MaskArg::All => Mask::All,
+                MaskArg::Custom => Mask::Custom,
+            };
+        }
+        if let Some(fallback) = &self.fallback {
+            recipe.fallback = if fallback == "none" { Fallback::None } else { Fallback::Q2_0 };
+        }
+        if let Some(precision) = self.keep_precision {
+            recipe.keep_precision = match precision {
+                PrecisionArg::Source => Precision::Source,
+                PrecisionArg::F16 => Precision::F16,
+                PrecisionArg::Bf16 => Precision::Bf16,
+                PrecisionArg::F32 => Precision::F32,
+            };
+        }
+        for text in &self.unprotect {
+            recipe.unprotect.push(unprotect_pattern(text)?);
+        }
+        recipe.rules.extend(self.rules.iter().cloned());
+        Ok(recipe)
+    }
+
+    /// Puts `--ternary` and `--keep` in the order in which they were typed.
+    fn order_rules(&mut self, matches: &ArgMatches) {
+        let typed = |name: &str, patterns: &[Pattern], action: Action| -> Vec<(usize, Rule)> {
+            let indices = matches.indices_of(name).into_iter().flatten();
+            indices.zip(patterns).map(|(i, p)| (i, Rule { pattern: p.clone(), action })).collect()
+        };
+        let mut rules = typed("ternary", &self.ternary, Action::TERNARY);
+        rules.extend(typed("keep", &self.keep, Action::Keep));
+        rules.sort_by_key(|(index, _)| *index);
+        self.rules = rules.into_iter().map(|(_, rule)| rule).collect();
+    }
+}
+
+/// `--unprotect router` means the role; anything that is no role is a pattern.
+fn unprotect_pattern(text: &str) -> Result<Pattern> {
+    let role = format!("role:{text}").parse::<Pattern>();
+    role.or_else(|_| text.parse()).map_err(Error::Usage)
+}
+
+/// Parses the command line; exits with code 2 and clap's message where it is wrong.
+pub fn parse() -> Cli {
+    let matches = Cli::command().get_matches();
+    let mut cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(e) => e.exit(),
+    };
+    let below = matches.subcommand().map(|(_, m)| m);
+    match (&mut cli.command, below) {
+        (Some(Command::Plan(args)), Some(m)) => args.choice.order_rules(m),
+        (Some(Command::Quantize(args)), Some(m)) => args.choice.order_rules(m),
+        (Some(Command::Recipe(args)), Some(m)) => {
+            let RecipeSubcommand::Show(show) = &mut args.command;
+            if let Some((_, m)) = m.subcommand() {
+                show.choice.order_rules(m);
+            }
+        }
+        _ => {}
+    }
+    cli
+}
+
+/// The long options of every subcommand with their help, for the README's table.
+pub fn option_table() -> Vec<(String, String, String)> {
+    let mut rows = Vec::new();
+    for sub in Cli::command().get_subcommands() {
+        for arg in sub.get_arguments() {
+            if let Some(long) = arg.get_long() {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                rows.push((sub.get_name().to_owned(), format!("--{long}"), help));
+            }
+        }
+    }
+    rows
+}
+
+/// Bytes with an optional binary suffix: `4096`, `512M`, `2GiB`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| format!("'{text}' is no size; write 4096, 512M or 2G"))?;
+    let shift = match text[digits..].to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        unit => return Err(format!("unknown unit '{unit}'; use K, M, G or T")),
+    };
+    number.checked_mul(1 << shift).ok_or_else(|| format!("'{text}' is more than 64 bits hold"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declarations_are_consistent() {
+        Cli::command().debug_assert();
+        assert!(option_table().iter().any(|(sub, long, _)| sub == "quantize" && long == "--keep-precision"));
+    }
+
+    #[test]
+    fn sizes_have_binary_suffixes() {
+        assert_eq!(parse_size("4096"), Ok(4096));
+        assert_eq!(parse_size("512M"), Ok(512 << 20));
+        assert_eq!(parse_size("2GiB"), Ok(2 << 30));
+        assert!(parse_size("12x").is_err() && parse_size("").is_err() && parse_size("99999999T").is_err());
+    }
+
+    #[test]
+    fn rules_keep_the_order_in_which_they_were_typed() {
+        let line = ["tritscope", "plan", "m.gguf", "--keep", "a*", "--ternary", "b*", "--keep", "c*"];
+        let matches = Cli::command().get_matches_from(line);
+        let Some(Command::Plan(mut plan)) = Cli::from_arg_matches(&matches).unwrap().command else { panic!() };
+        plan.choice.order_rules(matches.subcommand().unwrap().1);
+        let recipe = plan.choice.recipe().unwrap();
+        let patterns: Vec<String> = recipe.rules.iter().map(|r| r.pattern.to_string()).collect();
+        assert_eq!(patterns, ["a*", "b*", "c*"]);
+        assert_eq!(recipe.rules[1].action, Action::TERNARY);
+    }
+}

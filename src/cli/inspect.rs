@@ -1,0 +1,124 @@
+//! `inspect`: what is in a file.
+
+use std::fmt::Write;
+
+use super::args::InspectArgs;
+use super::output::{print, print_json};
+use super::table::{Align, Table};
+use crate::engine::error::Result;
+use crate::engine::model::Model;
+use crate::engine::report::{GroupRow, InspectReport};
+use crate::text;
+
+/// Columns that a metadata value may take.
+const VALUE_COLUMNS: usize = 96;
+
+pub(super) fn run(args: &InspectArgs) -> Result<()> {
+    let model = super::open(&args.file, args.no_mmap)?;
+    let report = InspectReport::of(&model, |t| args.filter.as_ref().is_none_or(|p| p.matches(t)));
+    if args.json { print_json(&report) } else { print(&render(&model, &report, args.kv)) }
+}
+
+/// The report as text.
+pub(super) fn render(model: &Model, report: &InspectReport, all_metadata: bool) -> String {
+    let mut out = summary(report);
+    out.push('\n');
+    out.push_str(&metadata(model, all_metadata));
+    out.push('\n');
+    out.push_str(&groups("type", &report.types));
+    out.push('\n');
+    out.push_str(&groups("role", &report.roles));
+    out.push('\n');
+    out.push_str(&tensors(report));
+    if !report.diagnostics.is_empty() {
+        out.push_str("\ndiagnostics\n");
+        for diagnostic in &report.diagnostics {
+            let _ = writeln!(out, "  {diagnostic}");
+        }
+    }
+    out
+}
+
+/// A few lines about the file as a whole.
+pub(super) fn summary(report: &InspectReport) -> String {
+    let or_none = |s: &Option<String>| s.as_deref().map_or_else(|| "–".to_owned(), text::escape);
+    format!(
+        "{}\n{}, architecture {}, name {}\n{} tensors, {} parameters, {} of tensor data, {:.3} bits per weight\n",
+        text::escape(&report.source),
+        report.container,
+        or_none(&report.architecture),
+        or_none(&report.name),
+        report.totals.tensors,
+        text::count(report.totals.params),
+        text::bytes(report.totals.bytes),
+        report.totals.bpw,
+    )
+}
+
+/// Metadata: all entries, or those that tell what the model is.
+fn metadata(model: &Model, all: bool) -> String {
+    let mut table = Table::new(&[("key", Align::Left), ("type", Align::Left), ("value", Align::Left)]);
+    let prefix = model.architecture.as_ref().map(|a| format!("{a}."));
+    let mut hidden = 0;
+    for kv in &model.gguf.kvs {
+        let telling = kv.key.starts_with("general.")
+            || kv.key.starts_with("tritscope.")
+            || prefix.as_ref().is_some_and(|p| kv.key.starts_with(p));
+        if !all && !telling {
+            hidden += 1;
+            continue;
+        }
+        let value = model.gguf.value(&model.source, kv, 4).map_or_else(|e| e.to_string(), |v| v.to_string());
+        let cells = [text::escape(&kv.key), kv.value_type.name().to_owned(), text::clip(&value, VALUE_COLUMNS)];
+        table.row(cells.to_vec());
+    }
+    let mut out = table.render();
+    if hidden > 0 {
+        let _ = writeln!(out, "({hidden} more metadata entries; --kv shows all)");
+    }
+    out
+}
+
+fn groups(by: &'static str, rows: &[GroupRow]) -> String {
+    let mut table = Table::new(&[
+        (by, Align::Left),
+        ("tensors", Align::Right),
+        ("parameters", Align::Right),
+        ("size", Align::Right),
+        ("bpw", Align::Right),
+    ]);
+    for row in rows {
+        let cells = [
+            row.name.clone(),
+            row.tensors.to_string(),
+            text::count(row.params),
+            text::bytes(row.bytes),
+            format!("{:.3}", row.bpw),
+        ];
+        table.row(cells.to_vec());
+    }
+    table.render()
+}
+
+fn tensors(report: &InspectReport) -> String {
+    let mut table = Table::new(&[
+        ("tensor", Align::Left),
+        ("role", Align::Left),
+        ("type", Align::Left),
+        ("shape", Align::Left),
+        ("bytes", Align::Right),
+        ("bpw", Align::Right),
+    ]);
+    for row in &report.tensors {
+        let cells = [
+            text::escape(&row.name),
+            row.role.to_string(),
+            row.dtype.clone(),
+            text::shape(&row.shape),
+            row.bytes.to_string(),
+            format!("{:.3}", row.bpw),
+        ];
+        table.row(cells.to_vec());
+    }
+    table.render()
+}

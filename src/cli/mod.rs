@@ -1,0 +1,66 @@
+//! The command line: one of two faces of the engine.
+//!
+//! [`args`] says what can be typed; one file a subcommand does it. Data goes to stdout, progress and warnings to stderr;
+//! what is decided about tensors is decided in the engine.
+
+pub mod args;
+mod demo;
+mod inspect;
+mod measure;
+mod output;
+mod plan;
+mod quantize;
+mod recipe;
+mod table;
+
+use crate::engine::error::Result;
+use crate::engine::model::{Model, OpenOptions};
+use crate::engine::progress::Cancel;
+
+use args::{Command, RunArgs};
+
+/// What `main` hands down: everything that comes from the environment or the system.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Worker threads where no flag says otherwise.
+    pub threads: usize,
+    /// Raised by signals.
+    pub cancel: Cancel,
+    /// Whether stderr is a terminal: only then is progress drawn.
+    pub progress: bool,
+    /// Whether both stdin and stdout are terminals: only then can an interface be shown.
+    pub interactive: bool,
+}
+
+/// What is left to do after a subcommand.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Nothing.
+    Done,
+    /// Show the interface on the demo model in this file; the folder lives as long as the value.
+    OpenDemo(tempfile::TempDir, std::path::PathBuf),
+}
+
+/// Runs a subcommand to its end.
+pub fn run(command: Command, context: &Context) -> Result<Outcome> {
+    match command {
+        Command::Inspect(args) => inspect::run(&args).map(|()| Outcome::Done),
+        Command::Plan(args) => plan::run(&args, context).map(|()| Outcome::Done),
+        Command::Quantize(args) => quantize::run(&args, context).map(|()| Outcome::Done),
+        Command::Recipe(args) => recipe::run(&args).map(|()| Outcome::Done),
+        Command::Demo(args) => demo::run(&args, context),
+    }
+}
+
+fn open(path: &std::path::Path, no_mmap: bool) -> Result<Model> {
+    Model::open(path, OpenOptions { mmap: !no_mmap })
+}
+
+/// A rayon pool of the size that flag or context ask for.
+fn pool(run: &RunArgs, context: &Context) -> Result<rayon::ThreadPool> {
+    let threads = run.threads.map_or(context.threads, usize::from);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| crate::engine::error::Error::Usage(format!("cannot start {threads} threads: {e}")))
+}

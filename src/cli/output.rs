@@ -1,0 +1,74 @@
+//! Where the subcommands print: stdout for data, stderr for progress and warnings.
+//!
+//! A closed pipe on stdout is no error: whoever reads the output has seen enough.
+
+use std::io::{self, ErrorKind, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::engine::error::{Diagnostic, Error, Result, Severity};
+use crate::engine::progress::{Delta, Progress};
+
+/// Prints text to stdout.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::io(std::path::Path::new("stdout"), "write to it", e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints one JSON document to stdout.
+pub(super) fn print_json(document: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|e| Error::io(std::path::Path::new("stdout"), "encode JSON", e.into()))?;
+    print(&(text + "\n"))
+}
+
+/// Prints warnings to stderr; notes are left to `inspect` and `--json`.
+pub(super) fn warn(diagnostics: &[Diagnostic]) {
+    let mut stderr = io::stderr().lock();
+    for diagnostic in diagnostics.iter().filter(|d| d.severity > Severity::Note) {
+        // Nobody is left to tell if stderr is closed.
+        let _ = writeln!(stderr, "{diagnostic}");
+    }
+}
+
+/// A bar on stderr that follows an export.
+pub(super) struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    /// A bar; hidden unless `visible`.
+    pub(super) fn new(visible: bool) -> Self {
+        let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        let template = "{msg:9} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+        }
+        Self { bar }
+    }
+
+    /// Takes the bar off the screen.
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn report(&self, delta: Delta) {
+        match delta {
+            Delta::Total { bytes, .. } => self.bar.set_length(bytes),
+            Delta::Stage(stage) => {
+                self.bar.reset();
+                self.bar.set_message(stage.label());
+            }
+            Delta::Bytes(n) => self.bar.inc(n),
+            Delta::Tensor { .. } | Delta::TensorDone { .. } => {}
+        }
+    }
+}

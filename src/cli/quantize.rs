@@ -1,0 +1,75 @@
+//! `quantize`: plan, export, check, summary.
+
+use std::fmt::Write;
+
+use super::Context;
+use super::args::QuantizeArgs;
+use super::output::{Bar, print, print_json, warn};
+use super::plan::{refuse_misses, totals};
+use crate::engine::error::{Diagnostic, Result};
+use crate::engine::export::{ExportOptions, ExportSummary, Reader, Verify, export};
+use crate::engine::plan::resolve;
+use crate::engine::report::PlanReport;
+use crate::text;
+
+pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
+    let recipe = args.choice.recipe()?;
+    let model = super::open(&args.file, args.run.no_mmap)?;
+    let plan = resolve(&model, &recipe);
+    refuse_misses(&model, &plan, args.run.strict)?;
+    let options = ExportOptions {
+        force: args.run.force,
+        verify: args.run.verify.into(),
+        sync: !args.run.no_sync,
+        provenance: !args.run.no_provenance,
+        max_memory: args.run.max_memory,
+        ..ExportOptions::new(&args.output)
+    };
+    // Said before the work, so that it can be stopped in time.
+    let (early, _): (Vec<Diagnostic>, Vec<_>) = plan.notes.iter().cloned().partition(|n| n.code == "requantized");
+    warn(&early);
+    let bar = Bar::new(context.progress);
+    let pool = super::pool(&args.run, context)?;
+    let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
+    bar.clear();
+    let summary = result?;
+    let report = PlanReport::of_export(&model, &recipe, &plan, &summary);
+    if args.run.json {
+        print_json(&report)?;
+    } else {
+        print(&render(&report, &summary))?;
+    }
+    let late: Vec<Diagnostic> = report.diagnostics.into_iter().filter(|d| d.code != "requantized").collect();
+    warn(&late);
+    Ok(())
+}
+
+/// The summary as text.
+pub(super) fn render(report: &PlanReport, summary: &ExportSummary) -> String {
+    let mut out = format!("{}  {}\n\n", text::escape(&summary.out.display().to_string()), text::bytes(summary.bytes));
+    out.push_str(&totals(&report.totals));
+    let _ = writeln!(out, "check    {}", check_words(summary));
+    let stages: Vec<String> =
+        summary.stages.iter().map(|(stage, s)| format!("{} {}", stage.label(), text::seconds(*s))).collect();
+    let _ = writeln!(out, "time     {}", stages.join(", "));
+    out
+}
+
+/// What the check did, in words.
+fn check_words(summary: &ExportSummary) -> String {
+    let check = &summary.check;
+    let reader = match &check.reader {
+        Reader::GgufRsLib => "header read back by gguf-rs-lib and by our reader".to_owned(),
+        Reader::Own { because } => format!("header read back by our reader alone (gguf-rs-lib refuses the source: {because})"),
+    };
+    let data = match check.verify {
+        Verify::None => "data not read back (--verify none)".to_owned(),
+        Verify::Hash => format!("{} of data read back, hash equal", text::bytes(check.bytes)),
+        Verify::Full => format!(
+            "{} of data read back, hash equal; error of {} tensors computed again, equal",
+            text::bytes(check.bytes),
+            check.recomputed
+        ),
+    };
+    format!("{reader}; {data}")
+}

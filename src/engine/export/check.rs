@@ -1,0 +1,215 @@
+//! Reading the output back before it gets its name.
+//!
+//! The header goes through gguf-rs-lib, an independent reader; our own reader holds what that one cannot see (order,
+//! gaps). The data is read again and compared with the hashes of what was produced; on request every ternary tensor is
+//! decoded again and its error computed against the source.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+use std::sync::Mutex;
+
+use gguf_rs_lib::reader::file_reader::GGUFFileReader;
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::pipeline::BandHash;
+use super::{TensorOutcome, Verify};
+use crate::engine::error::{Error, Result, Severity};
+use crate::engine::format::gguf::Gguf;
+use crate::engine::format::source::{AlignedBuf, Source};
+use crate::engine::model::{Model, OpenOptions};
+use crate::engine::plan::Plan;
+use crate::engine::preview::bands_of;
+use crate::engine::progress::{Cancel, Delta, Progress};
+use crate::engine::stats::ErrorSums;
+
+/// Elements that are decoded at once.
+const BAND: u64 = 1 << 18;
+/// How far a recomputed error may lie from the reported one: both are the same sums, added up in different groups.
+const TOLERANCE: f64 = 1e-9;
+
+/// Which reader looked at the output's header.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum Reader {
+    /// gguf-rs-lib, besides our own.
+    GgufRsLib,
+    /// Our own strict reader alone, because gguf-rs-lib refuses the source too.
+    Own {
+        /// What gguf-rs-lib said of the source.
+        because: String,
+    },
+}
+
+/// How the output was read back.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Check {
+    /// Who read the header.
+    pub reader: Reader,
+    /// How far it went.
+    pub verify: Verify,
+    /// Bytes of tensor data that were read again and are what was produced.
+    pub bytes: u64,
+    /// Tensors whose error was computed again from the output.
+    pub recomputed: u64,
+}
+
+/// What the output is compared with.
+pub(super) struct Checker<'a> {
+    pub model: &'a Model,
+    pub plan: &'a Plan,
+    pub partial: &'a Path,
+    pub progress: &'a dyn Progress,
+    pub cancel: &'a Cancel,
+}
+
+impl Checker<'_> {
+    /// Reads the output back as far as `verify` says. Any difference is an [`Error::Check`].
+    pub(super) fn run(&self, verify: Verify, hashes: &[BandHash], outcomes: &[TensorOutcome]) -> Result<Check> {
+        let source = Source::open(self.partial, false)?;
+        let own = Gguf::read(&source)?;
+        self.own_header(&own)?;
+        let reader = self.independent_header(&own, &source)?;
+        let mut check = Check { reader, verify, bytes: 0, recomputed: 0 };
+        if verify != Verify::None {
+            check.bytes = self.data(&source, hashes)?;
+        }
+        if verify == Verify::Full {
+            check.recomputed = self.errors(outcomes)?;
+        }
+        Ok(check)
+    }
+
+    /// Our own reader, strict: order, names, shapes, types, offsets as the running padded sum.
+    fn own_header(&self, own: &Gguf) -> Result<()> {
+        if let Some(found) = own.diagnostics.iter().find(|d| d.severity != Severity::Note) {
+            return Err(Error::Check(format!("the output reads back with: {found}")));
+        }
+        let same = own.tensors.len() == self.model.tensors.len()
+            && own.tensors.iter().zip(&self.model.tensors).zip(&self.plan.decisions).all(|((found, t), d)| {
+                found.name == t.name && found.dims == t.dims && found.dtype == d.new_type && found.bytes == Some(d.new_bytes)
+            });
+        if same { Ok(()) } else { Err(Error::Check("the output's tensors do not read back as planned".to_owned())) }
+    }
+
+    fn independent_header(&self, own: &Gguf, source: &Source) -> Result<Reader> {
+        match open_independent(self.partial) {
+            Ok(independent) => {
+                compare_headers(&independent, own, source)?;
+                Ok(Reader::GgufRsLib)
+            }
+            Err(of_output) => match open_independent(&self.model.path) {
+                Err(of_source) => Ok(Reader::Own { because: of_source }),
+                Ok(_) => Err(Error::Check(format!("gguf-rs-lib refuses the output: {of_output}"))),
+            },
+        }
+    }
+
+    /// Compares the data with the hashes of what was produced.
+    fn data(&self, source: &Source, hashes: &[BandHash]) -> Result<u64> {
+        let idle: Mutex<Vec<AlignedBuf>> = Mutex::new(Vec::new());
+        hashes.par_iter().try_for_each(|band| {
+            self.cancel.check()?;
+            let mut buffer = idle.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
+            let found = xxh3_128(source.slice(band.offset, band.len, &mut buffer)?);
+            if let Ok(mut idle) = idle.lock() {
+                idle.push(buffer);
+            }
+            if found != band.hash {
+                let what = format!("{} bytes at offset {} do not read back as written", band.len, band.offset);
+                return Err(Error::Check(what));
+            }
+            self.progress.report(Delta::Bytes(band.len as u64));
+            Ok(())
+        })?;
+        Ok(hashes.iter().map(|band| band.len as u64).sum())
+    }
+
+    /// Decodes every ternary tensor of the output and computes its error against the source again.
+    fn errors(&self, outcomes: &[TensorOutcome]) -> Result<u64> {
+        let output = Model::open(self.partial, OpenOptions { mmap: false })?;
+        let mut recomputed = 0;
+        for (index, outcome) in outcomes.iter().enumerate() {
+            let Some(reported) = &outcome.stats else { continue };
+            let found = self.recompute(&output, index)?;
+            let reported = reported.errors.rel_mse();
+            let close = (found.rel_mse() - reported).abs() <= TOLERANCE * reported.max(f64::MIN_POSITIVE);
+            if !close {
+                let name = &self.model.tensors[index].name;
+                let what = format!("tensor '{name}' decodes with a relative error of {}, reported was {reported}", found.rel_mse());
+                return Err(Error::Check(what));
+            }
+            recomputed += 1;
+        }
+        Ok(recomputed)
+    }
+
+    fn recompute(&self, output: &Model, index: usize) -> Result<ErrorSums> {
+        let tensor = &self.model.tensors[index];
+        let written = &output.tensors[index];
+        let slices = tensor.slices().max(1);
+        let slice = tensor.elements() / slices;
+        let bands: Vec<(u64, u64)> = (0..slices).flat_map(|i| bands_of(i * slice, slice, BAND)).collect();
+        let parts: Vec<Result<ErrorSums>> = bands
+            .par_iter()
+            .map_init(
+                || (Vec::new(), Vec::new(), AlignedBuf::new()),
+                |(weights, decoded, buffer), (first, len)| {
+                    self.cancel.check()?;
+                    weights.resize(*len as usize, 0.0);
+                    decoded.resize(*len as usize, 0.0);
+                    self.model.read_f32(tensor, *first, weights, buffer)?;
+                    output.read_f32(written, *first, decoded, buffer)?;
+                    let mut sums = ErrorSums::default();
+                    sums.add_decoded(weights, decoded);
+                    Ok(sums)
+                },
+            )
+            .collect();
+        let mut total = ErrorSums::default();
+        for part in parts {
+            total.merge(&part?);
+        }
+        Ok(total)
+    }
+}
+
+fn open_independent(path: &Path) -> Result<GGUFFileReader<BufReader<File>>, String> {
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    GGUFFileReader::new(BufReader::with_capacity(1 << 20, file)).map_err(|e| e.to_string())
+}
+
+/// Names, dimensions, types, offsets and metadata: what gguf-rs-lib read against what our reader read.
+fn compare_headers<R: Read + Seek>(independent: &GGUFFileReader<R>, own: &Gguf, source: &Source) -> Result<()> {
+    let differs = |what: String| Err(Error::Check(format!("gguf-rs-lib reads the output differently: {what}")));
+    if independent.tensor_count() != own.tensors.len() || independent.metadata().len() != own.kvs.len() {
+        return differs(format!(
+            "{} tensors and {} metadata entries instead of {} and {}",
+            independent.tensor_count(),
+            independent.metadata().len(),
+            own.tensors.len(),
+            own.kvs.len()
+        ));
+    }
+    for (theirs, ours) in independent.tensor_infos().iter().zip(&own.tensors) {
+        let same = theirs.name() == ours.name
+            && theirs.shape().dims() == ours.dims
+            && theirs.tensor_type() as u32 == ours.dtype.number()
+            && theirs.data_offset() == ours.offset;
+        if !same {
+            return differs(format!("tensor '{}'", ours.name));
+        }
+    }
+    let mut encoded = Vec::new();
+    let mut buffer = AlignedBuf::new();
+    for kv in &own.kvs {
+        encoded.clear();
+        let found = independent.metadata().get(&kv.key).is_some_and(|value| value.write_to(&mut encoded).is_ok());
+        let len = (kv.bytes.end - kv.value_offset) as usize;
+        if !found || source.slice(kv.value_offset, len, &mut buffer)? != encoded.as_slice() {
+            return differs(format!("key '{}'", kv.key));
+        }
+    }
+    Ok(())
+}
