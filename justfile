@@ -1,0 +1,29 @@
+# One door to every chore. `just check` is what CI runs, no more and no less.
+
+# List the recipes.
+default:
+    @just --list
+
+# Format, lints, tests, docs, the demo: exactly what CI runs.
+check:
+    .ci/run
+
+# The tests.
+test:
+    cargo test
+
+# The interface on the built-in demo model.
+demo:
+    cargo run --release -- demo
+
+# Kernels, decoding, streaming: figures for the README's table.
+bench:
+    cargo bench
+
+# Licences, advisories and sources of the dependencies; needs cargo-deny.
+deny:
+    cargo deny check
+
+# A screenshot of a tmux pane as SVG: `just shoot PANE assets/screenshots/NAME.svg`.
+shoot pane out:
+    tmux capture-pane -e -p -t {{pane}} | python3 assets/shoot.py > {{out}}
