@@ -134,9 +134,6 @@ pub struct DemoArgs {
     /// Inspect, plan, quantize and check without the interface, as is done where there is no terminal
     #[arg(long)]
     pub headless: bool,
-    /// Replace the file that --write names
-    #[arg(long)]
-    pub force: bool,
 }
 
 /// What goes ternary, and how: the recipe as flags.

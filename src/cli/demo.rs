@@ -16,7 +16,7 @@ use crate::engine::report::{InspectReport, PlanReport};
 
 pub(super) fn run(args: &DemoArgs, context: &Context) -> Result<Outcome> {
     if let Some(path) = &args.write {
-        demo::write(path, args.force)?;
+        demo::write(path)?;
         let size = std::fs::metadata(path).map_err(|e| Error::io(path, "look at it", e))?.len();
         print(&format!("{}  {}\n", path.display(), crate::text::bytes(size)))?;
         return Ok(Outcome::Done);
@@ -26,7 +26,7 @@ pub(super) fn run(args: &DemoArgs, context: &Context) -> Result<Outcome> {
         .tempdir()
         .map_err(|e| Error::io(&std::env::temp_dir(), "create a temporary folder", e))?;
     let source = folder.path().join("demo.gguf");
-    demo::write(&source, false)?;
+    demo::write(&source)?;
     if context.interactive && !args.headless {
         return Ok(Outcome::OpenDemo(folder, source));
     }
