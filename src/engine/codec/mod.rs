@@ -12,7 +12,7 @@ mod tq;
 
 pub use dtype::{DType, Layout};
 pub use float::{encode_float, first_non_finite};
-pub use tq::{encode_tq1_0, encode_tq2_0, encode_q2_0};
+pub use tq::{encode_q2_0, encode_tq1_0, encode_tq2_0};
 
 /// Decodes whole blocks: `blocks` holds exactly as many as fill `out`.
 pub type Decoder = fn(blocks: &[u8], out: &mut [f32]);

@@ -9,5 +9,5 @@ mod method;
 pub mod pt_bitnet;
 
 pub use block::{BlockCode, BlockError, code_block, dequantize_block, encode_block, native_scale};
-pub use exact::{Optimum, optimum};
+pub use exact::{Optimum, Scratch, optimum};
 pub use method::{Format, Method};

@@ -1,0 +1,101 @@
+//! The exact optimum: the scale and support with the least squared error that any ternary code of a block can have.
+//!
+//! Only the optimum in full precision lives here. Rounding the scale to f16, and choosing the trits anew for the
+//! rounded scale, is the caller's part (`block.rs`).
+
+/// Buffers that one worker reuses from block to block, so that coding allocates nothing once they have grown.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// |w| as bit patterns: they order like the numbers, and integers sort faster than floats.
+    patterns: Vec<u32>,
+    /// The same above the weight's index, complemented: descending order then breaks ties by the lower index.
+    keyed: Vec<u64>,
+    /// Normalised importance, by index.
+    q: Vec<f64>,
+}
+
+/// The best ternary code of a block: trit sign(w) on the `support` largest |w|, 0 elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Optimum {
+    /// The scale d that minimises the error, before any rounding: the (weighted) mean of |w| over the support.
+    pub scale: f64,
+    /// How many weights are not zeroed.
+    pub support: usize,
+    /// By how much the (weighted) squared error is less than that of all zeros.
+    pub gain: f64,
+}
+
+/// Minimises Σ qᵢ (wᵢ − d·tᵢ)² over trits t and d ≥ 0 for finite `weights`.
+///
+/// qᵢ is 1, or with `importance` (as long as `weights`) importance over its mean in the block plus 10⁻⁶, so that no
+/// weight counts for nothing. Negative or NaN importance counts as 0; where the mean is 0 or infinite all qᵢ are 1.
+///
+/// **Why sorting suffices.** Fix the support A. The best signs are those of w, the error is
+/// Σ q w² − 2d Σ_A q|w| + d² Σ_A q, least at d = Σ_A q|w| / Σ_A q, where it lies (Σ_A q|w|)² / Σ_A q below that of all
+/// zeros: this is the gain. Now fix d > 0. Keeping weight i instead of zeroing it changes the error by
+/// qᵢ((|wᵢ| − d)² − wᵢ²) = qᵢ·d·(d − 2|wᵢ|), negative exactly where |wᵢ| > d/2, whatever qᵢ > 0 is. So for the optimal
+/// d the set {i : |wᵢ| > d/2} is an optimal support, and it is a prefix of |w| in descending order. Comparing the gains
+/// of all n prefixes therefore finds the optimum. Within a run of equal |w| = a the gain (S + ja)²/(Q + j) is convex in
+/// j, so the best prefix never needs to cut one.
+///
+/// Sums are in f64, in descending order of |w| (ties by index); of several prefixes with the greatest gain the shortest
+/// is taken. A block of zeros has scale, support and gain 0.
+pub fn optimum(weights: &[f32], importance: Option<&[f32]>, scratch: &mut Scratch) -> Optimum {
+    match importance {
+        Some(importance) => weighted(weights, importance, scratch),
+        None => unweighted(weights, &mut scratch.patterns),
+    }
+}
+
+fn unweighted(weights: &[f32], patterns: &mut Vec<u32>) -> Optimum {
+    patterns.clear();
+    patterns.extend(weights.iter().map(|w| w.to_bits() & 0x7fff_ffff));
+    patterns.sort_unstable_by(|a, b| b.cmp(a));
+    let mut best = Optimum { scale: 0.0, support: 0, gain: 0.0 };
+    let mut sum = 0.0;
+    for (i, pattern) in patterns.iter().enumerate() {
+        sum += f64::from(f32::from_bits(*pattern));
+        let count = (i + 1) as f64;
+        let gain = sum * sum / count;
+        if gain > best.gain {
+            best = Optimum { scale: sum / count, support: i + 1, gain };
+        }
+    }
+    best
+}
+
+fn weighted(weights: &[f32], importance: &[f32], scratch: &mut Scratch) -> Optimum {
+    debug_assert_eq!(weights.len(), importance.len());
+    let Scratch { keyed, q, .. } = scratch;
+    normalise(importance, q);
+    keyed.clear();
+    keyed.extend(weights.iter().zip(0u32..).map(|(w, i)| u64::from(w.to_bits() & 0x7fff_ffff) << 32 | u64::from(!i)));
+    keyed.sort_unstable_by(|a, b| b.cmp(a));
+    let mut best = Optimum { scale: 0.0, support: 0, gain: 0.0 };
+    let (mut sum, mut mass) = (0.0, 0.0);
+    for (k, key) in keyed.iter().enumerate() {
+        let q = q[!(*key as u32) as usize];
+        sum += q * f64::from(f32::from_bits((key >> 32) as u32));
+        mass += q;
+        let gain = sum * sum / mass;
+        if gain > best.gain {
+            best = Optimum { scale: sum / mass, support: k + 1, gain };
+        }
+    }
+    best
+}
+
+/// Fills `q` with importance ÷ mean + 10⁻⁶.
+fn normalise(importance: &[f32], q: &mut Vec<f64>) {
+    q.clear();
+    // `max` also turns NaN into 0.
+    q.extend(importance.iter().map(|v| f64::from(v.max(0.0))));
+    let mean = q.iter().sum::<f64>() / q.len().max(1) as f64;
+    if mean > 0.0 && mean.is_finite() {
+        for v in q.iter_mut() {
+            *v = *v / mean + 1e-6;
+        }
+    } else {
+        q.fill(1.0);
+    }
+}
