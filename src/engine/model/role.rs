@@ -200,12 +200,15 @@ impl FromStr for RoleSet {
 
     fn from_str(s: &str) -> Result<Self, String> {
         let roles = Role::ALL.iter().map(|(role, name)| (Self::One(*role), *name));
-        Self::FAMILIES.into_iter().chain(roles).find(|(_, name)| name.eq_ignore_ascii_case(s)).map(|(set, _)| set).ok_or_else(
-            || {
+        Self::FAMILIES
+            .into_iter()
+            .chain(roles)
+            .find(|(_, name)| name.eq_ignore_ascii_case(s))
+            .map(|(set, _)| set)
+            .ok_or_else(|| {
                 let names: Vec<_> =
                     Self::FAMILIES.iter().map(|(_, n)| *n).chain(Role::ALL.iter().map(|(_, n)| *n)).collect();
                 format!("unknown role '{s}': one of {}", names.join(", "))
-            },
-        )
+            })
     }
 }

@@ -137,7 +137,7 @@ impl F16Histogram {
 
 /// `bins + 1` ascending edges; none for an empty or endless range.
 fn linear_edges(lo: f64, hi: f64, bins: usize) -> Vec<f64> {
-    if bins == 0 || !(lo < hi) || !lo.is_finite() || !hi.is_finite() {
+    if bins == 0 || lo >= hi || !lo.is_finite() || !hi.is_finite() {
         return Vec::new();
     }
     (0..=bins).map(|i| if i == bins { hi } else { lo + (hi - lo) * (i as f64 / bins as f64) }).collect()
@@ -217,7 +217,9 @@ mod tests {
 
     fn filled(values: impl IntoIterator<Item = f32>) -> F16Histogram {
         let mut h = F16Histogram::new();
-        values.into_iter().for_each(|v| h.add_f32(v));
+        for v in values {
+            h.add_f32(v);
+        }
         h
     }
 

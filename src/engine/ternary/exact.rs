@@ -92,7 +92,9 @@ fn normalise(importance: &[f32], q: &mut Vec<f64>) {
     q.extend(importance.iter().map(|v| f64::from(v.max(0.0))));
     let mean = q.iter().sum::<f64>() / q.len().max(1) as f64;
     if mean > 0.0 && mean.is_finite() {
-        q.iter_mut().for_each(|v| *v = *v / mean + 1e-6);
+        for v in q.iter_mut() {
+            *v = *v / mean + 1e-6;
+        }
     } else {
         q.fill(1.0);
     }
