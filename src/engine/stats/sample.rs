@@ -82,6 +82,13 @@ impl SampleMoments {
         Self { population, n: 0, unit: 0.0, origin: (0.0, 0.0), powers: [[0.0; 5]; 5] }
     }
 
+    /// Every block of the tensor was looked at: its squared error and squared weights, summed.
+    pub fn complete(blocks: u64, sum_e2: f64, sum_w2: f64) -> Self {
+        let mut moments = Self { population: blocks, n: blocks, unit: 1.0, ..Self::new(blocks) };
+        (moments.powers[0][0], moments.powers[1][0], moments.powers[0][1]) = (blocks as f64, sum_e2, sum_w2);
+        moments
+    }
+
     /// Adds a block's squared error and squared weights.
     pub fn add(&mut self, e2: f64, w2: f64) {
         if self.n == 0 {
