@@ -35,7 +35,8 @@ fn main() -> ExitCode {
 fn run() -> Result<u8> {
     tui::terminal::restore_on_panic(color_eyre::config::HookBuilder::default())?;
     let cli = args::parse();
-    let threads = cli.threads.map(|n| usize::from(n.get())).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let threads =
+        cli.threads.map(|n| usize::from(n.get())).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let threads = threads.unwrap_or(1);
     let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let Some(command) = cli.command else {
@@ -44,7 +45,8 @@ fn run() -> Result<u8> {
         return interface(start, recipe, threads, !cli.no_mmap, interactive);
     };
     let signals = Signals::listen()?;
-    let context = Context { threads, cancel: signals.cancel.clone(), progress: std::io::stderr().is_terminal(), interactive };
+    let context =
+        Context { threads, cancel: signals.cancel.clone(), progress: std::io::stderr().is_terminal(), interactive };
     match cli::run(command, &context) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::OpenDemo(_folder, file)) => {

@@ -14,9 +14,7 @@ use crate::engine::progress::{Delta, Progress};
 pub(super) fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::io(std::path::Path::new("stdout"), "write to it", e))
-        }
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::io(std::path::Path::new("stdout"), "write to it", e)),
         _ => Ok(()),
     }
 }

@@ -67,7 +67,9 @@ pub(super) fn render(report: &PlanReport) -> String {
     let (mut shown, mut kept) = (0, 0);
     for row in &report.tensors {
         // What stays for a plain reason is a count; what was asked for and stays says why.
-        if row.new_type == row.dtype && (row.reason.starts_with("not selected") || row.reason.starts_with("protected: ")) {
+        if row.new_type == row.dtype
+            && (row.reason.starts_with("not selected") || row.reason.starts_with("protected: "))
+        {
             kept += 1;
             continue;
         }
@@ -76,7 +78,11 @@ pub(super) fn render(report: &PlanReport) -> String {
     }
     let mut out = if shown > 0 { table.render() } else { String::new() };
     if kept > 0 {
-        let _ = writeln!(out, "{}{kept} tensors stay as they are (not selected or protected)", if shown > 0 { "\n" } else { "" });
+        let _ = writeln!(
+            out,
+            "{}{kept} tensors stay as they are (not selected or protected)",
+            if shown > 0 { "\n" } else { "" }
+        );
     }
     out.push('\n');
     out.push_str(&totals(&report.totals));

@@ -60,7 +60,9 @@ fn check_words(summary: &ExportSummary) -> String {
     let check = &summary.check;
     let reader = match &check.reader {
         Reader::GgufRsLib => "header read back by gguf-rs-lib and by our reader".to_owned(),
-        Reader::Own { because } => format!("header read back by our reader alone (gguf-rs-lib refuses the source: {because})"),
+        Reader::Own { because } => {
+            format!("header read back by our reader alone (gguf-rs-lib refuses the source: {because})")
+        }
     };
     let data = match check.verify {
         Verify::None => "data not read back (--verify none)".to_owned(),

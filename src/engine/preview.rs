@@ -306,8 +306,7 @@ pub fn measure(
         .zip(total.methods)
         .map(|(method, part)| {
             let errors = &part.stats.errors;
-            let moments =
-                part.moments.unwrap_or_else(|| SampleMoments::complete(blocks, errors.sum_e2, errors.sum_w2));
+            let moments = part.moments.unwrap_or_else(|| SampleMoments::complete(blocks, errors.sum_e2, errors.sum_w2));
             MethodReport {
                 method: *method,
                 rel_mse: moments.estimate(),
@@ -358,9 +357,8 @@ fn exact(
     cancel: &Cancel,
 ) -> Result<Part> {
     let slice_len = tensor.elements() / tensor.slices().max(1);
-    let bands: Vec<(u64, u64)> = (0..tensor.slices().max(1))
-        .flat_map(|slice| bands_of(slice * slice_len, slice_len, BAND))
-        .collect();
+    let bands: Vec<(u64, u64)> =
+        (0..tensor.slices().max(1)).flat_map(|slice| bands_of(slice * slice_len, slice_len, BAND)).collect();
     let slices = tensor.slices().max(1);
     report.slices = if slices > 1 { vec![BlockStats::default(); slices as usize] } else { Vec::new() };
     let row_bands = tensor.rows().clamp(1, ROW_BANDS);
@@ -370,7 +368,10 @@ fn exact(
     for wave in bands.chunks(WAVE) {
         let parts: Vec<Result<Part>> = wave
             .par_iter()
-            .map_init(|| Work::new(block_len as usize), |work, band| band_part(model, tensor, *band, methods, work, cancel))
+            .map_init(
+                || Work::new(block_len as usize),
+                |work, band| band_part(model, tensor, *band, methods, work, cancel),
+            )
             .collect();
         for ((first, _), part) in wave.iter().zip(parts) {
             let part = part?;

@@ -88,7 +88,10 @@ impl Checker<'_> {
         }
         let same = own.tensors.len() == self.model.tensors.len()
             && own.tensors.iter().zip(&self.model.tensors).zip(&self.plan.decisions).all(|((found, t), d)| {
-                found.name == t.name && found.dims == t.dims && found.dtype == d.new_type && found.bytes == Some(d.new_bytes)
+                found.name == t.name
+                    && found.dims == t.dims
+                    && found.dtype == d.new_type
+                    && found.bytes == Some(d.new_bytes)
             });
         if same { Ok(()) } else { Err(Error::Check("the output's tensors do not read back as planned".to_owned())) }
     }
@@ -137,7 +140,10 @@ impl Checker<'_> {
             let close = (found.rel_mse() - reported).abs() <= TOLERANCE * reported.max(f64::MIN_POSITIVE);
             if !close {
                 let name = &self.model.tensors[index].name;
-                let what = format!("tensor '{name}' decodes with a relative error of {}, reported was {reported}", found.rel_mse());
+                let what = format!(
+                    "tensor '{name}' decodes with a relative error of {}, reported was {reported}",
+                    found.rel_mse()
+                );
                 return Err(Error::Check(what));
             }
             recomputed += 1;

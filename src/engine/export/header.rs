@@ -53,7 +53,12 @@ pub(super) fn lay_out(model: &Model, plan: &Plan, recipe: &Recipe, options: &Exp
         .tensors
         .iter()
         .zip(&plan.decisions)
-        .map(|(t, d)| HeaderTensor { name: t.name.clone(), dims: t.dims.clone(), dtype: d.new_type, bytes: d.new_bytes })
+        .map(|(t, d)| HeaderTensor {
+            name: t.name.clone(),
+            dims: t.dims.clone(),
+            dtype: d.new_type,
+            bytes: d.new_bytes,
+        })
         .collect();
     let kvs = metadata(model, plan, recipe, options)?;
     Header::lay_out(&kvs, &tensors, model.gguf.alignment)

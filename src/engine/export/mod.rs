@@ -147,7 +147,15 @@ pub fn export(
     let mut stats = BlockStats::default();
     outcomes.iter().filter_map(|o| o.stats.as_ref()).for_each(|s| stats.merge(s));
     let warnings = warnings(model, plan, &outcomes, &check);
-    Ok(ExportSummary { out: options.out.clone(), bytes: len, tensors: outcomes, stats, check, stages: clock.stop(), warnings })
+    Ok(ExportSummary {
+        out: options.out.clone(),
+        bytes: len,
+        tensors: outcomes,
+        stats,
+        check,
+        stages: clock.stop(),
+        warnings,
+    })
 }
 
 /// An export that would leave every tensor as it is says what would change that.

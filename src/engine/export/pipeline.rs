@@ -83,12 +83,18 @@ struct BandOutcome {
 
 impl Pipeline<'_> {
     /// Writes the tensor at `offset` of the file and returns what was found out and the hashes of what was written.
-    pub(super) fn write(&self, tensor: &Tensor, decision: &Decision, offset: u64) -> Result<(TensorOutcome, Vec<BandHash>)> {
+    pub(super) fn write(
+        &self,
+        tensor: &Tensor,
+        decision: &Decision,
+        offset: u64,
+    ) -> Result<(TensorOutcome, Vec<BandHash>)> {
         let slices = tensor.slices().max(1);
         let bands: Vec<(u64, u64)> = match decision.step {
             // Cut between blocks, so that each band can be looked over for itself.
             Step::Copy => {
-                let blocks = tensor.dtype.layout().map_or(self.band, |l| (self.band / l.block_len).max(1) * l.block_bytes);
+                let blocks =
+                    tensor.dtype.layout().map_or(self.band, |l| (self.band / l.block_len).max(1) * l.block_bytes);
                 bands_of(0, tensor.bytes, blocks).collect()
             }
             _ => {
@@ -125,7 +131,10 @@ impl Pipeline<'_> {
             let band = result?;
             stats.merge(&band.stats);
             outcome.non_finite += band.non_finite;
-            if let Some(slice) = outcome.slices.get_mut((u128::from(*first) * u128::from(slices) / u128::from(tensor.elements().max(1))) as usize) {
+            if let Some(slice) = outcome
+                .slices
+                .get_mut((u128::from(*first) * u128::from(slices) / u128::from(tensor.elements().max(1))) as usize)
+            {
                 slice.merge(&band.stats);
             }
             hashes.extend(band.hash);

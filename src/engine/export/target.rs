@@ -160,7 +160,8 @@ fn create_partial(partial: &Path, force: bool) -> Result<File> {
                 return Err(Error::Usage(format!("{} is being written by another run", partial.display())));
             }
             if !force {
-                let what = format!("{} is left over from a run that was killed; --force replaces it", partial.display());
+                let what =
+                    format!("{} is left over from a run that was killed; --force replaces it", partial.display());
                 return Err(Error::Usage(what));
             }
             std::fs::remove_file(partial).map_err(|e| Error::io(partial, "remove", e))?;
@@ -183,7 +184,10 @@ fn rename_new(from: &Path, to: &Path) -> Result<()> {
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(()),
             Err(Errno::EXIST) => {
-                return Err(Error::Usage(format!("{} appeared while the export ran; nothing was replaced", to.display())));
+                return Err(Error::Usage(format!(
+                    "{} appeared while the export ran; nothing was replaced",
+                    to.display()
+                )));
             }
             Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => {}
             Err(e) => return Err(Error::io(to, "rename the partial file", e.into())),

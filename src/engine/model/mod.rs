@@ -57,7 +57,9 @@ impl Model {
         let mut gguf = Gguf::read(&source)?;
         let mut diagnostics = std::mem::take(&mut gguf.diagnostics);
         let tensors = Tensor::all_of(&gguf);
-        for tensor in tensors.iter().filter(|t| t.dtype.known_name().is_some() && t.layout_fits && t.decoder().is_none()) {
+        for tensor in
+            tensors.iter().filter(|t| t.dtype.known_name().is_some() && t.layout_fits && t.decoder().is_none())
+        {
             let what = format!("{} is listed but not decoded by this version", tensor.dtype);
             diagnostics.push(Diagnostic::tensor(Severity::Note, "no-decoder", &tensor.name, what));
         }
@@ -121,7 +123,10 @@ impl Model {
         let len = out.len() as u64;
         let whole = first.is_multiple_of(layout.block_len) && len.is_multiple_of(layout.block_len);
         if !whole || first.checked_add(len).is_none_or(|end| end > tensor.elements()) {
-            return Err(refuse(format!("elements {first}..+{len} are no whole blocks of its {} elements", tensor.elements())));
+            return Err(refuse(format!(
+                "elements {first}..+{len} are no whole blocks of its {} elements",
+                tensor.elements()
+            )));
         }
         let offset = tensor.offset + first / layout.block_len * layout.block_bytes;
         let bytes = (len / layout.block_len * layout.block_bytes) as usize;
@@ -130,7 +135,13 @@ impl Model {
     }
 
     /// Raw bytes of a tensor from byte `first` on.
-    pub fn read_raw<'a>(&'a self, tensor: &Tensor, first: u64, len: usize, buffer: &'a mut AlignedBuf) -> Result<&'a [u8]> {
+    pub fn read_raw<'a>(
+        &'a self,
+        tensor: &Tensor,
+        first: u64,
+        len: usize,
+        buffer: &'a mut AlignedBuf,
+    ) -> Result<&'a [u8]> {
         if first.checked_add(len as u64).is_none_or(|end| end > tensor.bytes) {
             let what = format!("bytes {first}..+{len} lie outside its {} bytes", tensor.bytes);
             return Err(Error::tensor(&self.path, &tensor.name, what));

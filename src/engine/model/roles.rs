@@ -51,7 +51,9 @@ fn state_space(stem: &str) -> Option<Role> {
     let in_mixer = stem.contains("mamba") || stem.contains(".mixer.") || stem.contains("linear_attn");
     match last {
         "ssm_in" | "ssm_out" | "ssm_ba" | "ssm_x" | "ssm_dt" | "ssm_beta" | "ssm_alpha" => Some(Role::SsmProj),
-        "in_proj" | "out_proj" | "x_proj" | "dt_proj" | "in_proj_qkvz" | "in_proj_ba" if in_mixer => Some(Role::SsmProj),
+        "in_proj" | "out_proj" | "x_proj" | "dt_proj" | "in_proj_qkvz" | "in_proj_ba" if in_mixer => {
+            Some(Role::SsmProj)
+        }
         _ if last.starts_with("ssm_") || stem.contains("shortconv.conv") || last == "conv1d" || last == "a_log" => {
             Some(Role::Ssm)
         }
@@ -99,8 +101,7 @@ fn mixture(lower: &str, stem: &str) -> Option<Role> {
         } else {
             last
         };
-        return projection(part)
-            .map(|p| [Role::ExpertGate, Role::ExpertUp, Role::ExpertGateUp, Role::ExpertDown][p]);
+        return projection(part).map(|p| [Role::ExpertGate, Role::ExpertUp, Role::ExpertGateUp, Role::ExpertDown][p]);
     }
     None
 }

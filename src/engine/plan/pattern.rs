@@ -32,8 +32,10 @@ impl Pattern {
 
     /// The glob that matches every name that begins with `prefix`, taken literally.
     pub fn prefix(prefix: &str) -> Result<Self, String> {
-        let escaped: String =
-            prefix.chars().flat_map(|c| if GLOB_CHARACTERS.contains(&c) { vec!['[', c, ']'] } else { vec![c] }).collect();
+        let escaped: String = prefix
+            .chars()
+            .flat_map(|c| if GLOB_CHARACTERS.contains(&c) { vec!['[', c, ']'] } else { vec![c] })
+            .collect();
         Self::glob(&format!("{escaped}*"))
     }
 

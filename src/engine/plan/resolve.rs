@@ -336,7 +336,8 @@ fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [u64]) -> Decision {
     let kept = |reason: Reason| {
         let step = kept_step(tensor, protection, recipe);
         let new_type = if let Step::Convert(to) = step { to } else { tensor.dtype };
-        let new_bytes = if step == Step::Copy { tensor.bytes } else { new_type.bytes_for(tensor.elements()).unwrap_or(0) };
+        let new_bytes =
+            if step == Step::Copy { tensor.bytes } else { new_type.bytes_for(tensor.elements()).unwrap_or(0) };
         Decision {
             step,
             new_type,
@@ -416,7 +417,11 @@ fn notes(model: &Model, recipe: &Recipe, totals: &Totals, hits: &[u64]) -> Vec<D
     if recipe.layers == Mask::Experts && !model.has_routed_experts() {
         let text = "the mask 'experts' selects nothing: this model has no routed experts. Choose every linear layer \
                     (--layers all, key L) or pick tensors (--ternary PATTERN, key space)";
-        note(if totals.ternary_tensors == 0 { Severity::Warning } else { Severity::Note }, "no-experts", text.to_owned());
+        note(
+            if totals.ternary_tensors == 0 { Severity::Warning } else { Severity::Note },
+            "no-experts",
+            text.to_owned(),
+        );
     }
     for (rule, hits) in recipe.rules.iter().zip(hits) {
         if *hits == 0 {
@@ -435,7 +440,11 @@ fn notes(model: &Model, recipe: &Recipe, totals: &Totals, hits: &[u64]) -> Vec<D
         note(Severity::Note, "fallback", text);
     }
     if totals.misses > 0 {
-        note(Severity::Warning, "missed", format!("{} asked for but not possible; each says why", tensors(totals.misses)));
+        note(
+            Severity::Warning,
+            "missed",
+            format!("{} asked for but not possible; each says why", tensors(totals.misses)),
+        );
     }
     if totals.requantized > 0 {
         let text = format!("{} already quantized in the source: the losses add up", tensors(totals.requantized));

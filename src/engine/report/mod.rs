@@ -148,7 +148,13 @@ struct Measured<'a> {
     estimate: Option<Estimate>,
 }
 
-fn row(model: &Model, recipe: &Recipe, index: usize, decision: &Decision, measured: Option<&Measured<'_>>) -> TensorRow {
+fn row(
+    model: &Model,
+    recipe: &Recipe,
+    index: usize,
+    decision: &Decision,
+    measured: Option<&Measured<'_>>,
+) -> TensorRow {
     let tensor: &Tensor = &model.tensors[index];
     let errors = measured.map(|m| &m.stats.errors);
     let estimate = measured.and_then(|m| m.estimate);
@@ -175,7 +181,8 @@ fn row(model: &Model, recipe: &Recipe, index: usize, decision: &Decision, measur
         scale_std: measured.map(|m| m.stats.scales.std()),
         estimated: estimate.is_some(),
         interval: estimate.map(|e| [e.low, e.high]),
-        slices_sqnr_db: measured.map_or_else(Vec::new, |m| m.slices.iter().map(|s| finite(s.errors.sqnr_db())).collect()),
+        slices_sqnr_db: measured
+            .map_or_else(Vec::new, |m| m.slices.iter().map(|s| finite(s.errors.sqnr_db())).collect()),
         problem: None,
     }
 }
@@ -267,7 +274,9 @@ impl PlanReport {
             tensors,
             diagnostics: diagnostics(model, &summary.warnings),
             check: Some(summary.check.clone()),
-            stages: Some(summary.stages.iter().map(|(stage, seconds)| StageRow { stage: *stage, seconds: *seconds }).collect()),
+            stages: Some(
+                summary.stages.iter().map(|(stage, seconds)| StageRow { stage: *stage, seconds: *seconds }).collect(),
+            ),
         }
     }
 }

@@ -127,11 +127,13 @@ fn read_counts(cursor: &mut Cursor<'_>) -> Result<(u32, u64, u64)> {
     let n_kvs = cursor.u64("the metadata count")?;
     let left = cursor.remaining();
     if n_tensors > left / MIN_INFO {
-        let what = format!("{n_tensors} tensors announced; the {left} bytes that follow hold at most {}", left / MIN_INFO);
+        let what =
+            format!("{n_tensors} tensors announced; the {left} bytes that follow hold at most {}", left / MIN_INFO);
         return Err(cursor.error_at(8, what));
     }
     if n_kvs > left / MIN_KV {
-        let what = format!("{n_kvs} metadata entries announced; the {left} bytes that follow hold at most {}", left / MIN_KV);
+        let what =
+            format!("{n_kvs} metadata entries announced; the {left} bytes that follow hold at most {}", left / MIN_KV);
         return Err(cursor.error_at(16, what));
     }
     Ok((version, n_tensors, n_kvs))
@@ -147,12 +149,16 @@ fn read_kvs(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Vec<Diagnostic>) 
         let key = String::from_utf8_lossy(raw).into_owned();
         let number = cursor.u32("a value type")?;
         let value_type = ValueType::from_number(number).ok_or_else(|| {
-            cursor.error(format!("key '{}' has the unknown value type {number}; types 0 to 12 exist", crate::text::escape(&key)))
+            cursor.error(format!(
+                "key '{}' has the unknown value type {number}; types 0 to 12 exist",
+                crate::text::escape(&key)
+            ))
         })?;
         let value_offset = cursor.position();
         value::skip(cursor, value_type)?;
         if !valid {
-            diagnostics.push(Diagnostic::file(Severity::Warning, "key-utf8", format!("key '{key}' is not UTF-8")).at(start));
+            diagnostics
+                .push(Diagnostic::file(Severity::Warning, "key-utf8", format!("key '{key}' is not UTF-8")).at(start));
         }
         if key.is_empty() {
             diagnostics.push(Diagnostic::file(Severity::Error, "empty-key", "a metadata key is empty").at(start));
@@ -176,7 +182,10 @@ fn read_alignment(source: &Source, kvs: &[KvEntry]) -> Result<u64> {
         other => Err(Error::format(
             source.path(),
             entry.value_offset,
-            format!("general.alignment is {other} ({}); it must be a u32 and a power of two", other.value_type().name()),
+            format!(
+                "general.alignment is {other} ({}); it must be a u32 and a power of two",
+                other.value_type().name()
+            ),
         )),
     }
 }
@@ -192,7 +201,10 @@ fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Vec<Diagnostic>
         let name = String::from_utf8_lossy(raw).into_owned();
         let n_dims = cursor.u32("a dimension count")?;
         if n_dims > MAX_DIMS {
-            let what = format!("tensor '{}' has {n_dims} dimensions, at most {MAX_DIMS} are allowed", crate::text::escape(&name));
+            let what = format!(
+                "tensor '{}' has {n_dims} dimensions, at most {MAX_DIMS} are allowed",
+                crate::text::escape(&name)
+            );
             return Err(cursor.error(what));
         }
         let mut dims = Vec::with_capacity(n_dims as usize);
@@ -220,7 +232,8 @@ fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Vec<Diagnostic>
         if let Some(first) = seen.insert(name.clone(), start) {
             report(Severity::Error, "duplicate-name", format!("the name was there before, at offset {first}"));
         }
-        let bytes = sized(dtype, &dims, elements).map_err(|what| report(Severity::Error, what.0, what.1)).ok().flatten();
+        let bytes =
+            sized(dtype, &dims, elements).map_err(|what| report(Severity::Error, what.0, what.1)).ok().flatten();
         tensors.push(TensorInfo { name, dims, dtype, offset, bytes, extent: 0 });
     }
     Ok(tensors)
