@@ -55,7 +55,9 @@ fn bytes_do_not_depend_on_threads_mapping_or_memory() {
     let source = folder.path().join("demo.gguf");
     demo::write(&source).unwrap();
     let mut outputs: Vec<Vec<u8>> = Vec::new();
-    for (threads, mmap, max_memory) in [(1, true, u64::MAX), (3, true, u64::MAX), (8, false, u64::MAX), (2, false, 1 << 20)] {
+    for (threads, mmap, max_memory) in
+        [(1, true, u64::MAX), (3, true, u64::MAX), (8, false, u64::MAX), (2, false, 1 << 20)]
+    {
         let out = folder.path().join("out.gguf");
         let model = Model::open(&source, OpenOptions { mmap }).unwrap();
         let options = ExportOptions { max_memory, force: true, ..ExportOptions::new(&out) };
@@ -86,8 +88,15 @@ fn order_metadata_alignment_and_kept_bytes_are_carried_over() {
     assert_eq!(
         keys,
         [
-            "general.architecture", "general.alignment", "zz.last", "general.file_type", "aa.first",
-            "general.quantization_version", "tritscope.version", "tritscope.recipe", "tritscope.source"
+            "general.architecture",
+            "general.alignment",
+            "zz.last",
+            "general.file_type",
+            "aa.first",
+            "general.quantization_version",
+            "tritscope.version",
+            "tritscope.recipe",
+            "tritscope.source"
         ]
     );
     assert_eq!(written.metadata("general.file_type"), Some(Value::u32(37)));
@@ -163,8 +172,10 @@ fn kept_tensors_are_converted_on_request() {
 
 #[test]
 fn a_value_that_the_new_type_cannot_hold_is_an_error() {
-    let model =
-        Tiny::default().tensor("token_embd.weight", &[2, 2], DType::F32, f32_bytes(&[1.0, 2.0, 3.0, 1e6])).open().unwrap();
+    let model = Tiny::default()
+        .tensor("token_embd.weight", &[2, 2], DType::F32, f32_bytes(&[1.0, 2.0, 3.0, 1e6]))
+        .open()
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let recipe = Recipe { keep_precision: Precision::F16, ..Recipe::default() };
     let error = run(&model, &recipe, &ExportOptions::new(folder.path().join("o.gguf"))).unwrap_err();
@@ -174,7 +185,8 @@ fn a_value_that_the_new_type_cannot_hold_is_an_error() {
 
 #[test]
 fn a_natively_ternary_tensor_loses_nothing_but_under_absmean() {
-    let trits: Vec<f32> = normals(512 * 8, 3).iter().map(|w| if w.abs() < 0.01 { 0.0 } else { 0.375 * w.signum() }).collect();
+    let trits: Vec<f32> =
+        normals(512 * 8, 3).iter().map(|w| if w.abs() < 0.01 { 0.0 } else { 0.375 * w.signum() }).collect();
     let model = Tiny::default().tensor("blk.0.ffn_up.weight", &[512, 8], DType::F16, f16_bytes(&trits)).open().unwrap();
     for method in Method::ALL {
         for format in Format::ALL {
@@ -191,7 +203,9 @@ fn a_natively_ternary_tensor_loses_nothing_but_under_absmean() {
 fn lossless_refuses_what_is_not_ternary_and_names_the_block() {
     let folder = tempfile::tempdir().unwrap();
     let model = dense().open().unwrap();
-    let error = run(&model, &Recipe { method: Method::Lossless, ..all() }, &ExportOptions::new(folder.path().join("o"))).unwrap_err();
+    let error =
+        run(&model, &Recipe { method: Method::Lossless, ..all() }, &ExportOptions::new(folder.path().join("o")))
+            .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("blk.0.ffn_up.weight") && text.contains("block 0"), "{text}");
     assert_eq!(error.exit_code(), 3);
@@ -227,7 +241,8 @@ fn a_nan_that_goes_ternary_is_an_error_and_one_that_stays_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("o.gguf");
     for method in [Method::Exact, Method::Absmean, Method::Max] {
-        let error = run(&build("blk.0.ffn_up.weight"), &Recipe { method, ..all() }, &ExportOptions::new(&out)).unwrap_err();
+        let error =
+            run(&build("blk.0.ffn_up.weight"), &Recipe { method, ..all() }, &ExportOptions::new(&out)).unwrap_err();
         assert!(error.to_string().contains("'blk.0.ffn_up.weight': element 1000 is NaN"), "{error}");
         assert!(files(folder.path()).is_empty());
     }
@@ -282,7 +297,8 @@ fn outputs_that_must_not_be_written_are_refused_before_anything_is_created() {
 #[test]
 fn a_run_that_would_change_nothing_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let error = run(&dense().open().unwrap(), &Recipe::default(), &ExportOptions::new(folder.path().join("o"))).unwrap_err();
+    let error =
+        run(&dense().open().unwrap(), &Recipe::default(), &ExportOptions::new(folder.path().join("o"))).unwrap_err();
     assert!(matches!(error, Error::NothingToDo(_)) && error.exit_code() == 2);
     assert!(error.to_string().contains("no routed experts"), "{error}");
 }

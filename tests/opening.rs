@@ -18,7 +18,7 @@ fn codes(model: &Model) -> Vec<&'static str> {
 }
 
 fn found<'a>(model: &'a Model, code: &str) -> &'a Diagnostic {
-    model.diagnostics.iter().find(|d| d.code == code).unwrap_or_else(|| panic!("no {code}: {:?}", model.diagnostics))
+    model.diagnostics.iter().find(|d| d.code == code).expect(code)
 }
 
 fn decoded(model: &Model) -> Vec<Vec<f32>> {

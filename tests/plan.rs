@@ -31,8 +31,15 @@ fn ternary_names(model: &Model, plan: &Plan) -> Vec<String> {
 fn zoo() -> Model {
     let mut tiny = Tiny::default();
     for name in [
-        "token_embd", "blk.0.attn_q", "blk.0.ffn_up", "blk.0.ffn_gate_inp", "blk.0.ffn_up_shexp", "position_embd",
-        "output", "blk.0.ssm_conv1d", "strange",
+        "token_embd",
+        "blk.0.attn_q",
+        "blk.0.ffn_up",
+        "blk.0.ffn_gate_inp",
+        "blk.0.ffn_up_shexp",
+        "position_embd",
+        "output",
+        "blk.0.ssm_conv1d",
+        "strange",
     ] {
         tiny = tiny.normal(&format!("{name}.weight"), &[256, 4], 7);
     }
@@ -120,15 +127,17 @@ fn the_last_matching_rule_wins_and_carries_its_format_and_method() {
     let special = Action::Ternary { format: Some(Format::Q2_0), method: Some(Method::Twn) };
     let plan = resolve(
         &model,
-        &recipe(Mask::All, &[("blk.*", Action::Keep), ("*attn*", special), ("re:attn_q\\.w", Action::TERNARY), ("*ffn_up.*", special)]),
+        &recipe(
+            Mask::All,
+            &[("blk.*", Action::Keep), ("*attn*", special), ("re:attn_q\\.w", Action::TERNARY), ("*ffn_up.*", special)],
+        ),
     );
     assert_eq!(of(&model, &plan, "blk.0.attn_q.weight").step, Step::Ternary(Format::Tq2_0, Method::Exact));
     assert_eq!(of(&model, &plan, "blk.0.attn_q.weight").winner, Winner::Rule(2));
     assert_eq!(of(&model, &plan, "blk.0.ffn_up.weight").step, Step::Ternary(Format::Q2_0, Method::Twn));
     assert_eq!(of(&model, &plan, "blk.0.ffn_up_exps.weight").reason, Reason::Kept);
     // A glob that passes over a protected tensor leaves an earlier exact rule in force.
-    let plan =
-        resolve(&model, &recipe(Mask::Custom, &[("output.weight", special), ("*", Action::TERNARY)]));
+    let plan = resolve(&model, &recipe(Mask::Custom, &[("output.weight", special), ("*", Action::TERNARY)]));
     assert_eq!(of(&model, &plan, "output.weight").step, Step::Ternary(Format::Q2_0, Method::Twn));
     // A glob that keeps does not pass over anything.
     let plan = resolve(&model, &recipe(Mask::Custom, &[("output.weight", special), ("*", Action::Keep)]));
@@ -147,7 +156,11 @@ fn rows_that_do_not_divide_fall_back_to_another_ternary_type_or_stay() {
         let plan = resolve(&model, &Recipe { format, ..recipe(Mask::All, &[]) });
         let up = of(&model, &plan, "blk.0.ffn_up.weight");
         assert_eq!(up.step, Step::Ternary(Format::Q2_0, Method::Exact));
-        assert!(up.reason_text().starts_with("rows of 640 are not a multiple of 256: Q2_0 instead of"), "{}", up.reason_text());
+        assert!(
+            up.reason_text().starts_with("rows of 640 are not a multiple of 256: Q2_0 instead of"),
+            "{}",
+            up.reason_text()
+        );
         let down = of(&model, &plan, "blk.0.ffn_down.weight");
         assert_eq!((down.step, down.new_type), (Step::Copy, DType::F16));
         assert_eq!(down.reason, Reason::RowLength { format, row: 100 });
@@ -162,7 +175,8 @@ fn rows_that_do_not_divide_fall_back_to_another_ternary_type_or_stay() {
 #[test]
 fn the_mask_of_experts_says_so_where_there_are_none() {
     let none = dense().open().unwrap();
-    let note = |model: &Model, recipe: &Recipe| resolve(model, recipe).notes.into_iter().find(|n| n.code == "no-experts");
+    let note =
+        |model: &Model, recipe: &Recipe| resolve(model, recipe).notes.into_iter().find(|n| n.code == "no-experts");
     let text = note(&none, &Recipe::default()).unwrap().message;
     assert!(text.contains("--layers all") && text.contains("no routed experts"), "{text}");
     assert!(note(&moe().open().unwrap(), &Recipe::default()).is_none());
@@ -202,7 +216,7 @@ fn what_is_in_the_requested_format_already_stays_byte_for_byte() {
 
 #[test]
 fn a_type_without_a_decoder_stays_and_says_why() {
-    let model = Tiny::default().tensor("blk.0.ffn_up.weight", &[256, 1], DType(23), vec![0; 136]).open().unwrap();
+    let model = Tiny::default().tensor("blk.0.ffn_up.weight", &[256, 2], DType(23), vec![0; 272]).open().unwrap();
     let plan = resolve(&model, &recipe(Mask::All, &[]));
     let decision = of(&model, &plan, "blk.0.ffn_up.weight");
     assert_eq!(decision.step, Step::Copy);

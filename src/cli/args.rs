@@ -173,6 +173,7 @@ pub struct ChoiceArgs {
 
 /// How the work is done.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArgs {
     /// Worker threads [default: as many as the system gives this process]
     #[arg(long, value_name = "N")]

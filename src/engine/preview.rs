@@ -356,10 +356,10 @@ fn exact(
     report: &mut TensorReport,
     cancel: &Cancel,
 ) -> Result<Part> {
-    let slice_len = tensor.elements() / tensor.slices().max(1);
+    let slice_len = tensor.elements() / tensor.slices();
     let bands: Vec<(u64, u64)> =
-        (0..tensor.slices().max(1)).flat_map(|slice| bands_of(slice * slice_len, slice_len, BAND)).collect();
-    let slices = tensor.slices().max(1);
+        (0..tensor.slices()).flat_map(|slice| bands_of(slice * slice_len, slice_len, BAND)).collect();
+    let slices = tensor.slices();
     report.slices = if slices > 1 { vec![BlockStats::default(); slices as usize] } else { Vec::new() };
     let row_bands = tensor.rows().clamp(1, ROW_BANDS);
     report.row_bands = vec![BlockStats::default(); row_bands as usize];

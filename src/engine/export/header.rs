@@ -77,15 +77,12 @@ fn metadata(model: &Model, plan: &Plan, recipe: &Recipe, options: &ExportOptions
     let mut kvs = Vec::with_capacity(model.gguf.kvs.len() + pending.len() + 3);
     let mut buffer = AlignedBuf::new();
     for kv in model.gguf.kvs.iter().filter(|kv| !is_dropped(kv)) {
-        match pending.iter().position(|(key, _)| *key == kv.key) {
-            Some(at) => {
-                let (key, value) = pending.remove(at);
-                kvs.push(entry(key, &value));
-            }
-            None => {
-                let len = (kv.bytes.end - kv.bytes.start) as usize;
-                kvs.push(model.source.slice(kv.bytes.start, len, &mut buffer)?.to_vec());
-            }
+        if let Some(at) = pending.iter().position(|(key, _)| *key == kv.key) {
+            let (key, value) = pending.remove(at);
+            kvs.push(entry(key, &value));
+        } else {
+            let len = (kv.bytes.end - kv.bytes.start) as usize;
+            kvs.push(model.source.slice(kv.bytes.start, len, &mut buffer)?.to_vec());
         }
     }
     kvs.extend(pending.iter().map(|(key, value)| entry(key, value)));

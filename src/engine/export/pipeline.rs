@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::TensorOutcome;
 use super::target::Target;
-use crate::engine::codec::{encode_float, first_non_finite};
+use crate::engine::codec::{Layout, encode_float, first_non_finite};
 use crate::engine::error::{Error, Result};
 use crate::engine::format::source::AlignedBuf;
 use crate::engine::model::{Model, Tensor};
@@ -89,18 +89,14 @@ impl Pipeline<'_> {
         decision: &Decision,
         offset: u64,
     ) -> Result<(TensorOutcome, Vec<BandHash>)> {
-        let slices = tensor.slices().max(1);
-        let bands: Vec<(u64, u64)> = match decision.step {
+        let slices = tensor.slices();
+        let bands: Vec<(u64, u64)> = if decision.step == Step::Copy {
             // Cut between blocks, so that each band can be looked over for itself.
-            Step::Copy => {
-                let blocks =
-                    tensor.dtype.layout().map_or(self.band, |l| (self.band / l.block_len).max(1) * l.block_bytes);
-                bands_of(0, tensor.bytes, blocks).collect()
-            }
-            _ => {
-                let slice = tensor.elements() / slices;
-                (0..slices).flat_map(|i| bands_of(i * slice, slice, self.band)).collect()
-            }
+            let whole = |l: Layout| (self.band / l.block_len).max(1) * l.block_bytes;
+            bands_of(0, tensor.bytes, tensor.dtype.layout().map_or(self.band, whole)).collect()
+        } else {
+            let slice = tensor.elements() / slices;
+            (0..slices).flat_map(|i| bands_of(i * slice, slice, self.band)).collect()
         };
         // The error that is reported is the first in the tensor, whichever thread meets one first.
         let failed = AtomicUsize::new(usize::MAX);

@@ -7,6 +7,10 @@ use super::names;
 use super::role::Role;
 
 /// The role of the tensor with this name and shape (row length first).
+#[expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "names of tensors, in lower case here, not of files"
+)]
 pub fn role_of(name: &str, dims: &[u64]) -> Role {
     let lower = name.to_ascii_lowercase();
     let stem = lower.strip_suffix(".weight").or_else(|| lower.strip_suffix(".bias")).unwrap_or(&lower);

@@ -10,6 +10,9 @@ use crate::engine::format::gguf::{Gguf, TensorInfo};
 /// taken for ggml's only where the offsets agree.
 const AMBIGUOUS: [u32; 5] = [30, 39, 40, 41, 42];
 
+/// Most matrices of a tensor that have figures of their own.
+const MAX_SLICES: u64 = 4096;
+
 /// One tensor of a model.
 #[derive(Debug, Clone)]
 pub struct Tensor {
@@ -80,9 +83,11 @@ impl Tensor {
         self.dims.iter().rposition(|d| *d != 1).map_or(1, |i| i + 1)
     }
 
-    /// Matrices in the tensor: the product of the third and fourth dimension. The experts, for merged ones.
+    /// Matrices in the tensor that have figures of their own: the product of the third and fourth dimension, which is
+    /// the experts for merged ones. 1 where there are none, or more than anybody would look at.
     pub fn slices(&self) -> u64 {
-        self.dims.iter().skip(2).product()
+        let slices = self.dims.iter().skip(2).product();
+        if (1..=MAX_SLICES).contains(&slices) { slices } else { 1 }
     }
 
     /// Bits per weight as stored; 0 for a tensor without elements.

@@ -65,11 +65,11 @@ impl Tree {
             at.tensors.push((label.to_owned(), index));
         }
         let mut tree = Self::default();
-        tree.roots = tree.add_level(root, None, String::new(), 0);
+        tree.roots = tree.add_level(root, None, "", 0);
         tree
     }
 
-    fn add_level(&mut self, level: Builder, parent: Option<usize>, prefix: String, depth: usize) -> Vec<usize> {
+    fn add_level(&mut self, level: Builder, parent: Option<usize>, prefix: &str, depth: usize) -> Vec<usize> {
         enum Item {
             Folder(Builder),
             Tensor(usize),
@@ -88,7 +88,7 @@ impl Tree {
                 Item::Tensor(index) => self.nodes.push(node(NodeKind::Tensor(index))),
                 Item::Folder(inner) => {
                     self.nodes.push(node(NodeKind::Folder(Vec::new())));
-                    let children = self.add_level(inner, Some(id), path.clone(), depth + 1);
+                    let children = self.add_level(inner, Some(id), &path, depth + 1);
                     self.nodes[id].kind = NodeKind::Folder(children);
                 }
             }

@@ -144,7 +144,9 @@ impl fmt::Display for Value {
         match self {
             Self::Unsigned(n, _) => write!(f, "{n}"),
             Self::Signed(n, _) => write!(f, "{n}"),
-            Self::Float(x, _) => write!(f, "{x}"),
+            // The shortest digits that give this float back, in the width that the file has.
+            Self::Float(x, ValueType::F32) => write!(f, "{:?}", *x as f32),
+            Self::Float(x, _) => write!(f, "{x:?}"),
             Self::Bool(b) => write!(f, "{b}"),
             Self::String(s) => write!(f, "{}", crate::text::escape(s)),
             Self::Array { element, len, head } => {
