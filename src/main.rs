@@ -1,6 +1,6 @@
 //! The `tritscope` binary: arguments, environment, signals, exit codes. Everything else is in the library.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,15 +21,20 @@ fn main() -> ExitCode {
             // What the engine refuses is the user's to mend: one line. Anything else is ours: the whole report.
             if let Some(error) = report.downcast_ref::<Error>() {
                 if !matches!(error, Error::Cancelled) {
-                    eprintln!("tritscope: {error}");
+                    complain(&error.to_string());
                 }
                 ExitCode::from(error.exit_code())
             } else {
-                eprintln!("tritscope: {report:?}");
+                complain(&format!("{report:?}"));
                 ExitCode::from(4)
             }
         }
     }
+}
+
+/// Says on stderr what went wrong. If stderr is closed, the exit code has to do.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "tritscope: {text}");
 }
 
 fn run() -> Result<u8> {
