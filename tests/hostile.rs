@@ -1,6 +1,11 @@
 //! Files that lie: nothing panics, nothing is believed that the file's length does not back, every error says where.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 mod support;
 

@@ -86,7 +86,7 @@ fn memory_is_bounded_by_the_length_of_the_file() {
     let mut entries = Tiny { kvs: Vec::new(), ..Tiny::default() };
     entries.kvs = vec![(Vec::new(), Kv::U8(0)); 100_000];
     assert_bounded("empty entries", &entries.bytes());
-    let infos = [b"GGUF\x03\0\0\0".as_slice(), &100_000u64.to_le_bytes(), &[0; 8 + 24 * 100_000]].concat();
+    let infos = [b"GGUF\x03\0\0\0".as_slice(), &100_000u64.to_le_bytes(), &vec![0; 8 + 24 * 100_000]].concat();
     assert_bounded("empty infos", &infos);
     let deep = dense().last(|t| t.name = b"a.".repeat(500_000));
     assert_bounded("a deep name", &deep.bytes());

@@ -160,10 +160,12 @@ fn write_tensor(out: &mut impl Write, spec: &Spec, random: &mut Random) -> io::R
     for r in 0..rows {
         fill_row(&mut row, spec.texture, r, r / rows_of_a_slice, random);
         bytes.clear();
-        if spec.dtype == DType::F32 {
-            row.iter().for_each(|w| bytes.extend_from_slice(&w.to_le_bytes()));
-        } else {
-            row.iter().for_each(|w| bytes.extend_from_slice(&f16::from_f32(*w).to_le_bytes()));
+        for weight in &row {
+            if spec.dtype == DType::F32 {
+                bytes.extend_from_slice(&weight.to_le_bytes());
+            } else {
+                bytes.extend_from_slice(&f16::from_f32(*weight).to_le_bytes());
+            }
         }
         out.write_all(&bytes)?;
     }
@@ -174,25 +176,29 @@ fn fill_row(row: &mut [f32], texture: Texture, r: u64, slice: u64, random: &mut 
     // Outputs of unit variance for inputs of unit variance, give or take a half a row.
     let spread = (0.6 + 0.8 * random.uniform()) / (row.len() as f32).sqrt();
     match texture {
-        Texture::Gaussian => row.iter_mut().for_each(|w| *w = spread * random.normal()),
-        Texture::HeavyTailed => row.iter_mut().for_each(|w| *w = spread * random.student_t3()),
-        Texture::OutlierColumns => row.iter_mut().enumerate().for_each(|(c, w)| {
-            let loud = if c % 61 == 17 { 12.0 } else { 1.0 };
-            *w = spread * loud * random.normal();
-        }),
+        Texture::Gaussian => row.fill_with(|| spread * random.normal()),
+        Texture::HeavyTailed => row.fill_with(|| spread * random.student_t3()),
+        Texture::OutlierColumns => {
+            for (c, weight) in row.iter_mut().enumerate() {
+                let loud = if c % 61 == 17 { 12.0 } else { 1.0 };
+                *weight = spread * loud * random.normal();
+            }
+        }
         Texture::LoudExpert(expert) => {
             let loud = if slice == expert { 4.0 } else { 1.0 };
-            row.iter_mut().for_each(|w| *w = spread * loud * random.normal());
+            row.fill_with(|| spread * loud * random.normal());
         }
-        Texture::Ternary => row.chunks_mut(BLOCK).for_each(|block| {
-            let s = f16::from_f32(spread * (0.9 + 0.2 * random.uniform())).to_f32();
-            block.iter_mut().for_each(|w| *w = s * random.trit());
-        }),
+        Texture::Ternary => {
+            for block in row.chunks_mut(BLOCK) {
+                let s = f16::from_f32(spread * (0.9 + 0.2 * random.uniform())).to_f32();
+                block.fill_with(|| s * random.trit());
+            }
+        }
         Texture::Head => {
             let loud = if r < BYTE_TOKENS { 0.1 } else { 4.0 };
-            row.iter_mut().for_each(|w| *w = spread * loud * random.normal());
+            row.fill_with(|| spread * loud * random.normal());
         }
-        Texture::Norm => row.iter_mut().for_each(|w| *w = 0.9 + 0.2 * random.uniform()),
+        Texture::Norm => row.fill_with(|| 0.9 + 0.2 * random.uniform()),
     }
 }
 
