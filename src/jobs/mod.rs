@@ -61,6 +61,8 @@ pub struct ExportRequest {
 pub enum JobEvent {
     /// A preview is done.
     Preview {
+        /// The model it is of: a key alone does not tell one file from the next.
+        model: Arc<Model>,
         /// What it is of.
         key: PreviewKey,
         /// The figures.
@@ -68,6 +70,8 @@ pub enum JobEvent {
     },
     /// A preview could not be made.
     PreviewFailed {
+        /// The model it is of.
+        model: Arc<Model>,
         /// What it is of.
         key: PreviewKey,
         /// Why, in words.

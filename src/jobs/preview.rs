@@ -91,12 +91,12 @@ fn run(shared: &Shared, pool: &rayon::ThreadPool, sink: &EventSink) {
         let result = std::panic::catch_unwind(AssertUnwindSafe(work));
         shared.lock().running = None;
         match result {
-            Ok(Ok(report)) => sink(JobEvent::Preview { key, report: Arc::new(report) }),
+            Ok(Ok(report)) => sink(JobEvent::Preview { model, key, report: Arc::new(report) }),
             Ok(Err(Error::Cancelled)) => {}
-            Ok(Err(e)) => sink(JobEvent::PreviewFailed { key, message: e.to_string() }),
+            Ok(Err(e)) => sink(JobEvent::PreviewFailed { model, key, message: e.to_string() }),
             Err(_) => {
                 let message = "the preview panicked; this is a bug".to_owned();
-                sink(JobEvent::PreviewFailed { key, message });
+                sink(JobEvent::PreviewFailed { model, key, message });
             }
         }
     }
