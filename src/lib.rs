@@ -4,3 +4,4 @@ pub mod cli;
 pub mod engine;
 pub mod jobs;
 pub mod text;
+pub mod tui;

@@ -1,0 +1,76 @@
+//! What an update wants done in the world, as data. [`super::runtime`] does it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::engine::export::ExportOptions;
+use crate::engine::model::Model;
+use crate::engine::plan::{Plan, Recipe};
+use crate::jobs::{JobId, Want};
+
+/// How the interface ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The user quit.
+    Done,
+    /// A signal asked for it.
+    Signal(i32),
+}
+
+impl Exit {
+    /// Exit code of the process: 0, or 128 and the signal's number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(255),
+        }
+    }
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Open a model in the background.
+    Open(PathBuf),
+    /// Replace the list of previews that are wanted.
+    WantPreviews(Arc<Model>, Vec<Want>),
+    /// Queue an export.
+    Export {
+        /// The source.
+        model: Arc<Model>,
+        /// The plan.
+        plan: Arc<Plan>,
+        /// What it was resolved from.
+        recipe: Recipe,
+        /// Where it goes.
+        options: ExportOptions,
+        /// What it does, in a few words.
+        what: String,
+    },
+    /// Stop an export.
+    CancelExport(JobId),
+    /// Read a folder.
+    ReadFolder(PathBuf),
+    /// Read the list of recent files.
+    ReadRecent,
+    /// Write the list of recent files.
+    WriteRecent(Vec<PathBuf>),
+    /// Look at a path that an output is to be written to.
+    Probe {
+        /// The path.
+        path: PathBuf,
+        /// The source that it must not be.
+        model: Arc<Model>,
+    },
+    /// Write the recipe.
+    WriteRecipe {
+        /// Where to.
+        path: PathBuf,
+        /// The recipe.
+        recipe: Recipe,
+        /// Whether an existing file may be replaced.
+        overwrite: bool,
+    },
+    /// End the program.
+    Quit(Exit),
+}

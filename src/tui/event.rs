@@ -1,0 +1,83 @@
+//! What can happen to the interface, each with the time at which it did.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use super::state::dialog::Target;
+use super::state::picker::Entry;
+use crate::engine::export::ExportOptions;
+use crate::engine::model::Model;
+use crate::jobs::{JobEvent, JobId};
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A key.
+    Key(KeyEvent),
+    /// The mouse.
+    Mouse(MouseEvent),
+    /// Text pasted into the terminal.
+    Paste(String),
+    /// The screen has another size.
+    Resize(u16, u16),
+    /// A signal that asks the program to end.
+    Signal(i32),
+    /// Something from the lanes.
+    Job(JobEvent),
+    /// An export was accepted and has this number.
+    ExportQueued {
+        /// Its number.
+        id: JobId,
+        /// Its source.
+        model: Arc<Model>,
+        /// Where it goes.
+        options: ExportOptions,
+        /// What it does, in a few words.
+        what: String,
+    },
+    /// A folder was read.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What lies in it, or why it cannot be read.
+        entries: Result<Vec<Entry>, String>,
+    },
+    /// The list of recent files was read.
+    Recent(Vec<PathBuf>),
+    /// A path for an output was looked at.
+    Probed(Target),
+    /// The recipe was written, or not.
+    RecipeWritten {
+        /// Where to.
+        path: PathBuf,
+        /// How it ended.
+        result: Saved,
+    },
+    /// Time has passed.
+    Wake,
+    /// Everything that was waiting is handled and a frame will be drawn.
+    Settle,
+}
+
+/// How writing a recipe ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saved {
+    /// It is written.
+    Written,
+    /// A file is there and was left alone.
+    Exists,
+    /// It could not be written: why.
+    Failed(String),
+}
+
+/// An event and its time since the start of the program.
+#[derive(Debug)]
+pub struct Msg {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub event: Event,
+}

@@ -1,0 +1,130 @@
+//! The small things that are done with files besides models: folders, recipes, the list of recent files.
+//!
+//! One thread does them in order, so that a slow disk never holds up the screen.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+
+use super::event::{Event, Saved};
+use super::state::dialog::Target;
+use super::state::picker::Entry;
+use crate::engine::error::{Error, Result};
+use crate::engine::format::source::{FileId, Source};
+use crate::engine::plan::Recipe;
+
+/// Entries of a folder that are shown at most.
+const ENTRIES: usize = 20_000;
+
+/// Something to do.
+type Work = Box<dyn FnOnce() -> Option<Event> + Send>;
+
+/// The thread.
+pub(super) struct Files {
+    sender: Sender<Work>,
+}
+
+impl Files {
+    /// Starts it; what it finds goes to `events`.
+    pub(super) fn start(events: Sender<Event>) -> Result<Self> {
+        let (sender, receiver) = channel::<Work>();
+        let run = move || {
+            for work in receiver {
+                if let Some(event) = work()
+                    && events.send(event).is_err()
+                {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("files".to_owned())
+            .spawn(run)
+            .map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))?;
+        Ok(Self { sender })
+    }
+
+    /// Does something after what was asked for before.
+    pub(super) fn submit(&self, work: impl FnOnce() -> Option<Event> + Send + 'static) {
+        // The thread ends only with the program.
+        let _ = self.sender.send(Box::new(work));
+    }
+}
+
+/// Reads a folder: folders and `*.gguf`, folders first, in natural order.
+pub(super) fn read_folder(path: PathBuf) -> Event {
+    let entries = list(&path).map_err(|e| format!("cannot read the folder: {e}"));
+    Event::Folder { path, entries }
+}
+
+fn list(path: &Path) -> std::io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(path)?.take(ENTRIES) {
+        let entry = entry?;
+        // Follows links; one that leads nowhere is left out.
+        let Ok(metadata) = std::fs::metadata(entry.path()) else { continue };
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let folder = metadata.is_dir();
+        if folder || name.to_lowercase().ends_with(".gguf") {
+            entries.push(Entry { name, folder, bytes: metadata.len() });
+        }
+    }
+    entries.sort_by(|a, b| {
+        b.folder.cmp(&a.folder).then_with(|| crate::engine::model::names::natural_cmp(&a.name, &b.name))
+    });
+    Ok(entries)
+}
+
+/// Looks at a path that an output is to be written to.
+pub(super) fn probe(path: PathBuf, source: &Source) -> Event {
+    let metadata = std::fs::metadata(&path).ok();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let free = rustix::fs::statvfs(folder).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+    Event::Probed(Target {
+        exists: metadata.is_some() || path.symlink_metadata().is_ok(),
+        is_source: metadata.is_some_and(|m| FileId::of(&m) == source.id()),
+        folder_exists: folder.is_dir(),
+        free,
+        path,
+    })
+}
+
+/// Writes a recipe beside its final name and renames it, so that no half recipe is ever there.
+pub(super) fn write_recipe(path: PathBuf, recipe: &Recipe, overwrite: bool) -> Event {
+    let result = match save(&path, recipe, overwrite) {
+        Ok(true) => Saved::Written,
+        Ok(false) => Saved::Exists,
+        Err(e) => Saved::Failed(e.to_string()),
+    };
+    Event::RecipeWritten { path, result }
+}
+
+/// Whether it was written; false if a file is there.
+fn save(path: &Path, recipe: &Recipe, overwrite: bool) -> Result<bool> {
+    let text = recipe.to_toml()?;
+    let io = |action: &str, e| Error::io(path, action, e);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".recipe").tempfile_in(folder).map_err(|e| io("create", e))?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| io("write", e))?;
+    let kept = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
+    match kept {
+        Ok(_) => Ok(true),
+        Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(io("rename", e.error)),
+    }
+}
+
+/// Reads the list of recent files, one path a line; a list that is not there is empty.
+pub(super) fn read_recent(list: &Path) -> Event {
+    let text = std::fs::read_to_string(list).unwrap_or_default();
+    Event::Recent(text.lines().map(PathBuf::from).filter(|path| path.is_file()).collect())
+}
+
+/// Writes the list of recent files. A convenience: a failure is not worth a message.
+pub(super) fn write_recent(list: &Path, paths: &[PathBuf]) {
+    let line = |path: &PathBuf| path.to_str().filter(|p| !p.contains('\n')).map(str::to_owned);
+    let text: Vec<String> = paths.iter().filter_map(line).collect();
+    if let Some(folder) = list.parent() {
+        let _ = std::fs::create_dir_all(folder);
+    }
+    let _ = std::fs::write(list, text.join("\n") + "\n");
+}

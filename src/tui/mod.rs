@@ -1,0 +1,247 @@
+//! The terminal interface: a loop that takes events in, changes a state, has effects done and draws.
+//!
+//! [`update`] changes [`state`], [`view`] draws it, [`runtime`] does what has to be done in the world; [`keymap`] is the
+//! one table of keys. Only this file and [`terminal`] know that there is a real terminal.
+
+pub mod action;
+pub mod effect;
+pub mod event;
+mod files;
+pub mod keymap;
+mod runtime;
+pub mod state;
+pub mod terminal;
+pub mod theme;
+pub mod update;
+pub mod view;
+mod widgets;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use crossterm::event as input;
+
+use crate::engine::error::{Error, Result};
+use crate::engine::model::Model;
+use crate::engine::plan::Recipe;
+
+use effect::Effect;
+use event::{Event, Msg};
+use runtime::Runtime;
+use state::{Settings, State};
+use terminal::Screen;
+use theme::Theme;
+
+pub use effect::Exit;
+
+/// Frames are at least this far apart.
+const FRAME: Duration = Duration::from_millis(16);
+/// Signals that end the program.
+const SIGNALS: [i32; 3] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
+
+/// What the interface begins with.
+#[derive(Debug, Clone)]
+pub enum Start {
+    /// This file, opened in the background.
+    File(PathBuf),
+    /// A model that is open already, such as the demo.
+    Model(Arc<Model>),
+    /// The question which file.
+    Picker,
+}
+
+/// What the interface is told from outside.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What it begins with.
+    pub start: Start,
+    /// The recipe that models start with.
+    pub recipe: Recipe,
+    /// Threads of each lane.
+    pub threads: usize,
+    /// Whether files are mapped.
+    pub mmap: bool,
+    /// Whether to do without colours.
+    pub no_color: bool,
+    /// Where the list of recent files is kept, if it is.
+    pub recent_file: Option<PathBuf>,
+}
+
+/// Runs the interface until the user or a signal ends it. The terminal is restored and every export has ended when it
+/// returns. What it returns is the exit code: 0, or 128 and the number of the signal. Errors: the terminal cannot be taken over or drawn on, threads cannot be started.
+pub fn run(options: Options) -> Result<u8> {
+    let start = Instant::now();
+    let (sender, receiver) = channel();
+    let mut runtime = Runtime::start(options.threads.max(1), options.mmap, options.recent_file.clone(), &sender)?;
+    let signals = listen(&sender)?;
+    let looped = Screen::enter().map_err(|e| terminal_error("take over", e)).and_then(|mut screen| {
+        read_input(&sender)?;
+        event_loop(options, &mut screen, &mut runtime, &receiver, start)
+        // Exports are stopped before the screen is given back: what they print would be nowhere.
+    });
+    signals.close();
+    runtime.shut_down();
+    looped.map(Exit::code)
+}
+
+fn event_loop(
+    options: Options,
+    screen: &mut Screen,
+    runtime: &mut Runtime,
+    receiver: &Receiver<Event>,
+    start: Instant,
+) -> Result<Exit> {
+    let theme = if options.no_color { Theme::plain() } else { Theme::dark() };
+    let size = screen.size().map_err(|e| terminal_error("measure", e))?;
+    let mut driver = Driver { state: State::new(settings(&options), size), start };
+    let mut effects = vec![Effect::ReadRecent];
+    match options.start {
+        Start::File(path) => effects.extend(update::begin(&mut driver.state, path)),
+        Start::Model(model) => update::show_model(&mut driver.state, model),
+        Start::Picker => effects.extend(update::open_picker(&mut driver.state)),
+    }
+    driver.run_all(effects, runtime);
+    loop {
+        driver.handle(Event::Settle, runtime);
+        if let Some(exit) = runtime.exit {
+            return Ok(exit);
+        }
+        let mut geometry = None;
+        screen
+            .draw(|frame| geometry = Some(view::draw(&driver.state, &theme, frame)))
+            .map_err(|e| terminal_error("draw on", e))?;
+        let drawn = Instant::now();
+        if let Some(geometry) = geometry {
+            driver.accept(geometry);
+        }
+        // What the frame itself tells (rows in sight) may ask for more previews: no frame for that.
+        driver.handle(Event::Settle, runtime);
+        driver.wait(receiver, runtime)?;
+        // Whatever else happens within the frame's time goes into the next one.
+        while let Some(left) = FRAME.checked_sub(drawn.elapsed()).filter(|_| runtime.exit.is_none()) {
+            match receiver.recv_timeout(left) {
+                Ok(event) => driver.handle(event, runtime),
+                Err(_) => break,
+            }
+        }
+        let deadline = Instant::now() + FRAME;
+        while runtime.exit.is_none() && Instant::now() < deadline {
+            match receiver.try_recv() {
+                Ok(event) => driver.handle(event, runtime),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+fn settings(options: &Options) -> Settings {
+    Settings {
+        command: "tritscope".to_owned(),
+        home: std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()),
+        folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        passing: std::env::temp_dir(),
+        recipe: options.recipe.clone(),
+    }
+}
+
+/// The state and the clock that its messages are stamped with.
+struct Driver {
+    state: State,
+    start: Instant,
+}
+
+impl Driver {
+    /// Takes an event in and has its effects done, and theirs.
+    fn handle(&mut self, event: Event, runtime: &mut Runtime) {
+        let effects = update::update(&mut self.state, Msg { at: self.start.elapsed(), event });
+        self.run_all(effects, runtime);
+    }
+
+    fn run_all(&mut self, effects: Vec<Effect>, runtime: &mut Runtime) {
+        let mut queue = std::collections::VecDeque::from(effects);
+        while let Some(effect) = queue.pop_front() {
+            if let Some(event) = runtime.run(effect) {
+                queue.extend(update::update(&mut self.state, Msg { at: self.start.elapsed(), event }));
+            }
+        }
+    }
+
+    /// Remembers where things were drawn; another part of the tree in sight asks for other previews.
+    fn accept(&mut self, geometry: state::Geometry) {
+        let old = &self.state.geometry;
+        if (old.tree_offset, old.tree) != (geometry.tree_offset, geometry.tree) {
+            self.state.wants_changed = true;
+        }
+        if let Some(session) = &mut self.state.session {
+            session.tree.offset = geometry.tree_offset;
+        }
+        self.state.geometry = geometry;
+    }
+
+    /// Sleeps until something happens, or until what is on the screen has to change by itself.
+    fn wait(&mut self, receiver: &Receiver<Event>, runtime: &mut Runtime) -> Result<()> {
+        let event = match self.state.next_wake() {
+            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => receiver.recv_timeout(at.saturating_sub(self.start.elapsed())),
+        };
+        match event {
+            Ok(event) => self.handle(event, runtime),
+            Err(RecvTimeoutError::Timeout) => self.handle(Event::Wake, runtime),
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::Usage("the event channel closed".to_owned())),
+        }
+        Ok(())
+    }
+}
+
+/// Reads keys, mouse and resizes on a thread of their own, which ends with the program.
+fn read_input(sender: &Sender<Event>) -> Result<()> {
+    let sender = sender.clone();
+    let run = move || {
+        loop {
+            let event = match input::read() {
+                Ok(input::Event::Key(key)) => Event::Key(key),
+                Ok(input::Event::Mouse(mouse)) => Event::Mouse(mouse),
+                Ok(input::Event::Paste(text)) => Event::Paste(text),
+                Ok(input::Event::Resize(columns, rows)) => Event::Resize(columns, rows),
+                Ok(_) => continue,
+                // The terminal is gone.
+                Err(_) => Event::Signal(signal_hook::consts::SIGHUP),
+            };
+            let lost = matches!(event, Event::Signal(_));
+            if sender.send(event).is_err() || lost {
+                return;
+            }
+        }
+    };
+    spawn("input", run)
+}
+
+/// Turns signals into events.
+fn listen(sender: &Sender<Event>) -> Result<signal_hook::iterator::Handle> {
+    let failed = |e| Error::Usage(format!("cannot handle signals: {e}"));
+    let mut signals = signal_hook::iterator::Signals::new(SIGNALS).map_err(failed)?;
+    let handle = signals.handle();
+    let sender = sender.clone();
+    spawn("signals", move || {
+        for signal in &mut signals {
+            if sender.send(Event::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(handle)
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map(drop)
+        .map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))
+}
+
+fn terminal_error(action: &str, error: std::io::Error) -> Error {
+    Error::io(Path::new("the terminal"), action, error)
+}

@@ -1,0 +1,69 @@
+//! The command line that does what the screen shows, and the name an output gets unless the user gives another.
+
+use std::path::{Path, PathBuf};
+
+use crate::engine::plan::Recipe;
+
+/// A word as a POSIX shell reads it back. Control characters do not survive: they are shown escaped.
+pub fn quoted(word: &str) -> String {
+    let word = crate::text::escape(word);
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// The `quantize` command that is equivalent to the recipe. Where flags cannot say it, a recipe file stands for it.
+pub fn quantize(command: &str, source: &Path, out: &Path, recipe: &Recipe) -> String {
+    let flags = recipe.flags().unwrap_or_else(|| vec!["--recipe".to_owned(), "recipe.toml".to_owned()]);
+    let paths = [command.to_owned(), "quantize".to_owned(), name(source), "-o".to_owned(), name(out)];
+    paths.iter().chain(&flags).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn name(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// `model-f16.gguf` → `model-f16-ternary-tq2_0.gguf`, in `folder`.
+pub fn default_out(source: &Path, folder: &Path, recipe: &Recipe) -> PathBuf {
+    let stem = source.file_stem().map_or_else(|| "model".to_owned(), |s| s.to_string_lossy().into_owned());
+    folder.join(format!("{stem}-ternary-{}.gguf", recipe.format))
+}
+
+/// A path as typed, with a leading `~` for the home folder.
+pub fn expand(text: &str, home: Option<&Path>) -> PathBuf {
+    match (text.strip_prefix('~'), home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(text),
+    }
+}
+
+/// A path as it is shown: the home folder as `~`, control characters escaped.
+pub fn shorten(path: &Path, home: Option<&Path>) -> String {
+    let text = match home.filter(|h| h.components().count() > 1).and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+        Some(rest) => format!("~/{}", rest.to_string_lossy()),
+        None => path.to_string_lossy().into_owned(),
+    };
+    crate::text::escape(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("a-b_c.gguf"), "a-b_c.gguf");
+        assert_eq!(quoted("blk.*"), "'blk.*'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn names_and_homes() {
+        let out = default_out(Path::new("/m/a-f16.gguf"), Path::new("/m"), &Recipe::default());
+        assert_eq!(out, Path::new("/m/a-f16-ternary-tq2_0.gguf"));
+        assert_eq!(expand("~/x", Some(Path::new("/home/u"))), Path::new("/home/u/x"));
+        assert_eq!(expand("~x", Some(Path::new("/home/u"))), Path::new("~x"));
+        assert_eq!(shorten(Path::new("/home/u/x"), Some(Path::new("/home/u"))), "~/x");
+    }
+}

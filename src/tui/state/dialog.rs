@@ -1,0 +1,138 @@
+//! What lies over the main screen and takes the keys: help, lists, forms, questions.
+
+use std::path::PathBuf;
+
+use super::input::TextInput;
+use super::picker::Picker;
+use crate::engine::export::Verify;
+use crate::jobs::JobId;
+
+/// The open dialog.
+#[derive(Debug, Clone)]
+pub enum Dialog {
+    /// Every key.
+    Help(Scroll),
+    /// Notes of the plan, diagnostics of the file, messages.
+    Notes(Scroll),
+    /// The exports.
+    Jobs(JobsDialog),
+    /// What is needed to start an export.
+    Quantize(QuantizeForm),
+    /// Where to write the recipe.
+    SaveRecipe(SaveForm),
+    /// Jobs are active: what then.
+    Quit,
+    /// Choosing a file.
+    Picker(Picker),
+    /// A file could not be opened.
+    Failure {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+}
+
+/// A text that may be longer than its box.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scroll {
+    /// First visible line.
+    pub top: usize,
+}
+
+/// The list of exports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JobsDialog {
+    /// The selected job, counted from the newest.
+    pub cursor: usize,
+    /// The job whose cancelling is to be confirmed.
+    pub cancelling: Option<JobId>,
+}
+
+/// What is known of a path that something is to be written to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The path that was looked at.
+    pub path: PathBuf,
+    /// Whether something is there.
+    pub exists: bool,
+    /// Whether it is the source itself.
+    pub is_source: bool,
+    /// Whether its folder is there.
+    pub folder_exists: bool,
+    /// Bytes that the file system has free.
+    pub free: Option<u64>,
+}
+
+/// A field of the quantize dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuantizeField {
+    /// The output's path.
+    Path,
+    /// How far it is read back.
+    Verify,
+    /// Whether an existing file may be replaced.
+    Overwrite,
+    /// The button.
+    Start,
+}
+
+/// The quantize dialog.
+#[derive(Debug, Clone)]
+pub struct QuantizeForm {
+    /// The output's path.
+    pub path: TextInput,
+    /// How far it is read back.
+    pub verify: Verify,
+    /// Whether an existing file may be replaced.
+    pub overwrite: bool,
+    /// The field that has the keys.
+    pub field: QuantizeField,
+    /// What was found at the path.
+    pub target: Option<Target>,
+    /// Why it did not start.
+    pub problem: Option<String>,
+}
+
+impl QuantizeForm {
+    /// The fields that can be reached.
+    pub fn fields(&self) -> Vec<QuantizeField> {
+        let mut fields = vec![QuantizeField::Path, QuantizeField::Verify];
+        if self.must_overwrite() {
+            fields.push(QuantizeField::Overwrite);
+        }
+        fields.push(QuantizeField::Start);
+        fields
+    }
+
+    /// Whether a file is there that would have to be replaced.
+    pub fn must_overwrite(&self) -> bool {
+        self.target.as_ref().is_some_and(|t| t.exists && !t.is_source)
+    }
+
+    /// Goes so many fields on, around the ends.
+    pub fn step(&mut self, forward: bool) {
+        let fields = self.fields();
+        let at = fields.iter().position(|f| *f == self.field).unwrap_or(0);
+        let to = if forward { at + 1 } else { at + fields.len() - 1 };
+        self.field = fields[to % fields.len()];
+    }
+
+    /// The next or previous way of checking.
+    pub fn cycle_verify(&mut self, forward: bool) {
+        const ALL: [Verify; 3] = [Verify::None, Verify::Hash, Verify::Full];
+        let at = ALL.iter().position(|v| *v == self.verify).unwrap_or(1);
+        self.verify = ALL[if forward { at + 1 } else { at + 2 } % 3];
+    }
+}
+
+/// The dialog that writes the recipe.
+#[derive(Debug, Clone)]
+pub struct SaveForm {
+    /// The path.
+    pub path: TextInput,
+    /// The file that is there already, once that was found: Enter again replaces it.
+    pub exists: Option<PathBuf>,
+    /// Why it could not be written.
+    pub problem: Option<String>,
+}

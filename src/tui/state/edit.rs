@@ -1,0 +1,292 @@
+//! Edits of a recipe that a key stands for, worked out on values: from a recipe and a selection to the next recipe.
+//!
+//! Rules stay tidy: a new one replaces those that it makes meaningless, and is left out where it would change nothing.
+
+use std::collections::BTreeSet;
+
+use super::plan::PlanState;
+use crate::engine::model::Model;
+use crate::engine::plan::{Action, Mask, Pattern, Plan, Protection, Recipe, Rule, Step, resolve};
+use crate::engine::ternary::{Format, Method};
+
+/// What an edit acts on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// One tensor.
+    Tensor(usize),
+    /// All tensors whose names begin with the prefix.
+    Subtree {
+        /// The prefix; empty for the model.
+        prefix: String,
+        /// The tensors.
+        tensors: Vec<usize>,
+    },
+    /// What a filter leaves of a subtree: these tensors, each by its name.
+    Listed {
+        /// The subtree's prefix.
+        prefix: String,
+        /// The tensors.
+        tensors: Vec<usize>,
+    },
+}
+
+impl Target {
+    /// The tensors, in file order.
+    pub fn tensors(&self) -> &[usize] {
+        match self {
+            Self::Tensor(index) => std::slice::from_ref(index),
+            Self::Subtree { tensors, .. } | Self::Listed { tensors, .. } => tensors,
+        }
+    }
+
+    /// What it is, for the name of a step.
+    fn label(&self, model: &Model) -> String {
+        let text = match self {
+            Self::Tensor(index) => model.tensors[*index].name.clone(),
+            Self::Subtree { prefix, .. } if prefix.is_empty() => "everything".to_owned(),
+            Self::Subtree { prefix, .. } => format!("{prefix}*"),
+            Self::Listed { prefix, tensors } => format!("{} filtered of {prefix}*", count(tensors.len())),
+        };
+        crate::text::escape(&text)
+    }
+}
+
+/// What came of an edit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Another recipe, and the step's name.
+    Changed(String, Recipe),
+    /// It takes the same key again: why.
+    NeedsConfirmation(String),
+    /// It cannot be done: why.
+    Refused(String),
+}
+
+/// Makes the target ternary, or keeps it if all that can be ternary is. `confirmed`: overrides a protection.
+pub fn toggle(model: &Model, state: &PlanState, target: &Target, confirmed: bool) -> Outcome {
+    match target {
+        Target::Tensor(index) => toggle_tensor(model, state, *index, confirmed),
+        _ => toggle_many(model, state, target),
+    }
+}
+
+fn toggle_tensor(model: &Model, state: &PlanState, index: usize, confirmed: bool) -> Outcome {
+    let tensor = &model.tensors[index];
+    let decision = state.decision(index);
+    let label = Target::Tensor(index).label(model);
+    let pattern = Pattern::name(&tensor.name);
+    if decision.is_ternary() {
+        let rule = Rule { pattern, action: Action::Keep };
+        let recipe = with_rules(model, state.recipe(), None, vec![rule]);
+        return Outcome::Changed(format!("keep {label}"), recipe);
+    }
+    if Format::from_dtype(tensor.dtype).is_some_and(|f| f == state.recipe().format) {
+        return Outcome::Refused(format!("{label} is {} already", tensor.dtype));
+    }
+    match decision.protection {
+        Some(p) if p.is_absolute() => {
+            let why = format!("{label} is protected ({}): llama.cpp cannot take it quantized", p.describe());
+            return Outcome::Refused(why);
+        }
+        Some(p) if !confirmed => {
+            let why = format!("{label} is protected ({}): press space again to override", p.describe());
+            return Outcome::NeedsConfirmation(why);
+        }
+        _ => {}
+    }
+    let recipe = with_rules(model, state.recipe(), None, vec![Rule { pattern, action: Action::TERNARY }]);
+    let after = &resolve(model, &recipe).decisions[index];
+    if after.is_ternary() {
+        Outcome::Changed(format!("ternary {label}"), recipe)
+    } else {
+        Outcome::Refused(format!("{label}: {}", after.reason_text()))
+    }
+}
+
+fn toggle_many(model: &Model, state: &PlanState, target: &Target) -> Outcome {
+    let able: Vec<usize> = target.tensors().iter().copied().filter(|t| state.outlook(*t).eligible).collect();
+    let label = target.label(model);
+    if able.is_empty() {
+        return Outcome::Refused(format!("{label}: nothing here can go ternary"));
+    }
+    let keep = able.iter().all(|t| state.decision(*t).is_ternary());
+    let (action, verb) = if keep { (Action::Keep, "keep") } else { (Action::TERNARY, "ternary") };
+    let recipe = match target {
+        Target::Subtree { prefix, .. } => match Pattern::prefix(prefix) {
+            Ok(pattern) => with_rules(model, state.recipe(), Some(prefix), vec![Rule { pattern, action }]),
+            Err(why) => return Outcome::Refused(why),
+        },
+        _ => {
+            let changing = able.iter().filter(|t| keep || !state.decision(**t).is_ternary());
+            let rules = changing.map(|t| Rule { pattern: Pattern::name(&model.tensors[*t].name), action });
+            with_rules(model, state.recipe(), None, rules.collect())
+        }
+    };
+    Outcome::Changed(format!("{verb} {label}"), recipe)
+}
+
+/// The next (or previous) method for the ternary tensors of the target; the recipe's default where there are none, or
+/// where they are all that there is.
+pub fn cycle_method(model: &Model, state: &PlanState, target: &Target, forward: bool) -> Outcome {
+    let (pairs, everything) = requested(state, target);
+    let current = pairs.first().map_or(state.recipe().method, |(_, _, method)| *method);
+    let next = step(&Method::COMPARED, current, forward);
+    if everything {
+        let mut recipe = state.recipe().clone();
+        recipe.method = next;
+        clear_explicit(&mut recipe, false);
+        return Outcome::Changed(format!("method {next}"), recipe);
+    }
+    let pairs = pairs.into_iter().map(|(tensor, format, _)| (tensor, format, next)).collect();
+    explicit(model, state, target, pairs, &format!("method {next}"))
+}
+
+/// The same for the format. Of a single tensor only formats that its rows divide by are offered.
+pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: bool) -> Outcome {
+    let (pairs, everything) = requested(state, target);
+    let current = pairs.first().map_or(state.recipe().format, |(_, format, _)| *format);
+    if everything {
+        let next = step(&Format::ALL, current, forward);
+        let mut recipe = state.recipe().clone();
+        recipe.format = next;
+        clear_explicit(&mut recipe, true);
+        return Outcome::Changed(format!("format {next}"), recipe);
+    }
+    let row = |t: usize| model.tensors[t].row_len();
+    let single = if let Target::Tensor(index) = target { Some(row(*index)) } else { None };
+    let fits = |f: &Format| single.is_none_or(|row| row.is_multiple_of(f.block_len() as u64));
+    let offered: Vec<Format> = Format::ALL.into_iter().filter(fits).collect();
+    if let ([only], Some(row)) = (offered.as_slice(), single) {
+        return Outcome::Refused(format!("rows of {row} divide only by the {} of {only}", only.block_len()));
+    }
+    let next = step(&offered, current, forward);
+    let pairs = pairs.into_iter().map(|(tensor, _, method)| (tensor, next, method)).collect();
+    explicit(model, state, target, pairs, &format!("format {next}"))
+}
+
+/// The next mask.
+pub fn cycle_mask(state: &PlanState) -> Outcome {
+    let mut recipe = state.recipe().clone();
+    recipe.layers = step(&Mask::ALL, recipe.layers, true);
+    Outcome::Changed(format!("mask {}", recipe.layers.name()), recipe)
+}
+
+/// What is asked of the target's ternary tensors, and whether that is all there is to ask.
+fn requested(state: &PlanState, target: &Target) -> (Vec<(usize, Format, Method)>, bool) {
+    let ternary = |t: &usize| match (state.decision(*t).is_ternary(), state.decision(*t).requested) {
+        (true, Some((format, method))) => Some((*t, format, method)),
+        _ => None,
+    };
+    let found: Vec<_> = target.tensors().iter().filter_map(ternary).collect();
+    let all = state.plan().totals.ternary_tensors as usize;
+    let everything = found.is_empty() || found.len() == all && !matches!(target, Target::Tensor(_));
+    (found, everything)
+}
+
+/// Rules that ask for these formats and methods: one for the subtree if they agree and it has nothing else that could
+/// go ternary, else one a tensor.
+fn explicit(
+    model: &Model,
+    state: &PlanState,
+    target: &Target,
+    pairs: Vec<(usize, Format, Method)>,
+    what: &str,
+) -> Outcome {
+    let recipe = state.recipe();
+    let action = |format: Format, method: Method| Action::Ternary {
+        format: (format != recipe.format).then_some(format),
+        method: (method != recipe.method).then_some(method),
+    };
+    let agree = pairs.windows(2).all(|w| (w[0].1, w[0].2) == (w[1].1, w[1].2));
+    let able = target.tensors().iter().filter(|t| state.outlook(**t).eligible).count();
+    let name = format!("{what} for {}", target.label(model));
+    let next = match (target, pairs.first()) {
+        (Target::Subtree { prefix, .. }, Some((_, format, method))) if agree && able == pairs.len() => {
+            match Pattern::prefix(prefix) {
+                Ok(pattern) => {
+                    let rule = Rule { pattern, action: action(*format, *method) };
+                    with_rules(model, recipe, Some(prefix), vec![rule])
+                }
+                Err(why) => return Outcome::Refused(why),
+            }
+        }
+        _ => {
+            let rules = pairs.iter().map(|(tensor, format, method)| Rule {
+                pattern: Pattern::name(&model.tensors[*tensor].name),
+                action: action(*format, *method),
+            });
+            with_rules(model, recipe, None, rules.collect())
+        }
+    };
+    Outcome::Changed(name, next)
+}
+
+/// Takes the format or the method out of every rule, so that the default holds again.
+fn clear_explicit(recipe: &mut Recipe, formats: bool) {
+    for rule in &mut recipe.rules {
+        if let Action::Ternary { format, method } = &mut rule.action {
+            if formats { *format = None } else { *method = None }
+        }
+    }
+}
+
+/// The recipe with rules added, without those that they make meaningless, and without themselves if nothing changes.
+/// `prefix` is what the one rule's pattern was made from, if it is a subtree's.
+fn with_rules(model: &Model, recipe: &Recipe, prefix: Option<&str>, rules: Vec<Rule>) -> Recipe {
+    let mut next = recipe.clone();
+    let named: BTreeSet<String> = rules.iter().map(|r| r.pattern.to_string()).collect();
+    let ternary = rules.first().is_some_and(|r| r.action != Action::Keep);
+    let literal = prefix.and_then(|p| Pattern::prefix(p).ok()).map(|p| p.to_string());
+    let literal = literal.as_deref().and_then(|text| text.strip_suffix('*'));
+    next.rules.retain(|old| {
+        let text = old.pattern.to_string();
+        if named.contains(&text) {
+            return false;
+        }
+        match (&old.pattern, prefix, literal) {
+            // A subtree's rule passes over what is protected; a name's override stays beside it.
+            (Pattern::Name(name), Some(prefix), _) if name.starts_with(prefix) => {
+                ternary && model.tensors.iter().any(|t| t.name == *name && Protection::of(t).is_some())
+            }
+            (Pattern::Glob(glob, _), _, Some(literal)) => {
+                !glob.strip_suffix('*').is_some_and(|old| old.starts_with(literal) && is_literal(old))
+            }
+            _ => true,
+        }
+    });
+    let without = resolve(model, &next);
+    let kept = next.rules.len();
+    next.rules.extend(rules);
+    if same_steps(&without, &resolve(model, &next)) {
+        next.rules.truncate(kept);
+    }
+    next
+}
+
+/// Whether a glob's text is what [`Pattern::prefix`] makes of a name: no wildcard that is not bracketed.
+fn is_literal(glob: &str) -> bool {
+    let mut rest = glob;
+    while let Some(at) = rest.find(['*', '?', '[', ']', '{', '}', '\\']) {
+        let bracketed = rest[at..].starts_with('[') && rest[at..].chars().nth(2) == Some(']');
+        if !bracketed {
+            return false;
+        }
+        rest = &rest[at + 3..];
+    }
+    true
+}
+
+fn same_steps(a: &Plan, b: &Plan) -> bool {
+    let step = |plan: &Plan| plan.decisions.iter().map(|d| (d.step, d.requested)).collect::<Vec<(Step, _)>>();
+    step(a) == step(b)
+}
+
+fn step<T: Copy + PartialEq>(all: &[T], current: T, forward: bool) -> T {
+    let len = all.len().max(1);
+    let at = all.iter().position(|x| *x == current).map_or(0, |i| if forward { i + 1 } else { i + len - 1 });
+    all.get(at % len).copied().unwrap_or(current)
+}
+
+fn count(n: usize) -> String {
+    if n == 1 { "1 tensor".to_owned() } else { format!("{n} tensors") }
+}

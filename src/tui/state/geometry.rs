@@ -1,0 +1,68 @@
+//! Where things were drawn: what mouse and paging have to know of the last frame.
+//!
+//! The view fills a [`Geometry`] while it draws and the run loop stores it in the state. Plain numbers, no widgets.
+
+use super::Tab;
+
+/// A rectangle of cells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Area {
+    /// Left column.
+    pub x: u16,
+    /// Top row.
+    pub y: u16,
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
+}
+
+impl Area {
+    /// Whether the cell lies inside.
+    pub fn contains(self, x: u16, y: u16) -> bool {
+        x >= self.x && y >= self.y && x - self.x < self.width && y - self.y < self.height
+    }
+}
+
+/// The last frame's layout.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Geometry {
+    /// Rows of the tree, without border and heading.
+    pub tree: Area,
+    /// Index of the row that is drawn first.
+    pub tree_offset: usize,
+    /// The preview's tabs.
+    pub tabs: Vec<(Area, Tab)>,
+    /// The list or text of the open dialog.
+    pub dialog: Area,
+    /// Index of the dialog's first visible line.
+    pub dialog_offset: usize,
+    /// Lines that the dialog's text has.
+    pub dialog_lines: usize,
+}
+
+/// The first visible index of a list of `len` lines, moved from `offset` no further than `cursor` needs to be visible
+/// among `height` lines, with a little context around it.
+pub fn scrolled(offset: usize, cursor: usize, len: usize, height: usize) -> usize {
+    if height == 0 || len <= height {
+        return 0;
+    }
+    let margin = if height > 8 { 2 } else { 0 };
+    let lowest = (cursor + margin + 1).saturating_sub(height);
+    let highest = cursor.saturating_sub(margin);
+    offset.clamp(lowest.min(highest), highest).min(len - height)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_stays_visible_and_the_list_moves_little() {
+        assert_eq!(scrolled(0, 5, 100, 10), 0);
+        assert_eq!(scrolled(0, 9, 100, 10), 2);
+        assert_eq!(scrolled(0, 99, 100, 10), 90);
+        assert_eq!(scrolled(50, 10, 100, 10), 8);
+        assert_eq!(scrolled(7, 3, 5, 10), 0);
+    }
+}

@@ -1,0 +1,163 @@
+//! The exports as the interface shows them: what was asked for, where they are, how fast they go.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::export::{ExportSummary, Reader, Verify};
+use crate::engine::model::Model;
+use crate::engine::progress::{Delta, Stage};
+use crate::jobs::{ExportState, ExportStatus, JobId};
+use crate::text;
+
+/// How far back the moving average of the throughput looks.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// One export.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Where it is.
+    pub state: ExportState,
+    /// Its source.
+    pub model: Arc<Model>,
+    /// Its output.
+    pub out: PathBuf,
+    /// What it does, in a few words.
+    pub what: String,
+    /// When it began to run.
+    pub started: Option<Duration>,
+    /// When it ended.
+    pub ended: Option<Duration>,
+    /// Bytes done at times, of the present stage.
+    samples: VecDeque<(Duration, u64)>,
+}
+
+impl Job {
+    /// A job that waits.
+    pub fn queued(id: JobId, model: Arc<Model>, out: PathBuf, what: String) -> Self {
+        let samples = VecDeque::new();
+        Self { state: ExportState::queued(id), model, out, what, started: None, ended: None, samples }
+    }
+
+    /// The output's name without its folder.
+    pub fn name(&self) -> String {
+        crate::text::escape(&self.out.file_name().unwrap_or(self.out.as_os_str()).to_string_lossy())
+    }
+
+    /// Bytes a second over the last few seconds; `None` until that can be told.
+    pub fn rate(&self) -> Option<f64> {
+        let (first, last) = (self.samples.front()?, self.samples.back()?);
+        let seconds = last.0.saturating_sub(first.0).as_secs_f64();
+        (seconds >= 0.2).then(|| last.1.saturating_sub(first.1) as f64 / seconds)
+    }
+
+    /// Seconds that the present stage still takes at that rate.
+    pub fn remaining(&self) -> Option<f64> {
+        let left = self.state.total.saturating_sub(self.state.done) as f64;
+        self.rate().filter(|rate| *rate > 0.0).map(|rate| left / rate)
+    }
+
+    /// The stage it is in, while it runs.
+    pub fn stage(&self) -> Option<Stage> {
+        if let ExportStatus::Running(stage) = self.state.status { Some(stage) } else { None }
+    }
+
+    fn apply(&mut self, delta: &Delta, now: Duration) {
+        self.state.apply(delta);
+        match delta {
+            Delta::Stage(_) => self.samples.clear(),
+            Delta::Bytes(_) => {
+                // One sample in a while is enough; the newest always counts.
+                let crowded = self.samples.len() > 1
+                    && self.samples.get(self.samples.len() - 2).is_some_and(|s| now.saturating_sub(s.0) < WINDOW / 50);
+                if crowded {
+                    self.samples.pop_back();
+                }
+                self.samples.push_back((now, self.state.done));
+                while self.samples.len() > 2 && self.samples.front().is_some_and(|s| now.saturating_sub(s.0) > WINDOW) {
+                    self.samples.pop_front();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Every export of this run of the program, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct JobList {
+    jobs: Vec<Job>,
+}
+
+impl JobList {
+    /// All, oldest first.
+    pub fn all(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    /// Those that have not ended.
+    pub fn active(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(|job| job.state.is_active())
+    }
+
+    /// The one that runs, or else the next in the queue.
+    pub fn current(&self) -> Option<&Job> {
+        self.active().find(|job| job.stage().is_some()).or_else(|| self.active().next())
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, job: Job) {
+        self.jobs.push(job);
+    }
+
+    /// The one with this number.
+    pub fn get(&self, id: JobId) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.state.id == id)
+    }
+
+    fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        self.jobs.iter_mut().find(|job| job.state.id == id)
+    }
+
+    /// One begins.
+    pub fn start(&mut self, id: JobId, now: Duration) {
+        if let Some(job) = self.get_mut(id) {
+            job.started = Some(now);
+            job.state.status = ExportStatus::Running(Stage::Prepare);
+        }
+    }
+
+    /// One moves on.
+    pub fn delta(&mut self, id: JobId, delta: &Delta, now: Duration) {
+        if let Some(job) = self.get_mut(id) {
+            job.apply(delta, now);
+        }
+    }
+
+    /// One has ended.
+    pub fn end(&mut self, id: JobId, status: ExportStatus, now: Duration) {
+        if let Some(job) = self.get_mut(id) {
+            job.state.status = status;
+            job.ended = Some(now);
+        }
+    }
+}
+
+/// How an export was checked, in a line.
+pub fn check_text(summary: &ExportSummary) -> String {
+    let check = &summary.check;
+    let reader = match &check.reader {
+        Reader::GgufRsLib => "header read by gguf-rs-lib".to_owned(),
+        Reader::Own { .. } => "header read by our own reader only".to_owned(),
+    };
+    match check.verify {
+        Verify::None => format!("{reader}, data not checked"),
+        Verify::Hash => format!("{reader}, {} read back and equal", text::bytes(check.bytes)),
+        Verify::Full => format!(
+            "{reader}, {} read back and equal, {} errors computed again",
+            text::bytes(check.bytes),
+            check.recomputed
+        ),
+    }
+}

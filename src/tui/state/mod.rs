@@ -1,0 +1,137 @@
+//! Everything the interface knows, as plain values: no widget, no colour, no terminal.
+//!
+//! [`State`] changes in [`super::update`] only and is drawn by [`super::view`].
+
+pub mod command;
+pub mod dialog;
+pub mod edit;
+pub mod filter;
+pub mod geometry;
+pub mod input;
+pub mod jobs;
+pub mod notice;
+pub mod picker;
+pub mod plan;
+pub mod previews;
+pub mod session;
+pub mod summary;
+pub mod tree;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::engine::plan::Recipe;
+use crate::jobs::ExportStatus;
+
+pub use dialog::Dialog;
+pub use geometry::{Area, Geometry};
+pub use session::{Session, Tab};
+
+/// What holds for the whole run of the program.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// How the program is called in the command line that is shown.
+    pub command: String,
+    /// The home folder, for `~`.
+    pub home: Option<PathBuf>,
+    /// The folder that relative paths are in.
+    pub folder: PathBuf,
+    /// The folder of files that do not last: outputs do not go beside a source that lies there, but to the working
+    /// folder.
+    pub passing: PathBuf,
+    /// The recipe that a model starts with.
+    pub recipe: Recipe,
+}
+
+/// A file that is being opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The file.
+    pub path: PathBuf,
+    /// Since when.
+    pub since: Duration,
+}
+
+/// The state of the interface.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// What holds for the whole run.
+    pub settings: Settings,
+    /// Time of the last message, since the start of the program.
+    pub now: Duration,
+    /// Columns and rows of the screen.
+    pub size: (u16, u16),
+    /// The model, if one is open.
+    pub session: Option<Session>,
+    /// The file that is being opened.
+    pub opening: Option<Opening>,
+    /// What lies over the main screen.
+    pub dialog: Option<Dialog>,
+    /// The exports.
+    pub jobs: JobList,
+    /// Messages.
+    pub notices: Notices,
+    /// Files that were opened before, newest first.
+    pub recent: Vec<PathBuf>,
+    /// Whether the program ends when the last job has.
+    pub quit_when_done: bool,
+    /// Whether the previews that are wanted have to be worked out anew.
+    pub wants_changed: bool,
+    /// Whether sums have to be made anew.
+    pub sums_changed: bool,
+    /// The last click: when and on which row.
+    pub last_click: Option<(Duration, usize)>,
+    /// Where things were drawn last.
+    pub geometry: Geometry,
+}
+
+pub use jobs::JobList;
+pub use notice::{Notices, Tone};
+
+/// Interval of whatever moves by itself.
+const ANIMATION: Duration = Duration::from_millis(125);
+
+impl State {
+    /// Nothing open yet.
+    pub fn new(settings: Settings, size: (u16, u16)) -> Self {
+        Self {
+            settings,
+            now: Duration::ZERO,
+            size,
+            session: None,
+            opening: None,
+            dialog: None,
+            jobs: JobList::default(),
+            notices: Notices::default(),
+            recent: Vec::new(),
+            quit_when_done: false,
+            wants_changed: false,
+            sums_changed: false,
+            last_click: None,
+            geometry: Geometry::default(),
+        }
+    }
+
+    /// Where outputs go unless told otherwise: beside the source.
+    pub fn out_folder<'a>(&'a self, source: &'a std::path::Path) -> &'a std::path::Path {
+        let passes = !self.settings.passing.as_os_str().is_empty() && source.starts_with(&self.settings.passing);
+        source.parent().filter(|_| !passes).unwrap_or(&self.settings.folder)
+    }
+
+    /// Shows a message.
+    pub fn notify(&mut self, tone: Tone, text: impl Into<String>) {
+        self.notices.push(tone, text, self.now);
+    }
+
+    /// When the screen changes without an event; `None` while nothing moves.
+    pub fn next_wake(&self) -> Option<Duration> {
+        let running = self.jobs.active().any(|job| matches!(job.state.status, ExportStatus::Running(_)));
+        let animated = (self.opening.is_some() || running).then(|| self.now + ANIMATION);
+        [animated, self.notices.expires(self.now)].into_iter().flatten().min()
+    }
+
+    /// A phase that counts up while something animates.
+    pub fn phase(&self) -> usize {
+        (self.now.as_millis() / ANIMATION.as_millis()) as usize
+    }
+}

@@ -1,0 +1,108 @@
+//! Choosing a file: a line to type a path into, recent files, and what lies in the folder.
+
+use std::path::{Path, PathBuf};
+
+use super::command::expand;
+use super::input::TextInput;
+
+/// Something in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Name as the system spells it.
+    pub name: String,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Bytes of a file.
+    pub bytes: u64,
+}
+
+/// A line of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// A file that was opened before.
+    Recent(PathBuf),
+    /// The folder above.
+    Parent,
+    /// Something in the folder, by its index.
+    Entry(usize),
+}
+
+/// The picker.
+#[derive(Debug, Clone)]
+pub struct Picker {
+    /// What was typed: a path, or the beginning of a name in the folder.
+    pub input: TextInput,
+    /// The folder that is shown.
+    pub folder: PathBuf,
+    /// What lies in it, or why it cannot be read; `None` until it is read.
+    pub entries: Option<Result<Vec<Entry>, String>>,
+    /// Index into [`Picker::choices`].
+    pub cursor: usize,
+    /// Files that were opened before, newest first.
+    pub recent: Vec<PathBuf>,
+}
+
+impl Picker {
+    /// A picker that starts in this folder.
+    pub fn new(folder: PathBuf, recent: Vec<PathBuf>) -> Self {
+        Self { input: TextInput::default(), folder, entries: None, cursor: 0, recent }
+    }
+
+    /// The typed text cut into the folder it names, if it names one, and the beginning of a name.
+    fn parts(&self, home: Option<&Path>, base: &Path) -> (Option<PathBuf>, &str) {
+        let text = self.input.text();
+        if text == "~" {
+            return (Some(expand(text, home)), "");
+        }
+        match text.rfind('/') {
+            Some(at) => (Some(base.join(expand(&text[..=at], home))), &text[at + 1..]),
+            None => (None, text),
+        }
+    }
+
+    /// The folder that the typed text asks for, if it is another than the one shown.
+    pub fn wanted_folder(&self, home: Option<&Path>, base: &Path) -> Option<PathBuf> {
+        self.parts(home, base).0.filter(|folder| *folder != self.folder)
+    }
+
+    /// What the list offers for what was typed.
+    pub fn choices(&self) -> Vec<Choice> {
+        let typed = self.input.text();
+        let name = typed.rfind('/').map_or(typed, |at| &typed[at + 1..]).to_lowercase();
+        let name = if typed == "~" { String::new() } else { name };
+        let mut choices = Vec::new();
+        if !typed.contains('/') {
+            let matches = |path: &&PathBuf| path.to_string_lossy().to_lowercase().contains(&name);
+            choices.extend(self.recent.iter().filter(matches).cloned().map(Choice::Recent));
+        }
+        if name.is_empty() && self.folder.parent().is_some() {
+            choices.push(Choice::Parent);
+        }
+        if let Some(Ok(entries)) = &self.entries {
+            let matches = |e: &Entry| {
+                e.name.to_lowercase().contains(&name) && (!e.name.starts_with('.') || name.starts_with('.'))
+            };
+            choices.extend((0..entries.len()).filter(|i| matches(&entries[*i])).map(Choice::Entry));
+        }
+        choices
+    }
+
+    /// The path of a choice, and whether it is a folder.
+    pub fn path_of(&self, choice: &Choice) -> Option<(PathBuf, bool)> {
+        Some(match choice {
+            Choice::Recent(path) => (path.clone(), false),
+            Choice::Parent => (self.folder.parent()?.to_owned(), true),
+            Choice::Entry(index) => {
+                let entry = self.entries.as_ref()?.as_ref().ok()?.get(*index)?;
+                (self.folder.join(&entry.name), entry.folder)
+            }
+        })
+    }
+
+    /// Shows another folder; its entries are still to be read.
+    pub fn enter(&mut self, folder: PathBuf) {
+        self.folder = folder;
+        self.entries = None;
+        self.cursor = 0;
+    }
+}

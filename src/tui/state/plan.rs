@@ -1,0 +1,141 @@
+//! The recipe under edit with the plan that follows from it, and every step that led there.
+
+use std::sync::Arc;
+
+use crate::engine::model::{Model, Tensor};
+use crate::engine::plan::{Decision, Fallback, Plan, Recipe, Step, resolve};
+use crate::engine::ternary::Format;
+
+/// Steps that can be undone.
+const UNDO_LIMIT: usize = 500;
+
+/// What could be done with a tensor, whatever the recipe asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// The format in which it is measured, or why it cannot be.
+    pub format: Result<Format, String>,
+    /// Whether it may go ternary without overriding anything, or does.
+    pub eligible: bool,
+}
+
+/// A change of the recipe: its name and what was there before (undo) or after (redo).
+#[derive(Debug, Clone)]
+struct Edit {
+    name: String,
+    recipe: Recipe,
+}
+
+/// The recipe, the plan, and the way back.
+#[derive(Debug, Clone)]
+pub struct PlanState {
+    recipe: Recipe,
+    plan: Arc<Plan>,
+    outlook: Vec<Outlook>,
+    undo: Vec<Edit>,
+    redo: Vec<Edit>,
+}
+
+impl PlanState {
+    /// Begins with this recipe.
+    pub fn new(model: &Model, recipe: Recipe) -> Self {
+        let mut state = Self {
+            plan: Arc::new(resolve(model, &recipe)),
+            recipe,
+            outlook: Vec::new(),
+            undo: Vec::new(),
+            redo: Vec::new(),
+        };
+        state.look_out(model);
+        state
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// What follows from it.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The decision about a tensor.
+    pub fn decision(&self, tensor: usize) -> &Decision {
+        &self.plan.decisions[tensor]
+    }
+
+    /// What could be done with a tensor.
+    pub fn outlook(&self, tensor: usize) -> &Outlook {
+        &self.outlook[tensor]
+    }
+
+    /// Changes the recipe; whether it is another one. `name` says what was done.
+    pub fn apply(&mut self, model: &Model, name: impl Into<String>, recipe: Recipe) -> bool {
+        if recipe == self.recipe {
+            return false;
+        }
+        if self.undo.len() == UNDO_LIMIT {
+            self.undo.remove(0);
+        }
+        let before = self.replace(model, recipe);
+        self.undo.push(Edit { name: name.into(), recipe: before });
+        self.redo.clear();
+        true
+    }
+
+    /// Goes a step back; its name.
+    pub fn undo(&mut self, model: &Model) -> Option<String> {
+        let Edit { name, recipe } = self.undo.pop()?;
+        let after = self.replace(model, recipe);
+        self.redo.push(Edit { name: name.clone(), recipe: after });
+        Some(name)
+    }
+
+    /// Goes a step forward again; its name.
+    pub fn redo(&mut self, model: &Model) -> Option<String> {
+        let Edit { name, recipe } = self.redo.pop()?;
+        let before = self.replace(model, recipe);
+        self.undo.push(Edit { name: name.clone(), recipe: before });
+        Some(name)
+    }
+
+    fn replace(&mut self, model: &Model, recipe: Recipe) -> Recipe {
+        self.plan = Arc::new(resolve(model, &recipe));
+        let before = std::mem::replace(&mut self.recipe, recipe);
+        self.look_out(model);
+        before
+    }
+
+    fn look_out(&mut self, model: &Model) {
+        let outlook = |(tensor, decision)| Outlook::of(tensor, decision, &self.recipe);
+        self.outlook = model.tensors.iter().zip(&self.plan.decisions).map(outlook).collect();
+    }
+}
+
+impl Outlook {
+    fn of(tensor: &Tensor, decision: &Decision, recipe: &Recipe) -> Self {
+        let format = match decision.step {
+            Step::Ternary(format, _) => Ok(format),
+            _ => measured_format(tensor, recipe),
+        };
+        let shape_fits = |f: &Format| *f == recipe.format || recipe.fallback == Fallback::Q2_0;
+        let may = decision.protection.is_none() && Format::from_dtype(tensor.dtype).is_none();
+        let eligible = decision.is_ternary() || may && format.as_ref().is_ok_and(shape_fits);
+        Self { format, eligible }
+    }
+}
+
+/// The recipe's format, or the one with shorter blocks where rows do not divide.
+fn measured_format(tensor: &Tensor, recipe: &Recipe) -> Result<Format, String> {
+    if tensor.decoder().is_none() {
+        return Err(tensor.undecodable_reason());
+    }
+    if tensor.elements() == 0 {
+        return Err("has no elements".to_owned());
+    }
+    let fits = |f: &Format| tensor.row_len().is_multiple_of(f.block_len() as u64);
+    [recipe.format, Format::Q2_0].into_iter().find(fits).ok_or_else(|| {
+        let short = Format::Q2_0.block_len();
+        format!("rows of {} do not divide into blocks of {short} or 256", tensor.row_len())
+    })
+}

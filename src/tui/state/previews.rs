@@ -1,0 +1,129 @@
+//! What has been measured: small figures of every tensor, whole reports of the few that were looked at last.
+//!
+//! The key is the tensor and the format: a report holds every method, so that a change of method needs no new work.
+//! Whole reports hold histograms of a hundred kilobytes, hence the bound.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::engine::preview::{TensorReport, sqnr_db};
+use crate::engine::stats::{Estimate, SampleMoments};
+use crate::engine::ternary::{Format, Method};
+
+/// Whole reports that are kept.
+const REPORTS: usize = 96;
+
+/// A tensor in a format.
+pub type Subject = (usize, Format);
+
+/// What one method makes of a tensor, in a few numbers.
+#[derive(Debug, Clone)]
+pub struct MethodFigures {
+    /// The method.
+    pub method: Method,
+    /// Relative squared error with its interval.
+    pub rel_mse: Estimate,
+    /// Sums for estimates over several tensors.
+    pub moments: SampleMoments,
+    /// Why the method cannot code the tensor, if it cannot.
+    pub problem: Option<String>,
+}
+
+impl MethodFigures {
+    /// SQNR in dB.
+    pub fn sqnr_db(&self) -> f64 {
+        sqnr_db(self.rel_mse.value)
+    }
+}
+
+/// What was measured of a tensor, in a few numbers.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    /// Whether every block was looked at.
+    pub exact: bool,
+    /// One entry a method.
+    pub methods: Vec<MethodFigures>,
+    /// Index of the first NaN or infinity.
+    pub non_finite: Option<u64>,
+}
+
+impl Figures {
+    fn of(report: &TensorReport) -> Self {
+        let methods = report.methods.iter().map(|m| MethodFigures {
+            method: m.method,
+            rel_mse: m.rel_mse,
+            moments: m.moments.clone(),
+            problem: m.problem.clone(),
+        });
+        Self { exact: report.exact, methods: methods.collect(), non_finite: report.non_finite }
+    }
+
+    /// The figures of a method that can code the tensor.
+    pub fn method(&self, method: Method) -> Option<&MethodFigures> {
+        self.methods.iter().find(|m| m.method == method && m.problem.is_none() && self.non_finite.is_none())
+    }
+}
+
+/// The cache.
+#[derive(Debug, Clone, Default)]
+pub struct Previews {
+    figures: HashMap<Subject, Figures>,
+    failures: HashMap<Subject, String>,
+    /// Least recently used first.
+    reports: VecDeque<(Subject, Arc<TensorReport>)>,
+}
+
+impl Previews {
+    /// Takes a report in. Only if `keep` is its whole kept, because somebody may look at it. A sample never replaces
+    /// exact figures.
+    pub fn insert(&mut self, subject: Subject, report: &Arc<TensorReport>, keep: bool) {
+        if report.exact || self.figures.get(&subject).is_none_or(|old| !old.exact) {
+            self.figures.insert(subject, Figures::of(report));
+        }
+        let old = self.reports.iter().position(|(s, _)| *s == subject);
+        if let Some(i) = old
+            && self.reports[i].1.exact
+            && !report.exact
+        {
+            return;
+        }
+        if let Some(i) = old {
+            self.reports.remove(i);
+        }
+        if keep || old.is_some() {
+            if self.reports.len() == REPORTS {
+                self.reports.pop_front();
+            }
+            self.reports.push_back((subject, Arc::clone(report)));
+        }
+    }
+
+    /// Notes that a tensor cannot be measured.
+    pub fn fail(&mut self, subject: Subject, message: String) {
+        self.failures.insert(subject, message);
+    }
+
+    /// Marks a report as just used.
+    pub fn touch(&mut self, subject: Subject) {
+        if let Some(i) = self.reports.iter().position(|(s, _)| *s == subject)
+            && let Some(entry) = self.reports.remove(i)
+        {
+            self.reports.push_back(entry);
+        }
+    }
+
+    /// The whole report, if it is kept.
+    pub fn report(&self, subject: Subject) -> Option<&Arc<TensorReport>> {
+        self.reports.iter().find(|(s, _)| *s == subject).map(|(_, r)| r)
+    }
+
+    /// The figures, if it was measured.
+    pub fn figures(&self, subject: Subject) -> Option<&Figures> {
+        self.figures.get(&subject)
+    }
+
+    /// Why it cannot be measured, if that was tried.
+    pub fn failure(&self, subject: Subject) -> Option<&str> {
+        self.failures.get(&subject).map(String::as_str)
+    }
+}

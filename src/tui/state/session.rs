@@ -1,0 +1,135 @@
+//! One opened model with everything that is edited and known about it.
+
+use std::sync::Arc;
+
+use super::edit::Target;
+use super::filter::Filter;
+use super::plan::PlanState;
+use super::previews::{Previews, Subject};
+use super::summary::Summaries;
+use super::tree::{Item, TreeView};
+use crate::engine::model::Model;
+use crate::engine::model::tree::Tree;
+use crate::engine::plan::Recipe;
+
+/// What the preview pane shows of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tab {
+    /// Everything, as far as there is room.
+    #[default]
+    Overview,
+    /// The scales of the blocks.
+    Scales,
+    /// The weights, with thresholds and levels.
+    Weights,
+    /// The methods side by side.
+    Methods,
+}
+
+impl Tab {
+    /// Every tab, in order.
+    pub const ALL: [Self; 4] = [Self::Overview, Self::Scales, Self::Weights, Self::Methods];
+
+    /// Name on the screen.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Scales => "Scales",
+            Self::Weights => "Weights",
+            Self::Methods => "Methods",
+        }
+    }
+
+    /// The tab so many places further, around the end.
+    #[must_use]
+    pub fn step(self, by: usize) -> Self {
+        let at = Self::ALL.iter().position(|t| *t == self).unwrap_or(0);
+        Self::ALL[(at + by) % Self::ALL.len()]
+    }
+}
+
+/// An opened model.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The model.
+    pub model: Arc<Model>,
+    /// The tree of its tensors.
+    pub tree: TreeView,
+    /// What becomes of them.
+    pub plan: PlanState,
+    /// What was measured of them.
+    pub previews: Previews,
+    /// Sums over tensors, as of the last frame.
+    pub summaries: Summaries,
+    /// The tree's filter.
+    pub filter: Filter,
+    /// What the preview shows.
+    pub tab: Tab,
+    /// Whether the scales' axis is logarithmic.
+    pub log_axis: bool,
+    /// What is in the preview until the next report is there.
+    pub shown: Option<Subject>,
+    /// The protected tensor whose toggle was asked for once.
+    pub armed: Option<usize>,
+    /// Tensors that are to be measured exactly, not only sampled.
+    pub exact: std::collections::BTreeSet<usize>,
+}
+
+impl Session {
+    /// A model just opened: the list of layers in sight, the cursor on the first tensor that can go ternary.
+    pub fn new(model: Arc<Model>, recipe: Recipe) -> Self {
+        let tree = TreeView::new(Tree::build(&model.tensors));
+        let plan = PlanState::new(&model, recipe);
+        let mut session = Self {
+            model,
+            tree,
+            plan,
+            previews: Previews::default(),
+            summaries: Summaries::default(),
+            filter: Filter::default(),
+            tab: Tab::default(),
+            log_axis: false,
+            shown: None,
+            armed: None,
+            exact: std::collections::BTreeSet::new(),
+        };
+        let first = session.tree.tensors_below(Item::Model).into_iter().find(|t| session.plan.outlook(*t).eligible);
+        let node = |tensor| session.tree.tree().nodes.iter().position(|n| n.kind == kind(tensor));
+        if let Some(node) = first.and_then(node) {
+            session.tree.select(node);
+        }
+        session.summarize();
+        session
+    }
+
+    /// Makes the sums anew.
+    pub fn summarize(&mut self) {
+        self.summaries = Summaries::new(&self.model, &self.tree, &self.plan, &self.previews);
+    }
+
+    /// What a key that edits the plan acts on: the row under the cursor, of a filtered tree only what is seen of it.
+    pub fn target(&self) -> Target {
+        let item = self.tree.selected();
+        if let Some(index) = self.tree.tensor_of(item) {
+            return Target::Tensor(index);
+        }
+        let prefix = self.tree.path(item).to_owned();
+        let mut tensors = self.tree.visible_below(item);
+        tensors.sort_unstable();
+        if self.tree.is_filtered() && tensors.len() < self.tree.tensors_below(item).len() {
+            Target::Listed { prefix, tensors }
+        } else {
+            Target::Subtree { prefix, tensors }
+        }
+    }
+
+    /// The tensor under the cursor in the format it is measured in.
+    pub fn subject(&self) -> Option<Subject> {
+        let tensor = self.tree.selected_tensor()?;
+        Some((tensor, super::summary::what_if(&self.plan, tensor)?.0))
+    }
+}
+
+fn kind(tensor: usize) -> crate::engine::model::tree::NodeKind {
+    crate::engine::model::tree::NodeKind::Tensor(tensor)
+}

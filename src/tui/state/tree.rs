@@ -1,0 +1,273 @@
+//! The tree as it is shown: which folders are open, which rows that makes, where the cursor is.
+//!
+//! The first row is the model itself. A filter shows the tensors it lets through and the folders above them; while it
+//! is on, folds are its own, so that clearing it brings back what was open.
+
+use crate::engine::model::tree::{NodeKind, Tree};
+
+/// What a row stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Item {
+    /// The whole model.
+    Model,
+    /// A folder or tensor: index of a node.
+    Node(usize),
+}
+
+/// The tree with its folds and its cursor.
+#[derive(Debug, Clone)]
+pub struct TreeView {
+    tree: Tree,
+    open: Vec<bool>,
+    /// Folds from before the filter.
+    unfiltered: Option<Vec<bool>>,
+    /// Nodes that the filter lets through: tensors and the folders above them.
+    passing: Option<Vec<bool>>,
+    rows: Vec<Item>,
+    cursor: usize,
+    /// First visible row as it was last drawn.
+    pub offset: usize,
+}
+
+impl TreeView {
+    /// A tree whose top-level folders are open.
+    pub fn new(tree: Tree) -> Self {
+        let open = tree.nodes.iter().map(|n| n.parent.is_none()).collect();
+        let mut view = Self { tree, open, unfiltered: None, passing: None, rows: Vec::new(), cursor: 0, offset: 0 };
+        view.rebuild(Item::Model);
+        view
+    }
+
+    /// The nodes.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The rows, folded ones left out.
+    pub fn rows(&self) -> &[Item] {
+        &self.rows
+    }
+
+    /// Index of the row under the cursor.
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// The row under the cursor.
+    pub fn selected(&self) -> Item {
+        self.rows.get(self.cursor).copied().unwrap_or(Item::Model)
+    }
+
+    /// The tensor under the cursor, if it is one.
+    pub fn selected_tensor(&self) -> Option<usize> {
+        self.tensor_of(self.selected())
+    }
+
+    /// The tensor that a row is, if it is one.
+    pub fn tensor_of(&self, item: Item) -> Option<usize> {
+        match item {
+            Item::Node(node) => match self.tree.nodes[node].kind {
+                NodeKind::Tensor(index) => Some(index),
+                NodeKind::Folder(_) => None,
+            },
+            Item::Model => None,
+        }
+    }
+
+    /// Tensors at or below a row.
+    pub fn tensors_below(&self, item: Item) -> Vec<usize> {
+        match item {
+            Item::Node(node) => self.tree.tensors_below(node),
+            Item::Model => self.tree.roots.iter().flat_map(|root| self.tree.tensors_below(*root)).collect(),
+        }
+    }
+
+    /// Tensors at or below a row that the filter lets through.
+    pub fn visible_below(&self, item: Item) -> Vec<usize> {
+        let Some(passing) = &self.passing else {
+            return self.tensors_below(item);
+        };
+        let mut found = Vec::new();
+        let mut stack: Vec<usize> = match item {
+            Item::Node(node) => vec![node],
+            Item::Model => self.tree.roots.iter().rev().copied().collect(),
+        };
+        while let Some(node) = stack.pop() {
+            match &self.tree.nodes[node].kind {
+                NodeKind::Tensor(index) if passing[node] => found.push(*index),
+                NodeKind::Tensor(_) => {}
+                NodeKind::Folder(children) => stack.extend(children.iter().rev()),
+            }
+        }
+        found
+    }
+
+    /// The rows directly below a row.
+    pub fn children(&self, item: Item) -> &[usize] {
+        match item {
+            Item::Model => &self.tree.roots,
+            Item::Node(node) => match &self.tree.nodes[node].kind {
+                NodeKind::Folder(children) => children,
+                NodeKind::Tensor(_) => &[],
+            },
+        }
+    }
+
+    /// The name of a row: a tensor's, or the prefix that a folder's tensors share; empty for the model.
+    pub fn path(&self, item: Item) -> &str {
+        match item {
+            Item::Model => "",
+            Item::Node(node) => &self.tree.nodes[node].path,
+        }
+    }
+
+    /// Whether a folder is open.
+    pub fn is_open(&self, node: usize) -> bool {
+        self.open.get(node).copied().unwrap_or(false)
+    }
+
+    /// Whether a filter is on.
+    pub fn is_filtered(&self) -> bool {
+        self.passing.is_some()
+    }
+
+    /// Moves the cursor by so many rows, stopping at the ends.
+    pub fn move_by(&mut self, rows: isize) {
+        self.move_to(self.cursor.saturating_add_signed(rows));
+    }
+
+    /// Moves the cursor to a row, or the last one.
+    pub fn move_to(&mut self, row: usize) {
+        self.cursor = row.min(self.rows.len().saturating_sub(1));
+    }
+
+    /// Puts the cursor on a node and opens the folders above it.
+    pub fn select(&mut self, node: usize) {
+        let mut above = self.tree.nodes[node].parent;
+        while let Some(folder) = above {
+            self.open[folder] = true;
+            above = self.tree.nodes[folder].parent;
+        }
+        self.rebuild(Item::Node(node));
+    }
+
+    /// Opens the folder under the cursor, or steps into it if it is open.
+    pub fn unfold(&mut self) {
+        match self.selected() {
+            Item::Node(node) if self.is_folder(node) && !self.open[node] => {
+                self.open[node] = true;
+                self.rebuild(Item::Node(node));
+            }
+            Item::Node(node) if self.is_folder(node) => self.move_by(1),
+            Item::Model => self.move_by(1),
+            Item::Node(_) => {}
+        }
+    }
+
+    /// Closes the folder under the cursor, or goes to the folder it lies in.
+    pub fn fold(&mut self) {
+        let Item::Node(node) = self.selected() else { return };
+        if self.is_folder(node) && self.open[node] {
+            self.open[node] = false;
+            self.rebuild(Item::Node(node));
+        } else {
+            let parent = self.tree.nodes[node].parent.map_or(Item::Model, Item::Node);
+            self.rebuild(parent);
+        }
+    }
+
+    /// Opens or closes the folder under the cursor; whether there is one.
+    pub fn toggle_fold(&mut self) -> bool {
+        match self.selected() {
+            Item::Node(node) if self.is_folder(node) => {
+                self.open[node] = !self.open[node];
+                self.rebuild(Item::Node(node));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Closes every folder.
+    pub fn fold_all(&mut self) {
+        self.open.fill(false);
+        self.rebuild(self.selected());
+    }
+
+    /// Opens every folder.
+    pub fn unfold_all(&mut self) {
+        self.open.fill(true);
+        self.rebuild(self.selected());
+    }
+
+    /// Shows only these tensors (by index in the model), or everything again.
+    pub fn set_filter(&mut self, tensors: Option<&[bool]>) {
+        let selected = self.selected();
+        match tensors {
+            Some(tensors) => {
+                if self.unfiltered.is_none() {
+                    self.unfiltered = Some(std::mem::take(&mut self.open));
+                }
+                self.open = vec![true; self.tree.nodes.len()];
+                let mut passing = vec![false; self.tree.nodes.len()];
+                // From the back: children come before their folders.
+                for (id, node) in self.tree.nodes.iter().enumerate().rev() {
+                    if let NodeKind::Tensor(index) = node.kind {
+                        passing[id] = tensors.get(index).copied().unwrap_or(false);
+                    }
+                    if let (true, Some(parent)) = (passing[id], node.parent) {
+                        passing[parent] = true;
+                    }
+                }
+                self.passing = Some(passing);
+            }
+            None => {
+                self.passing = None;
+                if let Some(open) = self.unfiltered.take() {
+                    self.open = open;
+                }
+            }
+        }
+        self.rebuild(selected);
+        if self.passing.is_some() && self.selected_tensor().is_none() {
+            let first = self.rows.iter().position(|row| self.tensor_of(*row).is_some());
+            self.move_to(first.unwrap_or(0));
+        }
+        if let (None, Item::Node(node)) = (tensors, selected) {
+            self.select(node);
+        }
+    }
+
+    fn is_folder(&self, node: usize) -> bool {
+        matches!(self.tree.nodes[node].kind, NodeKind::Folder(_))
+    }
+
+    /// Makes the rows anew and puts the cursor on `selected`, or on the nearest folder above it that has a row.
+    fn rebuild(&mut self, selected: Item) {
+        let passes = |node: usize| self.passing.as_ref().is_none_or(|p| p[node]);
+        let mut rows = vec![Item::Model];
+        let mut stack: Vec<usize> = self.tree.roots.iter().rev().copied().collect();
+        while let Some(node) = stack.pop() {
+            if !passes(node) {
+                continue;
+            }
+            rows.push(Item::Node(node));
+            if let NodeKind::Folder(children) = &self.tree.nodes[node].kind
+                && self.open[node]
+            {
+                stack.extend(children.iter().rev());
+            }
+        }
+        self.rows = rows;
+        let mut wanted = selected;
+        self.cursor = loop {
+            if let Some(row) = self.rows.iter().position(|row| *row == wanted) {
+                break row;
+            }
+            wanted = match wanted {
+                Item::Node(node) => self.tree.nodes[node].parent.map_or(Item::Model, Item::Node),
+                Item::Model => break 0,
+            };
+        };
+    }
+}

@@ -1,0 +1,109 @@
+//! The terminal: taken over on entry, given back on every way out.
+//!
+//! [`Screen`] restores it when dropped; [`restore`] does the same for a panic hook, before anything is printed.
+
+use std::io::{self, Stdout, Write, stdout};
+use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
+
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
+
+/// The thread that has taken the terminal over, while it has.
+static OWNER: Mutex<Option<ThreadId>> = Mutex::new(None);
+
+fn owner() -> std::sync::MutexGuard<'static, Option<ThreadId>> {
+    OWNER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The terminal in raw mode on its alternate screen, until dropped.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    pub fn enter() -> io::Result<Self> {
+        enable_raw_mode()?;
+        *owner() = Some(std::thread::current().id());
+        let entered = execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
+            .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        match entered {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(e) => {
+                give_back();
+                Err(e)
+            }
+        }
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> io::Result<(u16, u16)> {
+        self.terminal.size().map(|size| (size.width, size.height))
+    }
+
+    /// Draws a frame, which appears at once.
+    pub fn draw(&mut self, frame: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        queue!(stdout(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(frame).map(drop);
+        execute!(stdout(), EndSynchronizedUpdate)?;
+        drawn
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Gives the terminal back if it is taken; true once it is free for a report. False means that another thread has it and
+/// goes on: a job's panic, which is caught and shown there, so that a hook must not print.
+pub fn restore() -> bool {
+    let taken = *owner();
+    match taken {
+        Some(thread) if thread != std::thread::current().id() => false,
+        _ => {
+            give_back();
+            true
+        }
+    }
+}
+
+/// Installs color-eyre's hooks so that a panic's report comes after the terminal is restored, and not at all while another
+/// thread has it: a job's panic is caught and shown there.
+pub fn restore_on_panic(hooks: color_eyre::config::HookBuilder) -> color_eyre::Result<()> {
+    let (panic_hook, eyre_hook) = hooks.into_hooks();
+    eyre_hook.install()?;
+    let report = panic_hook.into_panic_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if restore() {
+            report(info);
+        }
+    }));
+    Ok(())
+}
+
+fn give_back() {
+    if owner().take().is_none() {
+        return;
+    }
+    let mut out = stdout();
+    // Nothing can be done about a terminal that does not take these.
+    let _ = execute!(
+        out,
+        EndSynchronizedUpdate,
+        DisableBracketedPaste,
+        DisableMouseCapture,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    let _ = disable_raw_mode();
+    let _ = out.flush();
+}

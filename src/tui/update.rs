@@ -1,0 +1,147 @@
+//! Changes of the state: a message in, effects out. No file, no thread, no clock: time comes with the message.
+
+mod browse;
+mod exports;
+mod forms;
+mod mouse;
+mod opening;
+mod plan;
+mod wants;
+
+use crossterm::event::{KeyEvent, KeyEventKind};
+
+use super::action::Action;
+use super::effect::{Effect, Exit};
+use super::event::{Event, Msg};
+use super::keymap::{self, Context};
+use super::state::dialog::{JobsDialog, Scroll};
+use super::state::{Dialog, State};
+use crate::jobs::JobEvent;
+
+pub use opening::{begin, open_picker, show_model};
+
+/// Takes one message in.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    state.now = state.now.max(msg.at);
+    match msg.event {
+        Event::Key(key) => press(state, &key),
+        Event::Mouse(mouse) => mouse::update(state, mouse),
+        Event::Paste(text) => forms::paste(state, &text),
+        Event::Resize(columns, rows) => {
+            state.size = (columns, rows);
+            state.wants_changed = true;
+            Vec::new()
+        }
+        Event::Signal(number) => vec![Effect::Quit(Exit::Signal(number))],
+        Event::Job(event) => job(state, event),
+        Event::ExportQueued { id, model, options, what } => exports::queued(state, id, model, options, what),
+        Event::Folder { path, entries } => opening::folder(state, &path, entries),
+        Event::Recent(paths) => opening::recent(state, paths),
+        Event::Probed(target) => forms::probed(state, target),
+        Event::RecipeWritten { path, result } => forms::recipe_written(state, path, result),
+        Event::Wake => Vec::new(),
+        Event::Settle => settle(state),
+    }
+}
+
+fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    if key.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
+    match keymap::resolve(Context::of(state), key) {
+        Some(action) => act(state, action),
+        None => Vec::new(),
+    }
+}
+
+/// Does what an action means in the present context.
+pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    if action != Action::ToggleTernary
+        && let Some(session) = &mut state.session
+    {
+        session.armed = None;
+    }
+    match Context::of(state) {
+        Context::Browse => browse::act(state, action),
+        Context::Filter => browse::act_filter(state, action),
+        Context::Reading => read(state, action),
+        Context::Jobs => exports::act_jobs(state, action),
+        Context::Quantize => forms::act_quantize(state, action),
+        Context::SaveRecipe => forms::act_save(state, action),
+        Context::Quit => exports::act_quit(state, action),
+        Context::Picker => opening::act_picker(state, action),
+        Context::Failure => opening::act_failure(state, action),
+    }
+}
+
+fn read(state: &mut State, action: Action) -> Vec<Effect> {
+    let page = usize::from(state.geometry.dialog.height).max(1);
+    let last = state.geometry.dialog_lines.saturating_sub(page);
+    let (Some(Dialog::Help(scroll)) | Some(Dialog::Notes(scroll))) = &mut state.dialog else {
+        return Vec::new();
+    };
+    scroll.top = match action {
+        Action::Up => scroll.top.saturating_sub(1),
+        Action::Down => scroll.top + 1,
+        Action::PageUp => scroll.top.saturating_sub(page),
+        Action::PageDown => scroll.top + page,
+        Action::Top => 0,
+        Action::Bottom => last,
+        Action::Back => {
+            state.dialog = None;
+            return Vec::new();
+        }
+        Action::Quit => return quit(state),
+        _ => scroll.top,
+    }
+    .min(last);
+    Vec::new()
+}
+
+/// Ends the program, or asks first while an export has not ended.
+fn quit(state: &mut State) -> Vec<Effect> {
+    if state.jobs.active().next().is_none() {
+        return vec![Effect::Quit(Exit::Done)];
+    }
+    state.dialog = Some(Dialog::Quit);
+    Vec::new()
+}
+
+/// The dialogs that open from the main screen without asking anything first.
+fn open_dialog(state: &mut State, action: Action) {
+    state.dialog = match action {
+        Action::Help => Some(Dialog::Help(Scroll::default())),
+        Action::Notes => Some(Dialog::Notes(Scroll::default())),
+        Action::Jobs => Some(Dialog::Jobs(JobsDialog::default())),
+        _ => return,
+    };
+}
+
+fn job(state: &mut State, event: JobEvent) -> Vec<Effect> {
+    match event {
+        JobEvent::Preview { model, key, report } => wants::arrived(state, &model, key, &report),
+        JobEvent::PreviewFailed { model, key, message } => wants::failed(state, &model, key, message),
+        JobEvent::Opened { path, model } => opening::opened(state, &path, model),
+        JobEvent::ExportDelta(id, delta) => {
+            state.jobs.delta(id, &delta, state.now);
+            Vec::new()
+        }
+        JobEvent::ExportStarted(id) => {
+            state.jobs.start(id, state.now);
+            Vec::new()
+        }
+        JobEvent::ExportFinished(id, summary) => exports::finished(state, id, summary),
+        JobEvent::ExportFailed(id, message) => exports::failed(state, id, message),
+        JobEvent::ExportCancelled(id) => exports::cancelled(state, id),
+    }
+}
+
+/// Brings what is derived up to date before a frame is drawn: sums, the preview in sight, the list of wants.
+fn settle(state: &mut State) -> Vec<Effect> {
+    if std::mem::take(&mut state.sums_changed)
+        && let Some(session) = &mut state.session
+    {
+        session.summarize();
+    }
+    wants::settle(state)
+}

@@ -1,0 +1,123 @@
+//! The main screen: moving, folding, filtering, the preview's tabs, and the doors to everything else.
+
+use super::{forms, open_dialog, opening, plan, quit};
+use crate::tui::action::Action;
+use crate::tui::effect::Effect;
+use crate::tui::state::{Session, State, Tone};
+
+pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Quit => quit(state),
+        Action::Open => opening::open_picker(state),
+        Action::Help | Action::Notes | Action::Jobs => {
+            open_dialog(state, action);
+            Vec::new()
+        }
+        Action::Quantize => forms::open_quantize(state),
+        Action::SaveRecipe => forms::open_save(state),
+        Action::ToggleTernary
+        | Action::NextMethod
+        | Action::PreviousMethod
+        | Action::NextFormat
+        | Action::PreviousFormat
+        | Action::CycleMask
+        | Action::Undo
+        | Action::Redo => {
+            plan::act(state, action);
+            Vec::new()
+        }
+        _ => {
+            let page = page(state);
+            let notice = match &mut state.session {
+                Some(session) => in_session(session, action, page),
+                None => None,
+            };
+            if action == Action::Back && notice.is_none() {
+                state.notices.dismiss();
+            }
+            if let Some(text) = notice {
+                state.notify(Tone::Info, text);
+            }
+            state.wants_changed = true;
+            Vec::new()
+        }
+    }
+}
+
+/// Rows of the tree that are in sight, less one to keep the eye on.
+pub(super) fn page(state: &State) -> isize {
+    isize::try_from(state.geometry.tree.height).unwrap_or(1).saturating_sub(1).max(1)
+}
+
+fn in_session(session: &mut Session, action: Action, page: isize) -> Option<String> {
+    let tree = &mut session.tree;
+    match action {
+        Action::Up => tree.move_by(-1),
+        Action::Down => tree.move_by(1),
+        Action::PageUp => tree.move_by(-page),
+        Action::PageDown => tree.move_by(page),
+        Action::Top => tree.move_to(0),
+        Action::Bottom => tree.move_to(usize::MAX),
+        Action::Fold => tree.fold(),
+        Action::Unfold => tree.unfold(),
+        Action::ToggleFold => drop(tree.toggle_fold()),
+        Action::FoldAll => tree.fold_all(),
+        Action::UnfoldAll => tree.unfold_all(),
+        Action::Filter => session.filter.editing = true,
+        Action::NextTab => session.tab = session.tab.step(1),
+        Action::PreviousTab => session.tab = session.tab.step(crate::tui::state::Tab::ALL.len() - 1),
+        Action::ShowTab(tab) => session.tab = tab,
+        Action::ToggleLogAxis => session.log_axis = !session.log_axis,
+        Action::MeasureExactly => return Some(measure(session)),
+        Action::Back if session.tree.is_filtered() => clear_filter(session),
+        _ => {}
+    }
+    None
+}
+
+/// Asks for exact figures of the selection: of its ternary tensors, or of those that could be where it has none.
+fn measure(session: &mut Session) -> String {
+    let target = session.target();
+    let ternary = |t: &&usize| session.plan.decision(**t).is_ternary();
+    let eligible = |t: &&usize| session.plan.outlook(**t).eligible;
+    let mut tensors: Vec<usize> = target.tensors().iter().filter(ternary).copied().collect();
+    if tensors.is_empty() {
+        tensors = target.tensors().iter().filter(eligible).copied().collect();
+    }
+    match tensors.len() {
+        0 => "nothing here can go ternary".to_owned(),
+        n => {
+            session.exact.extend(tensors);
+            format!("measuring every weight of {n} tensor{} in the background", if n == 1 { "" } else { "s" })
+        }
+    }
+}
+
+pub(super) fn act_filter(state: &mut State, action: Action) -> Vec<Effect> {
+    let page = page(state);
+    state.wants_changed = true;
+    let Some(session) = &mut state.session else { return Vec::new() };
+    match action {
+        Action::Accept => session.filter.editing = false,
+        Action::Back => clear_filter(session),
+        Action::Up | Action::Down | Action::PageUp | Action::PageDown => drop(in_session(session, action, page)),
+        Action::Edit(edit) => {
+            if session.filter.input.apply(edit) {
+                apply_filter(session);
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Shows what the filter's text lets through.
+pub(super) fn apply_filter(session: &mut Session) {
+    let passing = session.filter.passing(&session.model, session.plan.plan());
+    session.tree.set_filter(passing.as_deref());
+}
+
+fn clear_filter(session: &mut Session) {
+    session.filter = crate::tui::state::filter::Filter::default();
+    session.tree.set_filter(None);
+}

@@ -1,0 +1,170 @@
+//! Opening files: the picker, the file being opened, the one that could not be.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::engine::model::Model;
+use crate::tui::action::Action;
+use crate::tui::effect::Effect;
+use crate::tui::state::command::expand;
+use crate::tui::state::input::TextEdit;
+use crate::tui::state::picker::{Entry, Picker};
+use crate::tui::state::{Dialog, Opening, Session, State, Tone};
+
+use super::quit;
+
+/// Recent files that are remembered.
+const RECENT: usize = 20;
+
+/// Begins to open a file.
+pub fn begin(state: &mut State, path: PathBuf) -> Vec<Effect> {
+    let path = state.settings.folder.join(path);
+    state.dialog = None;
+    state.opening = Some(Opening { path: path.clone(), since: state.now });
+    vec![Effect::Open(path)]
+}
+
+/// Shows a model that is there already.
+pub fn show_model(state: &mut State, model: Arc<Model>) {
+    state.session = Some(Session::new(model, state.settings.recipe.clone()));
+    state.opening = None;
+    state.wants_changed = true;
+}
+
+pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, String>) -> Vec<Effect> {
+    // An empty path means that not even the thread could be started.
+    let wanted = state.opening.as_ref().is_some_and(|o| o.path == path || path.as_os_str().is_empty());
+    if !wanted {
+        return Vec::new();
+    }
+    state.opening = None;
+    match model {
+        Ok(model) => {
+            show_model(state, model);
+            state.recent.retain(|recent| recent != path);
+            state.recent.insert(0, path.to_owned());
+            state.recent.truncate(RECENT);
+            vec![Effect::WriteRecent(state.recent.clone())]
+        }
+        Err(message) => {
+            state.dialog = Some(Dialog::Failure { path: path.to_owned(), message });
+            Vec::new()
+        }
+    }
+}
+
+/// Opens the picker in the folder of the model, or in the working folder.
+pub fn open_picker(state: &mut State) -> Vec<Effect> {
+    let beside = state.session.as_ref().and_then(|s| s.model.path.parent()).filter(|p| p.is_absolute());
+    let folder = beside.unwrap_or(&state.settings.folder).to_owned();
+    state.dialog = Some(Dialog::Picker(Picker::new(folder.clone(), state.recent.clone())));
+    vec![Effect::ReadFolder(folder)]
+}
+
+pub(super) fn folder(state: &mut State, path: &Path, entries: Result<Vec<Entry>, String>) -> Vec<Effect> {
+    if let Some(Dialog::Picker(picker)) = &mut state.dialog
+        && picker.folder == path
+    {
+        picker.entries = Some(entries);
+    }
+    Vec::new()
+}
+
+pub(super) fn recent(state: &mut State, paths: Vec<PathBuf>) -> Vec<Effect> {
+    // A file may have been opened before the list was read: it stays in front.
+    let mut list = std::mem::take(&mut state.recent);
+    list.extend(paths.into_iter().filter(|p| !p.as_os_str().is_empty()));
+    let mut seen = std::collections::HashSet::new();
+    list.retain(|path| seen.insert(path.clone()));
+    list.truncate(RECENT);
+    if let Some(Dialog::Picker(picker)) = &mut state.dialog {
+        picker.recent.clone_from(&list);
+    }
+    state.recent = list;
+    Vec::new()
+}
+
+pub(super) fn act_failure(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Quit => quit(state),
+        Action::Open => open_picker(state),
+        // Without a model there is nothing behind the report but the picker.
+        Action::Back if state.session.is_none() => open_picker(state),
+        Action::Back => {
+            state.dialog = None;
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn act_picker(state: &mut State, action: Action) -> Vec<Effect> {
+    let page = usize::from(state.geometry.dialog.height).max(1);
+    let (home, base) = (state.settings.home.clone(), state.settings.folder.clone());
+    let Some(Dialog::Picker(picker)) = &mut state.dialog else { return Vec::new() };
+    let choices = picker.choices();
+    let last = choices.len().saturating_sub(1);
+    match action {
+        Action::Up => picker.cursor = picker.cursor.saturating_sub(1),
+        Action::Down => picker.cursor = (picker.cursor + 1).min(last),
+        Action::PageUp => picker.cursor = picker.cursor.saturating_sub(page),
+        Action::PageDown => picker.cursor = (picker.cursor + page).min(last),
+        Action::Fold => return enter_parent(picker),
+        Action::Edit(TextEdit::Backspace) if picker.input.text().is_empty() => return enter_parent(picker),
+        Action::Edit(edit) => {
+            if picker.input.apply(edit) {
+                return typed(picker, home.as_deref(), &base);
+            }
+        }
+        Action::NextField => {
+            let chosen = choices.get(picker.cursor).and_then(|choice| picker.path_of(choice));
+            match chosen {
+                Some((path, true)) => return enter(picker, path),
+                Some((path, false)) => picker.input.set(path.to_string_lossy()),
+                None => {}
+            }
+        }
+        Action::Accept => {
+            let chosen = choices.get(picker.cursor).and_then(|choice| picker.path_of(choice));
+            return match chosen {
+                Some((path, true)) => enter(picker, path),
+                Some((path, false)) => begin(state, path),
+                None if picker.input.text().is_empty() => Vec::new(),
+                None => {
+                    let path = base.join(expand(picker.input.text(), home.as_deref()));
+                    begin(state, path)
+                }
+            };
+        }
+        Action::Back if state.session.is_some() => state.dialog = None,
+        Action::Back => state.notify(Tone::Info, "no file is open: choose one, or leave with ctrl-c"),
+        Action::Quit => return quit(state),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Follows the typed text into the folder that it names.
+pub(super) fn typed(picker: &mut Picker, home: Option<&Path>, base: &Path) -> Vec<Effect> {
+    picker.cursor = 0;
+    match picker.wanted_folder(home, base) {
+        Some(folder) => {
+            picker.enter(folder.clone());
+            vec![Effect::ReadFolder(folder)]
+        }
+        None => Vec::new(),
+    }
+}
+
+fn enter(picker: &mut Picker, folder: PathBuf) -> Vec<Effect> {
+    picker.input.set("");
+    picker.enter(folder.clone());
+    vec![Effect::ReadFolder(folder)]
+}
+
+fn enter_parent(picker: &mut Picker) -> Vec<Effect> {
+    match picker.folder.parent().map(Path::to_owned) {
+        Some(parent) => enter(picker, parent),
+        None => Vec::new(),
+    }
+}

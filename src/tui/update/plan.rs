@@ -1,0 +1,65 @@
+//! The keys that change the plan. The edits themselves are in [`crate::tui::state::edit`].
+
+use crate::tui::action::Action;
+use crate::tui::state::edit::{self, Outcome};
+use crate::tui::state::{Session, State, Tone};
+
+pub(super) fn act(state: &mut State, action: Action) {
+    let Some(session) = &mut state.session else { return };
+    let (tone, text) = match action {
+        Action::Undo => match session.plan.undo(&session.model) {
+            Some(name) => (Tone::Info, format!("undone: {name}")),
+            None => (Tone::Info, "nothing to undo".to_owned()),
+        },
+        Action::Redo => match session.plan.redo(&session.model) {
+            Some(name) => (Tone::Info, format!("redone: {name}")),
+            None => (Tone::Info, "nothing to redo".to_owned()),
+        },
+        _ => change(session, action),
+    };
+    state.notify(tone, text);
+    state.sums_changed = true;
+    state.wants_changed = true;
+}
+
+fn change(session: &mut Session, action: Action) -> (Tone, String) {
+    let target = session.target();
+    let single = if let edit::Target::Tensor(index) = target { Some(index) } else { None };
+    let confirmed = single.is_some() && session.armed == single;
+    session.armed = None;
+    let (model, plan) = (&session.model, &session.plan);
+    let outcome = match action {
+        Action::ToggleTernary => edit::toggle(model, plan, &target, confirmed),
+        Action::NextMethod | Action::PreviousMethod => {
+            edit::cycle_method(model, plan, &target, action == Action::NextMethod)
+        }
+        Action::NextFormat | Action::PreviousFormat => {
+            edit::cycle_format(model, plan, &target, action == Action::NextFormat)
+        }
+        _ => edit::cycle_mask(plan),
+    };
+    match outcome {
+        Outcome::Changed(name, recipe) => {
+            let model = std::sync::Arc::clone(&session.model);
+            let before = (session.plan.plan().totals.ternary_tensors, session.plan.plan().totals.new_bytes);
+            if !session.plan.apply(&model, name.clone(), recipe) {
+                return (Tone::Info, format!("{name}: nothing changes"));
+            }
+            let totals = session.plan.plan().totals;
+            if action == Action::CycleMask && totals.ternary_tensors == 0 {
+                return (Tone::Warning, format!("{name}: selects nothing here"));
+            }
+            let tensors = i128::from(totals.ternary_tensors) - i128::from(before.0);
+            let text = match tensors {
+                0 => name,
+                n => format!("{name}: {n:+} tensor{}", if n.abs() == 1 { "" } else { "s" }),
+            };
+            (Tone::Info, text)
+        }
+        Outcome::NeedsConfirmation(why) => {
+            session.armed = single;
+            (Tone::Warning, why)
+        }
+        Outcome::Refused(why) => (Tone::Warning, why),
+    }
+}

@@ -1,0 +1,178 @@
+//! The plan bar: what the plan amounts to, how good it is, the command that does the same, and the hints or a message.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::draw::{Canvas, spinner};
+use crate::engine::error::Severity;
+use crate::engine::preview::sqnr_db;
+use crate::text;
+use crate::tui::keymap::{self, Context};
+use crate::tui::state::command::{default_out, quantize};
+use crate::tui::state::tree::Item;
+use crate::tui::state::{Dialog, Session, State, Tone};
+use crate::tui::widgets::gauge;
+
+pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
+    canvas.line(area, area.y, &totals(session, canvas, area.width));
+    quality(state, session, canvas, Rect { y: area.y + 1, height: 1, ..area });
+    command(state, session, canvas, Rect { y: area.y + 2, height: 1, ..area });
+    hints(state, canvas, Rect { y: area.y + 3, height: 1, ..area });
+}
+
+fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
+    let theme = canvas.theme;
+    let totals = session.plan.plan().totals;
+    let recipe = session.plan.recipe();
+    let gauge_width = usize::from(width / 8).clamp(8, 24);
+    let mut spans = vec![Span::raw(" ")];
+    spans.extend(gauge::bar(gauge_width, totals.ternary_share(), theme.accent, theme.track));
+    let mut put = |text: String, style| spans.push(Span::styled(text, style));
+    put(format!(" {} ternary", text::percent(totals.ternary_share())), theme.strong);
+    if width >= 110 {
+        put(format!("  {}/{} tensors", totals.ternary_tensors, totals.tensors), theme.dim);
+    }
+    put("  ".to_owned(), theme.dim);
+    put(format!("{} → ", text::bytes(totals.bytes)), theme.dim);
+    put(text::bytes(totals.new_bytes), theme.strong);
+    put("  ".to_owned(), theme.dim);
+    put(format!("{:.2} → ", totals.bpw()), theme.dim);
+    put(format!("{:.2} bpw", totals.new_bpw()), theme.strong);
+    if width >= 100 {
+        put("   mask ".to_owned(), theme.dim);
+        put(recipe.layers.name().to_owned(), theme.text);
+        put("  format ".to_owned(), theme.dim);
+        put(recipe.format.name().to_owned(), theme.text);
+        put("  method ".to_owned(), theme.dim);
+        put(recipe.method.name().to_owned(), theme.text);
+    }
+    Line::from(spans)
+}
+
+fn quality(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let sum = session.summaries.of(Item::Model);
+    let mut right = area.right();
+    if let Some(job) = job_line(state, canvas) {
+        right = right.saturating_sub(job.width() as u16 + 1);
+        canvas.line(Rect { x: right, width: area.right() - right, ..area }, area.y, &job);
+    }
+    let area = Rect { width: right.saturating_sub(area.x + 1), ..area };
+    let plan = session.plan.plan();
+    let mut spans = vec![Span::raw(" ")];
+    if let Some(note) = plan.notes.iter().find(|n| n.code == "no-experts" && n.severity == Severity::Warning) {
+        let _ = note;
+        spans.push(Span::styled(
+            "no routed experts here: press L for all linear layers, or space to pick",
+            theme.warning,
+        ));
+    } else if plan.totals.ternary_tensors == 0 {
+        spans.push(Span::styled("nothing goes ternary yet: space picks, L changes the mask", theme.dim));
+    } else if let Some(error) = sum.error {
+        let db = sqnr_db(error.value);
+        let sign = if sum.is_exact() { "" } else { "~" };
+        spans.push(Span::styled("SQNR ", theme.dim));
+        spans.push(Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)));
+        if !sum.is_exact() {
+            let (low, high) = (sqnr_db(error.high.max(error.value)), sqnr_db(error.low));
+            spans.push(Span::styled(format!(" [{}, {}]", text::decibels(low), text::decibels(high)), theme.dim));
+        }
+        spans.push(Span::styled(format!("  rel MSE {}", text::number(error.value)), theme.dim));
+        let counted = if sum.measured < sum.ternary {
+            format!("  {} of {} measured", sum.measured, sum.ternary)
+        } else if sum.exact < sum.ternary {
+            format!("  {} tensors, {} exact", sum.ternary, sum.exact)
+        } else {
+            format!("  {} tensors, all exact", sum.ternary)
+        };
+        spans.push(Span::styled(counted, theme.dim));
+    } else {
+        spans.push(Span::styled("measuring …", theme.dim));
+    }
+    let problems = notes(session);
+    if problems > 0 {
+        let words = format!("  ⚠ {problems} note{}", if problems == 1 { "" } else { "s" });
+        spans.push(Span::styled(words, theme.warning));
+    }
+    canvas.line(area, area.y, &Line::from(spans));
+}
+
+/// What the user should look at: warnings of the plan and of the file.
+fn notes(session: &Session) -> usize {
+    let loud = |d: &&crate::engine::error::Diagnostic| d.severity > Severity::Note;
+    session.plan.plan().notes.iter().filter(loud).count() + session.model.diagnostics.iter().filter(loud).count()
+}
+
+/// The running export in a few words.
+fn job_line(state: &State, canvas: &Canvas<'_>) -> Option<Line<'static>> {
+    let theme = canvas.theme;
+    let job = state.jobs.current()?;
+    let stage = job.stage().map_or("queued", crate::engine::progress::Stage::label);
+    let mut spans = vec![Span::styled(format!("{} {stage} ", spinner(state.phase())), theme.accent)];
+    spans.extend(gauge::bar(10, job.state.fraction(), theme.accent, theme.track));
+    spans.push(Span::styled(format!(" {:.0} %", (job.state.fraction() * 100.0).floor()), theme.text));
+    if let Some(seconds) = job.remaining() {
+        spans.push(Span::styled(format!(" {}", text::seconds(seconds.ceil())), theme.dim));
+    }
+    Some(Line::from(spans))
+}
+
+fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let recipe = session.plan.recipe();
+    let out = default_out(&session.model.path, std::path::Path::new(""), recipe);
+    let source = &session.model.path;
+    let folder = &state.settings.folder;
+    let source = source.strip_prefix(folder).unwrap_or(source);
+    let line = quantize(&state.settings.command, source, &out, recipe);
+    let x = canvas.text(area, area.x + 1, area.y, "$ ", theme.dim);
+    let shown = if text::width(&line) + 4 > usize::from(area.width) {
+        // The flags are what changes: a long path gives way first.
+        let file = source.file_name().map_or(source, std::path::Path::new);
+        quantize(&state.settings.command, file, &out, recipe)
+    } else {
+        line
+    };
+    canvas.text(area, x, area.y, &shown, theme.text);
+}
+
+/// The hints of what has the keys, or the newest message while it is fresh.
+pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    canvas.buf.set_style(area, theme.text);
+    if let Some(notice) = state.notices.shown(state.now) {
+        let (sign, style) = match notice.tone {
+            Tone::Info => ("·", theme.accent),
+            Tone::Good => ("✓", theme.good),
+            Tone::Warning => ("⚠", theme.warning),
+            Tone::Error => ("✗", theme.error),
+        };
+        let x = canvas.text(area, area.x + 1, area.y, sign, style);
+        canvas.text(area, x + 1, area.y, &text::escape(&notice.text), style);
+        return;
+    }
+    let mut context = Context::of(state);
+    if let Some(Dialog::Jobs(dialog)) = &state.dialog
+        && dialog.cancelling.is_some()
+    {
+        context = Context::Jobs;
+    }
+    let hints: Vec<_> = keymap::hints(context).collect();
+    // Help and quit are worth more than what is in the middle.
+    let (kept, last) = hints.split_at(hints.len().saturating_sub(if context == Context::Browse { 2 } else { 0 }));
+    let width = |(key, word): &(&str, &str)| text::width(key) + 1 + text::width(word) + 2;
+    let mut room = usize::from(area.width).saturating_sub(1 + last.iter().map(width).sum::<usize>());
+    let mut x = area.x + 1;
+    let fitting = kept.iter().take_while(|hint| match room.checked_sub(width(hint)) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    });
+    let shown: Vec<_> = fitting.chain(last).copied().collect();
+    for (key, word) in shown {
+        x = canvas.text(area, x, area.y, key, theme.key);
+        x = canvas.text(area, x + 1, area.y, word, theme.dim) + 2;
+    }
+}

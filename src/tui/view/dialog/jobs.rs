@@ -1,0 +1,139 @@
+//! The exports: those that wait, the one that runs, those that have ended; newest first.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::area_of;
+use crate::engine::progress::Stage;
+use crate::jobs::ExportStatus;
+use crate::text;
+use crate::tui::state::dialog::JobsDialog;
+use crate::tui::state::geometry::scrolled;
+use crate::tui::state::jobs::{Job, check_text};
+use crate::tui::state::{Geometry, State};
+use crate::tui::theme::Theme;
+use crate::tui::view::draw::{Canvas, spinner, wrap};
+use crate::tui::widgets::gauge;
+
+pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let theme = canvas.theme;
+    let width = area.width.min(92);
+    let columns = usize::from(width).saturating_sub(4);
+    let mut lines = Vec::new();
+    let mut selected = (0, 0);
+    for (i, job) in state.jobs.all().iter().rev().enumerate() {
+        if i > 0 {
+            lines.push(Line::default());
+        }
+        let begin = lines.len();
+        lines.extend(entry(state, job, i == dialog.cursor, columns, theme));
+        if dialog.cancelling == Some(job.state.id) {
+            lines.push(Line::from(vec![
+                Span::styled("  cancel this export? ", theme.warning),
+                Span::styled("y", theme.key),
+                Span::styled(" yes  ", theme.dim),
+                Span::styled("n", theme.key),
+                Span::styled(" no", theme.dim),
+            ]));
+        }
+        if i == dialog.cursor {
+            selected = (begin, lines.len());
+        }
+    }
+    if lines.is_empty() {
+        lines.push(Line::from(Span::styled("no export yet: Q quantizes to a new file", theme.dim)));
+    }
+    let inner = canvas.dialog(area, width, (lines.len() as u16).saturating_add(2), "Jobs");
+    let height = usize::from(inner.height);
+    let top = scrolled(0, selected.1.saturating_sub(1), lines.len(), height).min(selected.0);
+    canvas.lines(inner, &lines[top..]);
+    geometry.dialog = area_of(inner);
+    geometry.dialog_offset = top;
+    geometry.dialog_lines = lines.len();
+}
+
+fn entry(state: &State, job: &Job, selected: bool, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let (sign, style) = match &job.state.status {
+        ExportStatus::Queued => ("…".to_owned(), theme.dim),
+        ExportStatus::Running(_) => (spinner(state.phase()).to_string(), theme.accent),
+        ExportStatus::Finished(_) => ("✓".to_owned(), theme.good),
+        ExportStatus::Failed(_) => ("✗".to_owned(), theme.error),
+        ExportStatus::Cancelled => ("–".to_owned(), theme.warning),
+    };
+    let pointer = if selected { "▶" } else { " " };
+    let name = text::elide(&job.name(), columns.saturating_sub(8));
+    let mut lines = vec![
+        Line::from(vec![
+            Span::styled(pointer, theme.accent),
+            Span::styled(format!("{sign} "), style),
+            Span::styled(name, theme.strong),
+        ]),
+        Line::from(Span::styled(format!("   {}", text::clip(&job.what, columns.saturating_sub(3))), theme.dim)),
+    ];
+    match &job.state.status {
+        ExportStatus::Queued => lines.push(plain("waits for the export before it", theme)),
+        ExportStatus::Running(stage) => lines.extend(running(job, *stage, columns, theme)),
+        ExportStatus::Finished(summary) => {
+            let seconds: f64 = summary.stages.iter().map(|(_, s)| s).sum();
+            let mut words = format!("{} in {}", text::bytes(summary.bytes), text::seconds(seconds));
+            if summary.stats.errors.n > 0 {
+                let errors = &summary.stats.errors;
+                words += &format!(
+                    " · SQNR {} dB · rel MSE {}",
+                    text::decibels(errors.sqnr_db()),
+                    text::number(errors.rel_mse())
+                );
+            }
+            lines.push(Line::from(Span::styled(format!("   {words}"), theme.text)));
+            lines.extend(wrap(&check_text(summary), columns - 3).into_iter().map(|l| plain(&l, theme)));
+            let stages: Vec<String> =
+                summary.stages.iter().map(|(stage, s)| format!("{} {}", stage.label(), text::seconds(*s))).collect();
+            lines.extend(wrap(&stages.join(" · "), columns - 3).into_iter().map(|l| plain(&l, theme)));
+            for warning in &summary.warnings {
+                let words = text::escape(&warning.message);
+                let wrapped = wrap(&words, columns - 5);
+                lines.extend(wrapped.into_iter().map(|l| Line::from(Span::styled(format!("   ⚠ {l}"), theme.warning))));
+            }
+        }
+        ExportStatus::Failed(message) => {
+            let wrapped = wrap(&text::escape(message), columns - 3);
+            lines.extend(wrapped.into_iter().map(|l| Line::from(Span::styled(format!("   {l}"), theme.error))));
+        }
+        ExportStatus::Cancelled => lines.push(plain("cancelled; nothing is left of it", theme)),
+    }
+    lines
+}
+
+fn plain(words: &str, theme: &Theme) -> Line<'static> {
+    Line::from(Span::styled(format!("   {words}"), theme.dim))
+}
+
+fn running(job: &Job, stage: Stage, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let width = (columns / 3).clamp(8, 30);
+    let bar = |name: &'static str, share: f64, detail: String| {
+        let mut spans = vec![Span::styled(format!("   {name:7}"), theme.dim)];
+        spans.extend(gauge::bar(width, share, theme.accent, theme.track));
+        spans.push(Span::styled(format!(" {:3.0} %", (share * 100.0).floor()), theme.text));
+        spans.push(Span::styled(format!("  {detail}"), theme.dim));
+        Line::from(spans)
+    };
+    let state = &job.state;
+    let mut detail = format!("{} of {}", text::bytes(state.done), text::bytes(state.total));
+    if let Some(rate) = job.rate() {
+        detail += &format!("  {}/s", text::bytes(rate as u64));
+    }
+    if let Some(left) = job.remaining() {
+        detail += &format!("  {} left", text::seconds(left.ceil()));
+    }
+    let mut lines = vec![bar("total", state.fraction(), detail)];
+    if let Some((index, bytes, done)) = state.current {
+        let share = if bytes == 0 { 0.0 } else { (done as f64 / bytes as f64).min(1.0) };
+        let name = job.model.tensors.get(index).map(|t| text::escape(&t.name)).unwrap_or_default();
+        lines.push(bar("tensor", share, text::elide(&name, columns.saturating_sub(width + 18))));
+    } else {
+        lines.push(plain("", theme));
+    }
+    let stage = format!("{} · {} of {} tensors", stage.label(), state.tensors.0, state.tensors.1);
+    lines.push(plain(&stage, theme));
+    lines
+}

@@ -1,0 +1,73 @@
+//! What lies over the main screen. Each dialog draws itself and tells where its list is.
+
+mod forms;
+mod jobs;
+mod picker;
+mod reading;
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::draw::{Canvas, wrap};
+use crate::text;
+use crate::tui::state::command::shorten;
+use crate::tui::state::{Area, Dialog, Geometry, State};
+
+pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    match dialog {
+        Dialog::Help(scroll) => reading::help(*scroll, canvas, area, geometry),
+        Dialog::Notes(scroll) => reading::notes(state, *scroll, canvas, area, geometry),
+        Dialog::Jobs(dialog) => jobs::draw(state, *dialog, canvas, area, geometry),
+        Dialog::Quantize(form) => forms::quantize(state, form, canvas, area),
+        Dialog::SaveRecipe(form) => forms::save(form, canvas, area),
+        Dialog::Quit => quit(state, canvas, area),
+        Dialog::Picker(picker) => picker::draw(state, picker, canvas, area, geometry),
+        Dialog::Failure { path, message } => {
+            let path = shorten(path, state.settings.home.as_deref());
+            failure(&path, message, canvas, area);
+        }
+    }
+}
+
+fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let active = state.jobs.active().count();
+    let what = match (active, state.jobs.current()) {
+        (1, Some(job)) => format!("{} is not finished.", text::elide(&job.name(), 40)),
+        _ => format!("{active} exports are not finished."),
+    };
+    let option = |key: &'static str, words: &'static str| {
+        Line::from(vec![Span::styled(format!("  {key}  "), theme.key), Span::styled(words, theme.text)])
+    };
+    let lines = [
+        Line::from(Span::styled(what, theme.text)),
+        Line::default(),
+        option("w", "wait for it, then quit"),
+        option("c", "cancel it and quit; nothing is left of it"),
+        option("s", "stay"),
+    ];
+    let inner = canvas.dialog(area, 60, lines.len() as u16 + 2, "Quit?");
+    canvas.lines(inner, &lines);
+}
+
+fn failure(path: &str, message: &str, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let width = area.width.min(76);
+    let columns = usize::from(width) - 4;
+    let mut lines = vec![Line::from(Span::styled(text::elide(path, columns), theme.strong)), Line::default()];
+    let message = wrap(&text::escape(message), columns);
+    lines.extend(message.into_iter().map(|line| Line::from(Span::styled(line, theme.error))));
+    lines.push(Line::default());
+    lines.push(Line::from(vec![
+        Span::styled("enter", theme.key),
+        Span::styled(" open another file   ", theme.dim),
+        Span::styled("esc", theme.key),
+        Span::styled(" close", theme.dim),
+    ]));
+    let inner = canvas.dialog(area, width, lines.len() as u16 + 2, "Cannot open this file");
+    canvas.lines(inner, &lines);
+}
+
+fn area_of(rect: Rect) -> Area {
+    Area { x: rect.x, y: rect.y, width: rect.width, height: rect.height }
+}

@@ -1,0 +1,137 @@
+//! Texts that scroll: help, and the notes on the plan and the file.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::area_of;
+use crate::engine::error::{Diagnostic, Severity};
+use crate::text;
+use crate::tui::keymap::{self, Context};
+use crate::tui::state::dialog::Scroll;
+use crate::tui::state::{Geometry, State, Tone};
+use crate::tui::theme::Theme;
+use crate::tui::view::draw::{Canvas, wrap};
+use crate::tui::view::tree::left;
+
+/// Draws lines that may be more than fit, from the scroll's place on.
+fn draw(
+    title: &str,
+    lines: &[Line<'_>],
+    scroll: Scroll,
+    width: u16,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    geometry: &mut Geometry,
+) {
+    let inner = canvas.dialog(area, width, (lines.len() as u16).saturating_add(2), title);
+    let top = scroll.top.min(lines.len().saturating_sub(usize::from(inner.height)));
+    canvas.lines(inner, &lines[top..]);
+    let below = lines.len().saturating_sub(top + usize::from(inner.height));
+    if lines.len() > usize::from(inner.height) {
+        let border = Rect { y: inner.bottom(), height: 1, ..inner };
+        let words = if below > 0 { format!(" ↓ {below} more ") } else { " end ".to_owned() };
+        let dim = canvas.theme.dim;
+        canvas.right(border, border.y, &words, dim);
+    }
+    geometry.dialog = area_of(inner);
+    geometry.dialog_offset = top;
+    geometry.dialog_lines = lines.len();
+}
+
+/// Every key, from the one table; then the signs of the tree.
+pub(super) fn help(scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    const MARKS: [(&str, &str); 8] = [
+        ("●", "goes ternary"),
+        ("○", "stays as it is"),
+        ("◐", "folder of which a part goes ternary"),
+        ("P", "protected: masks and subtrees pass over it; space twice overrides where that is possible"),
+        ("!", "goes ternary although protected"),
+        ("↓", "goes ternary in another format, because its rows do not divide by the block"),
+        ("=", "is ternary in the source already"),
+        ("×", "was asked for and cannot be done"),
+    ];
+    let theme = canvas.theme;
+    let columns = usize::from(area.width.min(84)).saturating_sub(4);
+    let mut lines = Vec::new();
+    for context in Context::ALL {
+        if !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        lines.push(Line::from(Span::styled(context.title(), theme.title)));
+        lines.extend(keymap::rows().filter(|row| row.context == context).map(|row| {
+            Line::from(vec![
+                Span::styled(format!("  {} ", left(row.keys, 12)), theme.key),
+                Span::styled(row.help, theme.text),
+            ])
+        }));
+        if context == Context::Browse {
+            lines.push(Line::default());
+            lines.push(Line::from(Span::styled("Signs", theme.title)));
+            for (sign, words) in MARKS {
+                let mut wrapped = wrap(words, columns.saturating_sub(15)).into_iter();
+                let first = wrapped.next().unwrap_or_default();
+                lines.push(Line::from(vec![
+                    Span::styled(format!("  {} ", left(sign, 12)), theme.ternary),
+                    Span::styled(first, theme.text),
+                ]));
+                lines.extend(wrapped.map(|line| Line::from(Span::styled(format!("{:15}{line}", ""), theme.text))));
+            }
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {} ", left("~ [a, b]", 12)), theme.ternary),
+                Span::styled("from a sample; the truth lies in the interval in 95 of 100 cases", theme.text),
+            ]));
+        }
+    }
+    draw("Help", &lines, scroll, 84, canvas, area, geometry);
+}
+
+/// Notes of the plan, diagnostics of the file, messages.
+pub(super) fn notes(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let theme = canvas.theme;
+    let width = area.width.min(100);
+    let columns = usize::from(width).saturating_sub(4);
+    let mut lines = Vec::new();
+    if let Some(session) = &state.session {
+        section(&mut lines, "On the plan", &session.plan.plan().notes, columns, theme);
+        section(&mut lines, "On the file", &session.model.diagnostics, columns, theme);
+    }
+    lines.push(Line::from(Span::styled("Messages", theme.title)));
+    for notice in state.notices.log().iter().rev() {
+        let (sign, style) = match notice.tone {
+            Tone::Info => ("·", theme.dim),
+            Tone::Good => ("✓", theme.good),
+            Tone::Warning => ("⚠", theme.warning),
+            Tone::Error => ("✗", theme.error),
+        };
+        entry(&mut lines, sign, style, &text::escape(&notice.text), columns, theme);
+    }
+    if state.notices.log().is_empty() {
+        lines.push(Line::from(Span::styled("  none yet", theme.dim)));
+    }
+    draw("Notes", &lines, scroll, width, canvas, area, geometry);
+}
+
+fn section(lines: &mut Vec<Line<'static>>, title: &'static str, notes: &[Diagnostic], columns: usize, theme: &Theme) {
+    lines.push(Line::from(Span::styled(title, theme.title)));
+    for note in notes {
+        let (sign, style) = match note.severity {
+            Severity::Note => ("·", theme.dim),
+            Severity::Warning => ("⚠", theme.warning),
+            Severity::Error => ("✗", theme.error),
+        };
+        let about = note.tensor.as_ref().map(|t| format!("{}: ", text::escape(t))).unwrap_or_default();
+        entry(lines, sign, style, &format!("{about}{}", text::escape(&note.message)), columns, theme);
+    }
+    if notes.is_empty() {
+        lines.push(Line::from(Span::styled("  nothing to note", theme.dim)));
+    }
+    lines.push(Line::default());
+}
+
+fn entry(lines: &mut Vec<Line<'static>>, sign: &'static str, style: Style, words: &str, columns: usize, theme: &Theme) {
+    for (i, line) in wrap(words, columns.saturating_sub(4)).into_iter().enumerate() {
+        let sign = if i == 0 { format!("  {sign} ") } else { "    ".to_owned() };
+        lines.push(Line::from(vec![Span::styled(sign, style), Span::styled(line, theme.text)]));
+    }
+}

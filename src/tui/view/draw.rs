@@ -1,0 +1,195 @@
+//! The canvas: a buffer, a theme, and the few ways in which panes put text on it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
+
+use crate::text;
+use crate::tui::state::input::TextInput;
+use crate::tui::theme::Theme;
+
+/// What panes draw on.
+pub struct Canvas<'a> {
+    /// The frame's cells.
+    pub buf: &'a mut Buffer,
+    /// The styles.
+    pub theme: &'a Theme,
+    /// Where the terminal's cursor goes, if text is being typed.
+    pub cursor: Option<Position>,
+}
+
+impl Canvas<'_> {
+    /// Gives an area the plain style.
+    pub fn fill(&mut self, area: Rect) {
+        self.buf.set_style(area, self.theme.text);
+    }
+
+    /// Text at a place, clipped to the area's right edge; the column behind it.
+    pub fn text(&mut self, area: Rect, x: u16, y: u16, content: &str, style: Style) -> u16 {
+        if y < area.top() || y >= area.bottom() || x >= area.right() {
+            return x;
+        }
+        let columns = usize::from(area.right() - x);
+        self.buf.set_stringn(x, y, text::clip(content, columns), columns, style).0
+    }
+
+    /// Text that ends at the area's right edge.
+    pub fn right(&mut self, area: Rect, y: u16, content: &str, style: Style) -> u16 {
+        let width = (text::width(content) as u16).min(area.width);
+        let x = area.right() - width;
+        self.text(area, x, y, content, style);
+        x
+    }
+
+    /// Text in the middle of the area.
+    pub fn centred(&mut self, area: Rect, y: u16, content: &str, style: Style) {
+        let width = (text::width(content) as u16).min(area.width);
+        self.text(area, area.x + (area.width - width) / 2, y, content, style);
+    }
+
+    /// A line of spans, clipped to the area.
+    pub fn line(&mut self, area: Rect, y: u16, line: &Line<'_>) {
+        if y >= area.top() && y < area.bottom() {
+            self.buf.set_line(area.x, y, line, area.width);
+        }
+    }
+
+    /// Lines from the top of the area on, as many as fit; how many that were.
+    pub fn lines(&mut self, area: Rect, lines: &[Line<'_>]) -> u16 {
+        let mut y = area.y;
+        for line in lines.iter().take(usize::from(area.height)) {
+            self.line(area, y, line);
+            y += 1;
+        }
+        y - area.y
+    }
+
+    /// A box with rounded corners and a title; what is inside it.
+    pub fn boxed(&mut self, area: Rect, title: &str) -> Rect {
+        let block = Block::bordered().border_type(BorderType::Rounded).border_style(self.theme.border);
+        let inner = block.inner(area);
+        block.render(area, self.buf);
+        if !title.is_empty() {
+            let width = usize::from(area.width.saturating_sub(4));
+            self.buf.set_stringn(area.x + 2, area.y, text::clip(&format!(" {title} "), width), width, self.theme.title);
+        }
+        inner
+    }
+
+    /// A box over what is there, in the middle of `area`; what is inside it, with a column of air on either side.
+    pub fn dialog(&mut self, area: Rect, width: u16, height: u16, title: &str) -> Rect {
+        let (width, height) = (width.min(area.width), height.min(area.height));
+        let x = area.x + (area.width - width) / 2;
+        let y = area.y + (area.height - height) / 2;
+        let outer = Rect::new(x, y, width, height);
+        Clear.render(outer, self.buf);
+        self.buf.set_style(outer, self.theme.overlay);
+        let inner = self.boxed(outer, title);
+        Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
+    }
+
+    /// A line of editable text that fills the area; with the cursor if it has the keys.
+    pub fn input(&mut self, area: Rect, input: &TextInput, active: bool) {
+        let style = if active { self.theme.input } else { self.theme.text };
+        self.buf.set_style(area, style);
+        let (before, after) = input.split();
+        let (before, after) = (text::escape(before), text::escape(after));
+        let room = usize::from(area.width.saturating_sub(1));
+        // The part around the cursor: as much before it as fits.
+        let before = tail(&before, room);
+        let x = self.text(area, area.x, area.y, &before, style);
+        self.text(area, x, area.y, &after, style);
+        if active {
+            self.cursor = Some(Position::new(x, area.y));
+        }
+    }
+}
+
+/// The end of a text, as much as fits.
+pub fn tail(content: &str, columns: usize) -> String {
+    if text::width(content) <= columns {
+        return content.to_owned();
+    }
+    let mut kept: Vec<char> = Vec::new();
+    let mut used = 1;
+    for c in content.chars().rev() {
+        used += text::width(c.encode_utf8(&mut [0; 4]));
+        if used > columns {
+            break;
+        }
+        kept.push(c);
+    }
+    std::iter::once('…').chain(kept.into_iter().rev()).collect()
+}
+
+/// A sign that turns.
+pub fn spinner(phase: usize) -> char {
+    const SIGNS: [char; 8] = ['⣾', '⣽', '⣻', '⢿', '⡿', '⣟', '⣯', '⣷'];
+    SIGNS[phase % SIGNS.len()]
+}
+
+/// Cuts text into lines of at most `columns`, at spaces where there are any.
+pub fn wrap(content: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(8);
+    let mut lines = vec![String::new()];
+    for word in content.split(' ') {
+        let mut word = word.to_owned();
+        loop {
+            let Some(line) = lines.last_mut() else { break };
+            let space = usize::from(!line.is_empty());
+            if text::width(line) + space + text::width(&word) <= columns {
+                if space == 1 {
+                    line.push(' ');
+                }
+                line.push_str(&word);
+                break;
+            }
+            if line.is_empty() {
+                let at = word
+                    .char_indices()
+                    .map(|(i, c)| i + c.len_utf8())
+                    .filter(|end| text::width(&word[..*end]) <= columns);
+                let at = at.last().unwrap_or(word.len());
+                *line = word[..at].to_owned();
+                word = word[at..].to_owned();
+                if word.is_empty() {
+                    break;
+                }
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+/// Lays items out one after the other, as many lines as it takes.
+pub fn flow(items: Vec<Vec<Span<'static>>>, columns: u16) -> Vec<Line<'static>> {
+    const GAP: &str = "  ";
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    for item in items {
+        let width: usize = item.iter().map(|s| text::width(&s.content)).sum();
+        match lines.last_mut() {
+            Some(line) if line.width() + GAP.len() + width <= usize::from(columns) => {
+                line.spans.push(Span::raw(GAP));
+                line.spans.extend(item);
+            }
+            _ => lines.push(Line::from(item)),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_at_spaces_and_long_words_are_cut() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("abcdefghijkl m", 8), ["abcdefgh", "ijkl m"]);
+        assert_eq!(wrap("", 8), [""]);
+        assert_eq!(tail("abcdef", 4), "…def");
+    }
+}

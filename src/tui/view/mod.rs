@@ -1,0 +1,103 @@
+//! Draws the state: title, tree, preview, plan bar, and the dialog over them. Nothing here changes anything.
+
+mod bar;
+mod dialog;
+mod draw;
+mod preview;
+mod title;
+mod tree;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use super::keymap::Context;
+use super::state::{Dialog, Geometry, State};
+use super::theme::Theme;
+use draw::Canvas;
+
+/// The least screen that is drawn on.
+pub const MIN_SIZE: (u16, u16) = (60, 16);
+
+/// Draws a frame; where things are comes back.
+pub fn draw(state: &State, theme: &Theme, frame: &mut Frame<'_>) -> Geometry {
+    let area = frame.area();
+    let mut geometry = Geometry::default();
+    let cursor = {
+        let mut canvas = Canvas { buf: frame.buffer_mut(), theme, cursor: None };
+        canvas.fill(area);
+        if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
+            too_small(&mut canvas, area);
+        } else {
+            screen(state, &mut canvas, area, &mut geometry);
+        }
+        canvas.cursor
+    };
+    if let Some(position) = cursor {
+        frame.set_cursor_position(position);
+    }
+    geometry
+}
+
+fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let [top, body, bottom] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(4)]).areas(area);
+    title::draw(state, canvas, top);
+    if let Some(session) = &state.session {
+        let [left, right] =
+            Layout::horizontal([Constraint::Length(tree_width(area.width)), Constraint::Min(1)]).areas(body);
+        tree::draw(state, session, canvas, left, geometry);
+        preview::draw(session, canvas, right, geometry);
+        bar::draw(state, session, canvas, bottom);
+    } else {
+        welcome(state, canvas, body);
+        bar::hints(state, canvas, Rect { y: bottom.bottom() - 1, height: 1, ..bottom });
+    }
+    if let Some(open) = &state.dialog {
+        dialog::draw(state, open, canvas, body, geometry);
+    }
+}
+
+/// Columns of the tree: a little more than half, and no more than its columns can use.
+fn tree_width(columns: u16) -> u16 {
+    match columns {
+        0..=99 => columns * 11 / 20,
+        100..=159 => columns * 27 / 50,
+        _ => columns / 2,
+    }
+    .min(120)
+}
+
+/// What is there before a model is: a spinner while one is being opened.
+fn welcome(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let middle = area.y + area.height / 2;
+    let theme = canvas.theme;
+    if let Some(opening) = &state.opening {
+        let path = super::state::command::shorten(&opening.path, state.settings.home.as_deref());
+        let text = format!("{} opening {path}", draw::spinner(state.phase()));
+        canvas.centred(area, middle, &text, theme.text);
+    } else if state.dialog.is_none() {
+        canvas.centred(area, middle, "no file is open: press o to choose one", theme.dim);
+    }
+}
+
+fn too_small(canvas: &mut Canvas<'_>, area: Rect) {
+    let lines = [
+        format!("{}×{} is too small", area.width, area.height),
+        format!("tritscope needs {}×{}", MIN_SIZE.0, MIN_SIZE.1),
+        "q quits".to_owned(),
+    ];
+    let top = area.y + area.height.saturating_sub(lines.len() as u16) / 2;
+    for (y, line) in (top..area.bottom()).zip(&lines) {
+        canvas.centred(area, y, line, canvas.theme.text);
+    }
+}
+
+/// Whether the tree has the keys.
+fn tree_is_active(state: &State) -> bool {
+    Context::of(state) == Context::Browse
+}
+
+/// Whether a dialog covers the main screen.
+fn is_covered(state: &State) -> bool {
+    matches!(state.dialog, Some(Dialog::Picker(_) | Dialog::Help(_)))
+}

@@ -1,0 +1,188 @@
+//! A folder's preview: what lies in it, what becomes of it, and how sensitive its parts are.
+
+use std::collections::BTreeMap;
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::engine::preview::sqnr_db;
+use crate::text;
+use crate::tui::state::Session;
+use crate::tui::state::tree::Item;
+use crate::tui::theme::Theme;
+use crate::tui::view::draw::{Canvas, flow};
+use crate::tui::view::tree::{left, right};
+use crate::tui::widgets::{chart, gauge};
+
+pub(super) fn draw(session: &Session, canvas: &mut Canvas<'_>, area: Rect, inner: Rect) {
+    let theme = canvas.theme;
+    let item = session.tree.selected();
+    let title = if item == Item::Model { "Model" } else { "Folder" };
+    canvas.text(area, area.x + 2, area.y, &format!(" {title} "), theme.title);
+    let mut lines = Vec::new();
+    let name = match session.tree.path(item) {
+        "" => session.model.title(),
+        path => format!("{path}*"),
+    };
+    let name = text::elide(&text::escape(&name), usize::from(inner.width));
+    lines.push(Line::from(Span::styled(name, theme.strong)));
+    lines.extend(flow(facts(session, item, theme), inner.width));
+    lines.extend(flow(mix(session, item, theme), inner.width));
+    if inner.height >= 24 {
+        lines.insert(1, Line::default());
+        lines.push(Line::default());
+    }
+    let used = canvas.lines(inner, &lines);
+    sensitivity(session, item, canvas, super::below(inner, used));
+}
+
+fn pair(name: &str, value: String, theme: &Theme) -> Vec<Span<'static>> {
+    vec![Span::styled(format!("{name} "), theme.dim), Span::styled(value, theme.text)]
+}
+
+fn facts(session: &Session, item: Item, theme: &Theme) -> Vec<Vec<Span<'static>>> {
+    let sum = session.summaries.of(item);
+    let mut facts = vec![
+        pair("tensors", sum.tensors.to_string(), theme),
+        pair("ternary", format!("{} of {} eligible", sum.ternary, sum.eligible), theme),
+        pair("params", text::count(sum.params), theme),
+        pair("size", format!("{} → {}", text::bytes(sum.bytes), text::bytes(sum.new_bytes)), theme),
+    ];
+    let bpw = |bytes: u64| if sum.params == 0 { 0.0 } else { bytes as f64 * 8.0 / sum.params as f64 };
+    facts.push(pair("bpw", format!("{:.2} → {:.2}", bpw(sum.bytes), bpw(sum.new_bytes)), theme));
+    if sum.already > 0 {
+        facts.push(pair("already ternary", sum.already.to_string(), theme));
+    }
+    let estimate = |name: &str, e: crate::engine::stats::Estimate, exact: bool, counted: String| {
+        let db = sqnr_db(e.value);
+        let sign = if exact { "" } else { "~" };
+        let mut spans = vec![
+            Span::styled(format!("{name} "), theme.dim),
+            Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
+        ];
+        if !exact {
+            let (low, high) = (sqnr_db(e.high.max(e.value)), sqnr_db(e.low));
+            spans.push(Span::styled(format!(" [{}, {}]", text::decibels(low), text::decibels(high)), theme.dim));
+        }
+        spans.push(Span::styled(counted, theme.dim));
+        spans
+    };
+    match (sum.error, sum.what_if) {
+        (Some(e), _) => {
+            facts.push(estimate("SQNR", e, sum.is_exact(), format!(" over {} of {}", sum.measured, sum.ternary)))
+        }
+        (None, Some(e)) => {
+            facts.push(estimate("SQNR if ternary", e, false, format!(" over {} of {}", sum.tried, sum.eligible)));
+        }
+        (None, None) => {}
+    }
+    facts
+}
+
+/// Roles and types with their numbers, most frequent first.
+fn mix(session: &Session, item: Item, theme: &Theme) -> Vec<Vec<Span<'static>>> {
+    let mut roles: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut types: BTreeMap<String, usize> = BTreeMap::new();
+    for index in session.tree.tensors_below(item) {
+        let tensor = &session.model.tensors[index];
+        *roles.entry(tensor.role.name()).or_default() += 1;
+        *types.entry(tensor.dtype.to_string()).or_default() += 1;
+    }
+    let mut types: Vec<_> = types.into_iter().collect();
+    types.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let mut roles: Vec<_> = roles.into_iter().collect();
+    roles.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let types = types.into_iter().take(4).map(|(name, n)| format!("{name}×{n}")).collect::<Vec<_>>().join(" ");
+    let more = roles.len().saturating_sub(6);
+    let mut roles = roles.into_iter().take(6).map(|(name, n)| format!("{name}×{n}")).collect::<Vec<_>>();
+    if more > 0 {
+        roles.push(format!("+{more}"));
+    }
+    let mut items = vec![pair("types", types, theme)];
+    items.extend(roles.into_iter().map(|role| vec![Span::styled(role, theme.dim)]));
+    items
+}
+
+/// The relative error of each child: a bar a line where they fit, a column each where they do not.
+fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rect) {
+    if area.height < 4 {
+        return;
+    }
+    let theme = canvas.theme;
+    let nodes = &session.tree.tree().nodes;
+    let children: Vec<(String, Option<f64>, bool)> = session
+        .tree
+        .children(item)
+        .iter()
+        .filter(|node| session.summaries.of(Item::Node(**node)).eligible > 0)
+        .map(|node| {
+            let sum = session.summaries.of(Item::Node(*node));
+            let label = text::escape(nodes[*node].label.trim_end_matches('.'));
+            (label, sum.what_if.map(|e| e.value), sum.ternary > 0)
+        })
+        .collect();
+    if children.is_empty() {
+        canvas.text(area, area.x, area.y, "nothing here can go ternary", theme.dim);
+        return;
+    }
+    let greatest = children.iter().filter_map(|(_, e, _)| *e).fold(0.0, f64::max);
+    let method = session.plan.recipe().method;
+    super::heading(canvas, area, "Sensitivity", &format!("rel MSE by part, {method} unless set otherwise"));
+    let area = super::below(area, 1);
+    if children.len() <= usize::from(area.height) {
+        rows(&children, greatest, canvas, area);
+    } else {
+        columns(&children, greatest, canvas, area);
+    }
+}
+
+fn rows(children: &[(String, Option<f64>, bool)], greatest: f64, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let widest = children.iter().map(|(label, ..)| text::width(label)).max().unwrap_or(0);
+    let label_width = widest.clamp(3, usize::from(area.width) * 2 / 5);
+    let bar_width = usize::from(area.width).saturating_sub(label_width + 19).clamp(4, 40);
+    let lines = children.iter().map(|(label, error, ternary)| {
+        let style = if *ternary { theme.text } else { theme.dim };
+        let mut spans = vec![Span::styled(left(&text::elide(label, label_width), label_width), style), Span::raw(" ")];
+        match error {
+            Some(error) => {
+                let db = sqnr_db(*error);
+                let bar_style = if *ternary { theme.sqnr(db) } else { theme.dim };
+                spans.extend(gauge::bar(bar_width, error / greatest, bar_style, theme.track));
+                spans.push(Span::styled(right(&format!("{error:.4}"), 8), theme.text));
+                spans.push(Span::styled(right(&format!("{} dB", text::decibels(db)), 10), bar_style));
+            }
+            None => spans.push(Span::styled("…", theme.dim)),
+        }
+        Line::from(spans)
+    });
+    canvas.lines(area, &lines.collect::<Vec<_>>());
+}
+
+fn columns(children: &[(String, Option<f64>, bool)], greatest: f64, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let plot = Rect { height: (area.height - 2).min(12), ..area };
+    let wide = if children.len() * 2 <= usize::from(area.width) { 2 } else { 1 };
+    let per_column = (children.len() * wide).div_ceil(usize::from(area.width).max(1));
+    let mut values = Vec::new();
+    for chunk in children.chunks(per_column) {
+        let worst = chunk.iter().filter_map(|(_, e, _)| *e).fold(0.0, f64::max);
+        values.push(worst);
+        values.extend(std::iter::repeat_n(0.0, wide - 1));
+    }
+    let style = |column: usize| {
+        let child = children.get(column / wide * per_column);
+        let db = child.and_then(|(_, e, _)| *e).map_or(f64::NAN, sqnr_db);
+        if child.is_some_and(|(_, _, ternary)| *ternary) { theme.sqnr(db) } else { theme.bar_zero }
+    };
+    chart::bars(canvas.buf, plot, &values, style);
+    let axis = Rect { y: plot.bottom(), height: 1, ..area };
+    chart::axis(canvas.buf, axis, theme.border, &[]);
+    let last = (values.len() as u16).saturating_sub(1).min(area.width - 1);
+    let first_label = children.first().map(|c| c.0.clone()).unwrap_or_default();
+    let last_label = children.last().map(|c| c.0.clone()).unwrap_or_default();
+    let highest = format!("highest {greatest:.4}");
+    let middle = area.width / 2;
+    let labels = [(0, first_label, theme.dim), (last, last_label, theme.dim), (middle, highest, theme.dim)];
+    chart::labels(canvas.buf, Rect { y: axis.y + 1, ..axis }, &labels);
+}

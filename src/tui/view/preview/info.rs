@@ -1,0 +1,60 @@
+//! What a tensor is and what becomes of it, in words.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::text;
+use crate::tui::state::Session;
+use crate::tui::view::draw::{Canvas, wrap};
+
+/// Draws the lines; how many they are.
+pub(super) fn draw(session: &Session, tensor: usize, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let theme = canvas.theme;
+    let columns = usize::from(area.width);
+    let decision = session.plan.decision(tensor);
+    let tensor = &session.model.tensors[tensor];
+    let name = text::elide(&text::escape(&tensor.name), columns);
+    let mut lines = vec![Line::from(Span::styled(name, theme.strong))];
+    let mut facts = vec![tensor.role.to_string(), text::shape(&tensor.dims)];
+    let bpw = format!("{:.2} bpw", tensor.bpw());
+    facts.push(format!("{} {}", tensor.dtype, text::bytes(tensor.bytes)));
+    facts.push(bpw);
+    let mut line = String::new();
+    for fact in facts {
+        let sign = if line.is_empty() { "" } else { " · " };
+        if text::width(&line) + text::width(sign) + text::width(&fact) > columns {
+            break;
+        }
+        line = line + sign + &fact;
+    }
+    lines.push(Line::from(Span::styled(line, theme.dim)));
+    let (sign, style) = if decision.overridden {
+        ("! ", theme.warning)
+    } else if decision.is_ternary() {
+        ("● ", theme.ternary)
+    } else if decision.protection.is_some() {
+        ("P ", theme.protected)
+    } else {
+        ("○ ", theme.kept)
+    };
+    let result = match decision.method() {
+        Some(method) => format!("→ {} {method} {}", decision.new_type, text::bytes(decision.new_bytes)),
+        None if decision.new_type != tensor.dtype => {
+            format!("→ {} {}", decision.new_type, text::bytes(decision.new_bytes))
+        }
+        None => format!("stays {}", tensor.dtype),
+    };
+    lines.push(Line::from(vec![Span::styled(sign, style), Span::styled(text::clip(&result, columns - 2), style)]));
+    let rule = decision.rule_text(session.plan.recipe());
+    let why = text::escape(&format!("{} ({rule})", decision.reason_text()));
+    let rows = if area.height >= 26 { 3 } else { 1 };
+    let mut wrapped = wrap(&why, columns - 2);
+    if wrapped.len() > rows {
+        wrapped = vec![text::clip(&why, columns - 2)];
+    }
+    lines.extend(wrapped.into_iter().map(|line| Line::from(Span::styled(format!("  {line}"), theme.dim))));
+    if area.height >= 26 {
+        lines.push(Line::default());
+    }
+    canvas.lines(area, &lines)
+}

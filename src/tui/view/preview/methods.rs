@@ -1,0 +1,93 @@
+//! All methods side by side: a line each, the chosen one and the best marked.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::Subjected;
+use crate::engine::ternary::Method;
+use crate::text;
+use crate::tui::view::draw::Canvas;
+use crate::tui::view::tree::{left, right};
+use crate::tui::widgets::gauge;
+
+/// Rows that [`draw`] takes.
+pub(super) fn height(subject: &Subjected<'_>) -> u16 {
+    subject.report.methods.len() as u16 + 1
+}
+
+/// Draws the table; rows taken.
+pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let theme = canvas.theme;
+    let width = area.width;
+    let mut methods: Vec<_> = subject.report.methods.iter().collect();
+    methods.sort_by_key(|m| m.method);
+    let able = || methods.iter().filter(|m| m.problem.is_none());
+    let best = able().map(|m| m.rel_mse.value).fold(f64::INFINITY, f64::min);
+    let loudest = able().map(|m| m.sqnr_db()).filter(|db| db.is_finite()).fold(0.1, f64::max);
+    let bar = match width {
+        0..=43 => 0,
+        44..=61 => 8,
+        _ => 12,
+    };
+    let (cosine, zeros, max) = (width >= 30, width >= 36, width >= 52);
+    let mut head = format!(
+        "{}{}{}",
+        left("  method", 10),
+        right("SQNR", 6),
+        if bar > 0 { " ".repeat(bar + 1) } else { String::new() }
+    );
+    head += &right("rel MSE", 8);
+    for (shown, name, columns) in [(cosine, "cosine", 7), (zeros, "zeros", 7), (max, "max |e|", 9)] {
+        head += &if shown { right(name, columns) } else { String::new() };
+    }
+    let mut lines = vec![Line::from(Span::styled(head, theme.dim))];
+    for method in methods {
+        let chosen = method.method == subject.method.method;
+        let db = method.sqnr_db();
+        let is_best = method.problem.is_none() && method.rel_mse.value <= best;
+        let sign = match (chosen, is_best) {
+            (true, _) => "▶ ",
+            (false, true) => "★ ",
+            (false, false) => "  ",
+        };
+        let style = if chosen { theme.strong } else { theme.text };
+        let mark = if is_best { theme.good } else { theme.accent };
+        let mut spans = vec![Span::styled(sign, mark), Span::styled(left(method.method.name(), 8), style)];
+        if let Some(problem) = &method.problem {
+            spans.push(Span::styled(format!(" {}", text::escape(problem)), theme.dim));
+            lines.push(Line::from(spans));
+            continue;
+        }
+        spans.push(Span::styled(right(&text::decibels(db), 6), theme.sqnr(db)));
+        if bar > 0 {
+            spans.push(Span::raw(" "));
+            spans.extend(gauge::bar(bar, db / loudest, theme.sqnr(db), theme.track));
+        }
+        let errors = &method.stats.errors;
+        let mut cell = |shown: bool, text: String, columns: usize| {
+            if shown {
+                spans.push(Span::styled(right(&text, columns), theme.text));
+            }
+        };
+        cell(true, format!("{:.4}", method.rel_mse.value), 8);
+        cell(cosine, format!("{:.3}", errors.cosine()), 7);
+        cell(zeros, text::percent(errors.zero_share()), 7);
+        cell(max, text::number(errors.max_abs_err), 9);
+        lines.push(Line::from(spans));
+    }
+    canvas.lines(area, &lines)
+}
+
+/// What the methods do, a line each; rows taken.
+pub(super) fn legend(canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let theme = canvas.theme;
+    let line = |method: Method| {
+        Line::from(vec![
+            Span::styled(left(&format!("  {method}"), 10), theme.dim),
+            Span::styled(format!(" {}", method.describe()), theme.dim),
+        ])
+    };
+    let mut lines: Vec<Line<'_>> = Method::COMPARED.into_iter().map(line).collect();
+    lines.push(Line::from(Span::styled("  ▶ chosen (m changes it)  ★ least error", theme.dim)));
+    canvas.lines(area, &lines)
+}

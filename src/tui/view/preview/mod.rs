@@ -1,0 +1,182 @@
+//! The preview of what is under the cursor: a tensor's scales, errors, weights and methods, or a folder's sums.
+
+mod experts;
+mod figures;
+mod folder;
+mod info;
+mod methods;
+mod scales;
+mod weights;
+
+use ratatui::layout::Rect;
+
+use super::draw::Canvas;
+use crate::engine::preview::{MethodReport, TensorReport};
+use crate::text;
+use crate::tui::state::previews::Subject;
+use crate::tui::state::summary::what_if;
+use crate::tui::state::{Area, Geometry, Session, Tab};
+
+/// What the parts of a tensor's preview are drawn from.
+struct Subjected<'a> {
+    session: &'a Session,
+    tensor: usize,
+    report: &'a TensorReport,
+    /// The chosen method's figures, or the first's where the chosen one was not measured.
+    method: &'a MethodReport,
+}
+
+pub(super) fn draw(session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let inner = canvas.boxed(area, "");
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    match session.tree.selected_tensor() {
+        Some(tensor) => {
+            tabs(session, canvas, area, geometry);
+            draw_tensor(session, tensor, canvas, inner);
+        }
+        None => folder::draw(session, canvas, area, inner),
+    }
+}
+
+/// The tabs stand in the upper border; where there is no room for their names, only the open one has it.
+fn tabs(session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let theme = canvas.theme;
+    let title = |i: usize, tab: Tab, named: bool| {
+        if named { format!(" {} {} ", i + 1, tab.title()) } else { format!(" {} ", i + 1) }
+    };
+    let full: usize = Tab::ALL.into_iter().enumerate().map(|(i, tab)| title(i, tab, true).len()).sum();
+    let roomy = full + 4 <= usize::from(area.width);
+    let mut x = area.x + 2;
+    let inside = Rect { width: area.width.saturating_sub(2), ..area };
+    for (i, tab) in Tab::ALL.into_iter().enumerate() {
+        let active = tab == session.tab;
+        let label = title(i, tab, roomy || active);
+        let style = if active { theme.title } else { theme.dim };
+        let end = canvas.text(inside, x, area.y, &label, style);
+        geometry.tabs.push((Area { x, y: area.y, width: end - x, height: 1 }, tab));
+        x = end;
+    }
+}
+
+fn draw_tensor(session: &Session, tensor: usize, canvas: &mut Canvas<'_>, area: Rect) {
+    let used = info::draw(session, tensor, canvas, area);
+    let area = below(area, used);
+    let subject = what_if(&session.plan, tensor).map(|(format, method)| ((tensor, format), method));
+    let Some((subject, method)) = subject else {
+        let why = session.plan.outlook(tensor).format.clone().err().unwrap_or_default();
+        message(canvas, area, &format!("no preview: {}", text::escape(&why)));
+        return;
+    };
+    if let Some(report) = session.previews.report(subject) {
+        let Some(chosen) = report.method(method).or(report.methods.first()) else { return };
+        if let Some(index) = report.non_finite {
+            let what = format!("element {index} is NaN or infinite: this tensor cannot go ternary");
+            message(canvas, area, &what);
+            return;
+        }
+        parts(&Subjected { session, tensor, report, method: chosen }, canvas, area);
+    } else if let Some(failure) = session.previews.failure(subject) {
+        message(canvas, area, &text::escape(failure));
+    } else {
+        pending(session, subject, canvas, area);
+    }
+}
+
+/// Until the report is there, the one before it stays, dimmed.
+fn pending(session: &Session, subject: Subject, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let before = session.shown.filter(|shown| *shown != subject);
+    let report = before.and_then(|(tensor, format)| Some((tensor, session.previews.report((tensor, format))?)));
+    if let Some((tensor, report)) = report
+        && let Some(method) = report.methods.first()
+    {
+        parts(&Subjected { session, tensor, report, method }, canvas, area);
+        canvas.buf.set_style(area, theme.dim);
+    }
+    canvas.right(area, area.y, " measuring … ", theme.accent);
+}
+
+fn message(canvas: &mut Canvas<'_>, area: Rect, words: &str) {
+    let style = canvas.theme.warning;
+    for (y, line) in (area.y + 1..area.bottom()).zip(super::draw::wrap(words, usize::from(area.width))) {
+        canvas.text(area, area.x, y, &line, style);
+    }
+}
+
+/// The parts that the tab asks for, each in its share of the area.
+fn parts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
+    match subject.session.tab {
+        Tab::Overview => overview(subject, canvas, area),
+        Tab::Scales => {
+            let used = figures::draw(subject, canvas, area, true);
+            scales::draw(subject, canvas, below(area, used + 1));
+        }
+        Tab::Weights => {
+            let used = figures::draw(subject, canvas, area, true);
+            weights::draw(subject, canvas, below(area, used + 1));
+        }
+        Tab::Methods => {
+            let used = methods::draw(subject, canvas, area);
+            let used = used + 1 + methods::legend(canvas, below(area, used + 1));
+            experts::draw(subject, canvas, below(area, used + 1));
+        }
+    }
+}
+
+/// Rows that a histogram is worth showing with, and those it makes good use of.
+const CHART: (u16, u16) = (6, 12);
+
+/// As many parts as fit, the most wanted first; what is left goes to the histograms.
+fn overview(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
+    let roomy = area.height >= 26;
+    let air = u16::from(roomy);
+    let mut left = area.height;
+    let mut take = |rows: u16| {
+        let fits = left >= rows;
+        left -= if fits { rows } else { 0 };
+        fits
+    };
+    let figure_rows = figures::height(subject, area.width, roomy) + air;
+    let show_figures = take(figure_rows);
+    let method_rows = methods::height(subject) + air;
+    let show_methods = take(method_rows);
+    let show_scales = take(CHART.0 + air);
+    let show_weights = take(CHART.0 + 1 + air);
+    let show_experts = experts::height(subject) > 0 && take(experts::height(subject) + air);
+    let charts = u16::from(show_scales) + u16::from(show_weights);
+    let extra = left.checked_div(charts).unwrap_or(0).min(CHART.1 - CHART.0);
+    let mut area = area;
+    let mut place = |shown: bool, rows: u16| {
+        let part = Rect { height: if shown { rows.min(area.height) } else { 0 }, ..area };
+        area = below(area, part.height + if shown { air } else { 0 });
+        shown.then_some(part)
+    };
+    if let Some(part) = place(show_figures, figure_rows - air) {
+        figures::draw(subject, canvas, part, roomy);
+    }
+    if let Some(part) = place(show_scales, CHART.0 + extra) {
+        scales::draw(subject, canvas, part);
+    }
+    if let Some(part) = place(show_methods, method_rows - air) {
+        methods::draw(subject, canvas, part);
+    }
+    if let Some(part) = place(show_weights, CHART.0 + 1 + extra) {
+        weights::draw(subject, canvas, part);
+    }
+    if let Some(part) = place(show_experts, experts::height(subject)) {
+        experts::draw(subject, canvas, part);
+    }
+}
+
+/// What is left of an area below so many rows.
+fn below(area: Rect, rows: u16) -> Rect {
+    let rows = rows.min(area.height);
+    Rect { y: area.y + rows, height: area.height - rows, ..area }
+}
+
+/// A part's heading: its name and what there is to say about it.
+fn heading(canvas: &mut Canvas<'_>, area: Rect, name: &str, detail: &str) {
+    let theme = canvas.theme;
+    let x = canvas.text(area, area.x, area.y, name, theme.title);
+    canvas.text(area, x + 2, area.y, detail, theme.dim);
+}

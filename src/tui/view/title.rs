@@ -1,0 +1,70 @@
+//! The title line: which file, what kind of model, how large, of what types.
+
+use std::collections::BTreeMap;
+
+use ratatui::layout::Rect;
+
+use super::draw::{Canvas, spinner};
+use crate::engine::codec::DType;
+use crate::engine::model::Model;
+use crate::text;
+use crate::tui::state::State;
+use crate::tui::state::command::shorten;
+
+pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let mut right = area.right();
+    if let (Some(opening), Some(_)) = (&state.opening, &state.session) {
+        let path = shorten(&opening.path, state.settings.home.as_deref());
+        let words = format!("{} opening {} ", spinner(state.phase()), text::elide(&path, 30));
+        right = canvas.right(area, area.y, &words, theme.accent);
+    }
+    let area = Rect { width: right - area.x, ..area };
+    let mut x = canvas.text(area, area.x + 1, area.y, "tritscope", theme.title);
+    let Some(session) = &state.session else { return };
+    let model = &session.model;
+    let file = model.path.file_name().unwrap_or(model.path.as_os_str()).to_string_lossy();
+    let file = text::elide(&text::escape(&file), usize::from(area.width / 3).max(16));
+    x = canvas.text(area, x + 2, area.y, &file, theme.strong);
+    let facts = [
+        model
+            .architecture
+            .as_deref()
+            .map_or_else(|| "no architecture".to_owned(), |a| text::clip(&text::escape(a), 20)),
+        format!("{} params", text::count(model.parameters())),
+        text::bytes(model.source.len()),
+        types(model),
+        "read-only".to_owned(),
+    ];
+    x += 1;
+    for (i, fact) in facts.iter().enumerate() {
+        let sign = if i == 0 { " " } else { " · " };
+        // A fact that does not fit is left out whole.
+        if usize::from(x) + text::width(sign) + text::width(fact) > usize::from(area.right()) {
+            break;
+        }
+        x = canvas.text(area, x, area.y, sign, theme.dim);
+        x = canvas.text(area, x, area.y, fact, theme.dim);
+    }
+}
+
+/// The types by their share of the elements, largest first: `F16 99 % F32 1 %`.
+fn types(model: &Model) -> String {
+    let mut shares: BTreeMap<DType, u64> = BTreeMap::new();
+    for tensor in &model.tensors {
+        *shares.entry(tensor.dtype).or_default() += tensor.elements();
+    }
+    let total = model.parameters().max(1) as f64;
+    let mut shares: Vec<(DType, u64)> = shares.into_iter().collect();
+    shares.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let more = shares.len().saturating_sub(3);
+    let words = shares.iter().take(3).map(|(dtype, n)| match *n as f64 / total * 100.0 {
+        share if share >= 0.995 => format!("{dtype} {share:.0} %"),
+        _ => dtype.to_string(),
+    });
+    let mut words = words.collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        words += &format!(", {more} more");
+    }
+    words
+}

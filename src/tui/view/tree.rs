@@ -1,0 +1,291 @@
+//! The tree: one line a folder or tensor, with as many columns as the width allows.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::draw::Canvas;
+use crate::engine::model::tree::NodeKind;
+use crate::engine::plan::Reason;
+use crate::engine::preview::sqnr_db;
+use crate::engine::ternary::Format;
+use crate::text;
+use crate::tui::state::geometry::scrolled;
+use crate::tui::state::summary::{Summary, figures};
+use crate::tui::state::tree::Item;
+use crate::tui::state::{Area, Geometry, Session, State};
+use crate::tui::theme::Theme;
+use crate::tui::widgets::gauge;
+
+/// dB at which the little bar is full.
+const FULL_BAR: f64 = 10.0;
+
+/// Widths of the columns behind the name; 0 for one that is not shown.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    types: usize,
+    shape: usize,
+    size: usize,
+    new_size: usize,
+    sqnr: usize,
+    bar: usize,
+}
+
+impl Columns {
+    fn new(width: u16) -> Self {
+        let at = |least: u16, columns: usize| if width >= least { columns } else { 0 };
+        Self { types: 10, shape: at(76, 12), size: at(90, 9), new_size: at(60, 9), sqnr: 7, bar: at(68, 6) }
+    }
+
+    /// The columns with their headings, from left to right.
+    fn headed(self) -> [(&'static str, usize); 6] {
+        [
+            ("type", self.types),
+            ("shape", self.shape),
+            ("size", self.size),
+            ("new size", self.new_size),
+            ("SQNR", self.sqnr),
+            ("", self.bar),
+        ]
+    }
+
+    fn total(self) -> usize {
+        self.headed().iter().filter(|(_, w)| *w > 0).map(|(_, w)| w + 1).sum()
+    }
+}
+
+pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let inner = canvas.boxed(area, "");
+    let columns = Columns::new(inner.width);
+    let name_width = usize::from(inner.width).saturating_sub(columns.total() + 3);
+    headings(canvas, area, inner, columns, name_width);
+    let rows = session.tree.rows();
+    let height = usize::from(inner.height);
+    let offset = scrolled(session.tree.offset, session.tree.cursor(), rows.len(), height);
+    for (i, item) in rows.iter().enumerate().skip(offset).take(height) {
+        let y = inner.y + (i - offset) as u16;
+        let row = Row::new(session, *item, canvas.theme);
+        canvas.line(inner, y, &row.line(columns, name_width, canvas.theme));
+        if i == session.tree.cursor() {
+            let active = super::tree_is_active(state) && !super::is_covered(state);
+            let style = if active { canvas.theme.cursor } else { canvas.theme.cursor_idle };
+            canvas.buf.set_style(Rect { y, height: 1, ..inner }, style);
+        }
+    }
+    footer(session, canvas, area);
+    geometry.tree = Area { x: inner.x, y: inner.y, width: inner.width, height: inner.height };
+    geometry.tree_offset = offset;
+}
+
+/// Column headings stand in the upper border: they cost no row.
+fn headings(canvas: &mut Canvas<'_>, area: Rect, inner: Rect, columns: Columns, name_width: usize) {
+    let theme = canvas.theme;
+    let mut put = |x: usize, heading: &str| {
+        let x = inner.x + x as u16;
+        canvas.text(area, x, area.y, &format!(" {heading} "), theme.dim);
+    };
+    put(1, "tensor");
+    let mut x = 3 + name_width;
+    for (heading, width) in columns.headed().into_iter().filter(|(_, width)| *width > 0) {
+        if !heading.is_empty() {
+            let at = if heading == "type" { x } else { (x + 1 + width).saturating_sub(heading.len() + 1) };
+            put(at, heading);
+        }
+        x += width + 1;
+    }
+}
+
+/// The lower border holds the filter and the place in the list.
+fn footer(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let y = area.bottom() - 1;
+    let inside = Rect { x: area.x + 2, width: area.width.saturating_sub(4), y, height: 1 };
+    let rows = session.tree.rows().len();
+    let place = format!(" {}/{rows} ", session.tree.cursor() + 1);
+    let right = canvas.right(inside, y, &place, theme.dim);
+    let filter = &session.filter;
+    if filter.editing {
+        let x = canvas.text(inside, inside.x, y, " / ", theme.key);
+        let field = Rect { x, width: right.saturating_sub(x + 1).max(1), ..inside };
+        canvas.input(field, &filter.input, true);
+    } else if session.tree.is_filtered() {
+        let shown = session.tree.visible_below(Item::Model).len();
+        let words = format!(" / {} · {shown} of {} ", text::escape(filter.input.text()), session.model.tensors.len());
+        let room = Rect { width: right.saturating_sub(inside.x), ..inside };
+        canvas.text(room, inside.x, y, &words, theme.warning);
+    }
+}
+
+/// One line's contents.
+struct Row {
+    mark: (char, Style),
+    indent: usize,
+    fold: &'static str,
+    name: (String, Style),
+    types: (String, Style),
+    shape: String,
+    size: String,
+    new_size: (String, Style),
+    sqnr: Option<Figure>,
+}
+
+/// An SQNR to show.
+struct Figure {
+    db: f64,
+    exact: bool,
+    /// Of something that does not go ternary: what it would be.
+    hypothetical: bool,
+}
+
+impl Row {
+    fn new(session: &Session, item: Item, theme: &Theme) -> Self {
+        match item {
+            Item::Model => {
+                let mut row = Self::folder(session, item, theme);
+                row.name = ("all tensors".to_owned(), theme.strong);
+                row
+            }
+            Item::Node(node) => {
+                let tree = session.tree.tree();
+                let label = text::escape(&tree.nodes[node].label);
+                let mut row = match tree.nodes[node].kind {
+                    NodeKind::Tensor(index) => Self::tensor(session, item, index, theme),
+                    NodeKind::Folder(_) => Self::folder(session, item, theme),
+                };
+                row.indent = tree.nodes[node].depth * 2;
+                row.name.0 = match tree.nodes[node].kind {
+                    NodeKind::Folder(_) => {
+                        row.fold = if session.tree.is_open(node) { "▾ " } else { "▸ " };
+                        label.trim_end_matches('.').to_owned()
+                    }
+                    NodeKind::Tensor(_) => label,
+                };
+                row
+            }
+        }
+    }
+
+    fn folder(session: &Session, item: Item, theme: &Theme) -> Self {
+        let sum = session.summaries.of(item);
+        let mark = match (sum.ternary, sum.eligible) {
+            (0, 0) if sum.already > 0 && sum.already == sum.tensors => ('=', theme.kept),
+            (0, _) => ('○', theme.kept),
+            (ternary, eligible) if ternary >= eligible => ('●', theme.ternary),
+            _ => ('◐', theme.ternary),
+        };
+        let types = match (sum.ternary, sum.eligible) {
+            (0, 0) => String::new(),
+            (ternary, eligible) => format!("{ternary} of {}", eligible.max(ternary)),
+        };
+        let style = if sum.ternary > 0 { theme.ternary } else { theme.dim };
+        Self {
+            mark,
+            indent: 0,
+            fold: "",
+            name: (String::new(), theme.text),
+            types: (types, style),
+            shape: format!("{} params", text::count(sum.params)),
+            size: text::bytes(sum.bytes),
+            new_size: new_size(sum, theme),
+            sqnr: sum.error.map(|e| Figure { db: sqnr_db(e.value), exact: sum.is_exact(), hypothetical: false }),
+        }
+    }
+
+    fn tensor(session: &Session, item: Item, index: usize, theme: &Theme) -> Self {
+        let tensor = &session.model.tensors[index];
+        let decision = session.plan.decision(index);
+        let outlook = session.plan.outlook(index);
+        let sum = session.summaries.of(item);
+        let types = if decision.new_type == tensor.dtype {
+            (tensor.dtype.to_string(), theme.dim)
+        } else {
+            (
+                format!("{}→{}", tensor.dtype, decision.new_type),
+                if decision.is_ternary() { theme.ternary } else { theme.text },
+            )
+        };
+        let measured = outlook.eligible.then(|| figures(&session.plan, &session.previews, index)).flatten();
+        let sqnr = measured.and_then(|(figures, method)| {
+            let db = figures.method(method)?.sqnr_db();
+            Some(Figure { db, exact: figures.exact, hypothetical: !decision.is_ternary() })
+        });
+        let name = if decision.is_ternary() { theme.text } else { theme.kept };
+        Self {
+            mark: mark(session, index, theme),
+            indent: 0,
+            fold: "  ",
+            name: (String::new(), name),
+            types,
+            shape: text::shape(&tensor.dims),
+            size: text::bytes(tensor.bytes),
+            new_size: new_size(sum, theme),
+            sqnr,
+        }
+    }
+
+    fn line(&self, columns: Columns, name_width: usize, theme: &Theme) -> Line<'static> {
+        let indent = self.indent.min(name_width / 3);
+        let name = text::elide(&self.name.0, name_width.saturating_sub(indent + text::width(self.fold)));
+        let name = format!("{}{}{name}", " ".repeat(indent), self.fold);
+        let mut spans = vec![
+            Span::styled(format!(" {} ", self.mark.0), self.mark.1),
+            Span::styled(left(&name, name_width), self.name.1),
+        ];
+        let mut cell = |width: usize, text: String, style: Style| {
+            if width > 0 {
+                spans.push(Span::styled(format!(" {text}"), style));
+            }
+        };
+        cell(columns.types, left(&self.types.0, columns.types), self.types.1);
+        cell(columns.shape, right(&self.shape, columns.shape), theme.dim);
+        cell(columns.size, right(&self.size, columns.size), theme.dim);
+        cell(columns.new_size, right(&self.new_size.0, columns.new_size), self.new_size.1);
+        match &self.sqnr {
+            Some(figure) => {
+                let style = if figure.hypothetical { theme.dim } else { theme.sqnr(figure.db) };
+                let sign = if figure.exact { "" } else { "~" };
+                cell(columns.sqnr, right(&format!("{sign}{}", text::decibels(figure.db)), columns.sqnr), style);
+                if columns.bar > 0 {
+                    spans.push(Span::raw(" "));
+                    spans.extend(gauge::bar(columns.bar, figure.db / FULL_BAR, style, theme.track));
+                }
+            }
+            None => cell(columns.sqnr + 1 + columns.bar, String::new(), theme.dim),
+        }
+        Line::from(spans)
+    }
+}
+
+/// The sign of what becomes of a tensor.
+fn mark(session: &Session, index: usize, theme: &Theme) -> (char, Style) {
+    let decision = session.plan.decision(index);
+    let tensor = &session.model.tensors[index];
+    match &decision.reason {
+        _ if decision.overridden => ('!', theme.warning),
+        Reason::FellBack { .. } if decision.is_ternary() => ('↓', theme.ternary),
+        _ if decision.is_ternary() => ('●', theme.ternary),
+        _ if Format::from_dtype(tensor.dtype).is_some() => ('=', theme.kept),
+        _ if decision.misses_request() => ('×', theme.warning),
+        _ if decision.protection.is_some() => ('P', theme.protected),
+        _ => ('○', theme.kept),
+    }
+}
+
+/// The size in the output, where it is another one.
+fn new_size(sum: &Summary, theme: &Theme) -> (String, Style) {
+    let style = if sum.new_bytes == sum.bytes { theme.dim } else { theme.text };
+    (text::bytes(sum.new_bytes), style)
+}
+
+/// Text at the left of a column.
+pub(super) fn left(content: &str, width: usize) -> String {
+    let content = text::clip(content, width);
+    let pad = width.saturating_sub(text::width(&content));
+    content + &" ".repeat(pad)
+}
+
+/// Text at the right of a column.
+pub(super) fn right(content: &str, width: usize) -> String {
+    let content = text::clip(content, width);
+    " ".repeat(width.saturating_sub(text::width(&content))) + &content
+}
