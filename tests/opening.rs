@@ -1,6 +1,11 @@
 //! Opening files: both versions, both ways of reading, lenient diagnostics, order, roles.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set itself up should stop"
+)]
 
 mod support;
 

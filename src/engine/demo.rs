@@ -1,7 +1,7 @@
 //! The demo model: a small mixture-of-experts llama made of random numbers, the same bytes on every machine.
 //!
 //! It exists so that the program can be tried, shown and tested without a download: llama.cpp loads it, and its tensors
-//! are chosen to look different from each other under a ternary quantizer (see [`Texture`]). Called by `tritscope demo`
+//! are chosen to look different from each other under a ternary quantizer (see `Texture`). Called by `tritscope demo`
 //! and by tests. Only integer arithmetic, `+ - × ÷` and square roots are used, which IEEE 754 defines to the last bit;
 //! what it says (to whoever runs it) is noise.
 

@@ -4,6 +4,7 @@
 //! Every number in the file can be replaced by a wrong one. Each test binary uses a part of this.
 
 #![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
+#![allow(clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 
 use std::path::{Path, PathBuf};
 
