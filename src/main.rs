@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use color_eyre::eyre::{Context as _, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use tritscope::cli::{self, Context, Outcome, args};
 use tritscope::engine::error::Error;
 use tritscope::engine::plan::Recipe;
@@ -93,6 +93,8 @@ impl Signals {
             signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
+        // Caught, so that a limit on file sizes is an error of the write and not the end of the process.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         Ok(Self { cancel: Cancel::from_flag(flag), number })
     }
 

@@ -211,6 +211,10 @@ fn shapes_that_overflow_are_refused() {
         look_around(&model);
         assert_eq!(model.require_sound().unwrap_err().exit_code(), 3);
     }
+    // No elements at all, yet rows without end.
+    for dims in [vec![0, 1 << 40, 1 << 40], vec![0, 1, 1 << 40, 1 << 40], vec![0, u64::MAX], vec![256, 0, u64::MAX]] {
+        assert!(refused(&dense().last(|t| t.dims = dims).bytes()).contains("output.weight"));
+    }
 }
 
 #[test]
@@ -242,6 +246,7 @@ fn strange_types_and_offsets_can_be_looked_at() {
     tiny.tensors.iter_mut().for_each(|t| t.offset = Some(0));
     let model = open(&tiny.bytes()).unwrap();
     look_around(&model);
+    assert!(model.diagnostics.iter().any(|d| d.code == "overlap"));
 }
 
 #[test]

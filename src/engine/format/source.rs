@@ -39,11 +39,14 @@ pub struct Source {
 impl Source {
     /// Opens `path` for reading, through a map if `mmap` and the system allows it.
     pub fn open(path: &Path, mmap: bool) -> Result<Self> {
+        // Asked before opening: to open a pipe is to wait for somebody who writes.
+        let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?;
+        if !metadata.is_file() {
+            let kind = if metadata.is_dir() { "a folder" } else { "no regular file" };
+            return Err(Error::Usage(format!("{} is {kind}, not a model file", path.display())));
+        }
         let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
         let metadata = file.metadata().map_err(|e| Error::io(path, "read the metadata", e))?;
-        if metadata.is_dir() {
-            return Err(Error::Usage(format!("{} is a folder, not a model file", path.display())));
-        }
         let len = metadata.len();
         let map = if mmap && len > 0 && metadata.is_file() { Some(map_file(path, &file)?) } else { None };
         Ok(Self { path: path.to_owned(), file, map, len, id: FileId::of(&metadata) })

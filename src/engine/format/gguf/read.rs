@@ -211,7 +211,10 @@ fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Vec<Diagnostic>
         for _ in 0..n_dims {
             dims.push(cursor.u64("a dimension")?);
         }
-        let elements = dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d)).filter(|n| i64::try_from(*n).is_ok());
+        // Zeros count as ones: rows and slices are products of some of the dimensions and must not overflow either.
+        let volume =
+            dims.iter().try_fold(1u64, |n, d| n.checked_mul((*d).max(1))).filter(|n| i64::try_from(*n).is_ok());
+        let elements = volume.map(|_| dims.iter().product());
         let elements = elements.ok_or_else(|| {
             cursor.error(format!("the dimensions {dims:?} of tensor '{}' overflow", crate::text::escape(&name)))
         })?;
@@ -261,12 +264,19 @@ fn measure(tensors: &mut [TensorInfo], data_len: u64, alignment: u64, diagnostic
     order.sort_by_key(|i| (tensors[*i].offset, *i));
     // From the back: the end of each tensor is the nearest larger offset, which equal offsets share.
     let (mut end, mut offset) = (data_len, u64::MAX);
-    for i in order.into_iter().rev() {
+    for i in order.iter().copied().rev() {
         if tensors[i].offset < offset {
             end = if offset == u64::MAX { data_len } else { offset.min(data_len) };
             offset = tensors[i].offset;
         }
         tensors[i].extent = end.saturating_sub(offset);
+    }
+    for pair in order.windows(2) {
+        let (first, second) = (&tensors[pair[0]], &tensors[pair[1]]);
+        if first.offset == second.offset && first.bytes != Some(0) && second.bytes != Some(0) {
+            let what = format!("begins at the same offset as '{}'", first.name);
+            diagnostics.push(Diagnostic::tensor(Severity::Error, "overlap", &second.name, what).at(second.offset));
+        }
     }
     let mut expected = Some(0u64);
     for tensor in tensors.iter() {
