@@ -1,5 +1,7 @@
 //! The binary as a script sees it: stdout, stderr, exit codes, JSON.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeSet;

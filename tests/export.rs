@@ -1,5 +1,7 @@
 //! Exports: the bytes, what is carried over, what is refused, and that nothing half-written is ever left.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fs;
@@ -153,7 +155,7 @@ fn version_2_is_read_and_version_3_written() {
 
 #[test]
 fn kept_tensors_are_converted_on_request() {
-    let weights = [1.0, -2.5, 65504.0, 1e-7, -0.0, 3.140625, 0.1, 7.0];
+    let weights = [1.0, -2.5, 65504.0, 1e-7, -0.0, 3.140_625, 0.1, 7.0];
     let model = Tiny::default()
         .tensor("token_embd.weight", &[4, 2], DType::F16, f16_bytes(&weights))
         .tensor("output_norm.weight", &[8], DType::F16, f16_bytes(&weights))

@@ -1,5 +1,7 @@
 //! The resolver: masks, rules, protections, shapes, and the words that say why.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Kv, Tiny, dense, f32_bytes, moe, normals};

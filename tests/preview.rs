@@ -1,5 +1,7 @@
 //! Measuring: exact figures against a plain computation, samples against exact figures, what cannot be measured.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Tiny, dense, f16_bytes, f32_bytes, moe, normals};

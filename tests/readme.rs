@@ -2,6 +2,8 @@
 //!
 //! Where one differs, the failure prints the table to paste.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::fs;
 
 use tritscope::cli::args::option_table;

@@ -1,7 +1,7 @@
 //! GGUF, versions 2 and 3, little-endian.
 //!
 //! [`read`] indexes a file without building its arrays, [`value`] decodes a metadata value when somebody asks for it,
-//! [`write`] lays a header out and turns it into bytes. Limits and checks are those of llama.cpp's loader
+//! [`mod@write`] lays a header out and turns it into bytes. Limits and checks are those of llama.cpp's loader
 //! (`gguf.cpp`, mid-2026); where reading is laxer, a diagnostic says so.
 
 pub mod read;
