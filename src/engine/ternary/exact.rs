@@ -103,42 +103,38 @@ fn bracket(weights: &[f32]) -> (f32, f32) {
 fn mean_above(weights: &[f32], threshold: f32) -> f32 {
     let (mut sums, mut counts) = ([0.0f32; 8], [0.0f32; 8]);
     let (eights, rest) = weights.as_chunks::<8>();
-    let mut add = |lane: usize, w: f32| {
-        let magnitude = w.abs();
-        let (term, one) = if magnitude > threshold { (magnitude, 1.0) } else { (0.0, 0.0) };
-        sums[lane] += term;
-        counts[lane] += one;
-    };
     for eight in eights {
-        for (lane, w) in eight.iter().enumerate() {
-            add(lane, *w);
+        for ((sum, count), w) in sums.iter_mut().zip(&mut counts).zip(eight) {
+            let above = w.abs() > threshold;
+            *sum += if above { w.abs() } else { 0.0 };
+            *count += if above { 1.0 } else { 0.0 };
         }
     }
-    for (lane, w) in rest.iter().enumerate() {
-        add(lane, *w);
+    let (mut sum, mut count) = (sums.iter().sum::<f32>(), counts.iter().sum::<f32>());
+    for w in rest.iter().filter(|w| w.abs() > threshold) {
+        sum += w.abs();
+        count += 1.0;
     }
-    let count: f32 = counts.iter().sum();
-    if count == 0.0 { 0.0 } else { sums.iter().sum::<f32>() / count }
+    if count == 0.0 { 0.0 } else { sum / count }
 }
 
 /// Σ|w| above a threshold in f64, in eight interleaved sums, and how many there are.
 fn sum_above(weights: &[f32], threshold: f32) -> (f64, usize) {
     let (mut sums, mut counts) = ([0.0f64; 8], [0u32; 8]);
     let (eights, rest) = weights.as_chunks::<8>();
-    let mut add = |lane: usize, w: f32| {
-        let above = w.abs() > threshold;
-        sums[lane] += if above { f64::from(w.abs()) } else { 0.0 };
-        counts[lane] += u32::from(above);
-    };
     for eight in eights {
-        for (lane, w) in eight.iter().enumerate() {
-            add(lane, *w);
+        for ((sum, count), w) in sums.iter_mut().zip(&mut counts).zip(eight) {
+            let above = w.abs() > threshold;
+            *sum += f64::from(if above { w.abs() } else { 0.0 });
+            *count += u32::from(above);
         }
     }
-    for (lane, w) in rest.iter().enumerate() {
-        add(lane, *w);
+    let (mut sum, mut count) = (sums.iter().sum::<f64>(), counts.iter().sum::<u32>() as usize);
+    for w in rest.iter().filter(|w| w.abs() > threshold) {
+        sum += f64::from(w.abs());
+        count += 1;
     }
-    (sums.iter().sum(), counts.iter().sum::<u32>() as usize)
+    (sum, count)
 }
 
 fn weighted(weights: &[f32], importance: &[f32], scratch: &mut Scratch) -> Optimum {
