@@ -141,7 +141,7 @@ fn settings(options: &Options) -> Settings {
         command: "tritscope".to_owned(),
         home: std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()),
         folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
-        passing: std::env::temp_dir(),
+        passing: std::env::temp_dir().join("tritscope-demo-").to_str().map(str::to_owned),
         recipe: options.recipe.clone(),
     }
 }

@@ -77,7 +77,7 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
 fn read(state: &mut State, action: Action) -> Vec<Effect> {
     let page = usize::from(state.geometry.dialog.height).max(1);
     let last = state.geometry.dialog_lines.saturating_sub(page);
-    let (Some(Dialog::Help(scroll)) | Some(Dialog::Notes(scroll))) = &mut state.dialog else {
+    let Some(Dialog::Help(scroll) | Dialog::Notes(scroll)) = &mut state.dialog else {
         return Vec::new();
     };
     scroll.top = match action {

@@ -7,7 +7,7 @@ use crate::engine::plan::Recipe;
 /// A word as a POSIX shell reads it back. Control characters do not survive: they are shown escaped.
 pub fn quoted(word: &str) -> String {
     let word = crate::text::escape(word);
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,…".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 

@@ -161,3 +161,8 @@ pub fn check_text(summary: &ExportSummary) -> String {
         ),
     }
 }
+
+/// Seconds that are only roughly known: no fractions.
+pub fn whole_seconds(seconds: f64) -> String {
+    if seconds < 60.0 { format!("{:.0} s", seconds.ceil()) } else { text::seconds(seconds) }
+}

@@ -17,7 +17,7 @@ pub mod session;
 pub mod summary;
 pub mod tree;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::engine::plan::Recipe;
@@ -36,9 +36,8 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// The folder that relative paths are in.
     pub folder: PathBuf,
-    /// The folder of files that do not last: outputs do not go beside a source that lies there, but to the working
-    /// folder.
-    pub passing: PathBuf,
+    /// How paths of files that do not last begin: outputs do not go beside such a source, but to the working folder.
+    pub passing: Option<String>,
     /// The recipe that a model starts with.
     pub recipe: Recipe,
 }
@@ -112,10 +111,14 @@ impl State {
         }
     }
 
+    /// Whether a file goes away with the program, such as the demo.
+    pub fn passes(&self, path: &Path) -> bool {
+        self.settings.passing.as_deref().is_some_and(|prefix| path.to_string_lossy().starts_with(prefix))
+    }
+
     /// Where outputs go unless told otherwise: beside the source.
-    pub fn out_folder<'a>(&'a self, source: &'a std::path::Path) -> &'a std::path::Path {
-        let passes = !self.settings.passing.as_os_str().is_empty() && source.starts_with(&self.settings.passing);
-        source.parent().filter(|_| !passes).unwrap_or(&self.settings.folder)
+    pub fn out_folder<'a>(&'a self, source: &'a Path) -> &'a Path {
+        source.parent().filter(|_| !self.passes(source)).unwrap_or(&self.settings.folder)
     }
 
     /// Shows a message.

@@ -76,7 +76,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A model just opened: the list of layers in sight, the cursor on the first tensor that can go ternary.
+    /// A model just opened: the list of layers in sight, the cursor on the first tensor that goes ternary, or could.
     pub fn new(model: Arc<Model>, recipe: Recipe) -> Self {
         let tree = TreeView::new(Tree::build(&model.tensors));
         let plan = PlanState::new(&model, recipe);
@@ -93,7 +93,9 @@ impl Session {
             armed: None,
             exact: std::collections::BTreeSet::new(),
         };
-        let first = session.tree.tensors_below(Item::Model).into_iter().find(|t| session.plan.outlook(*t).eligible);
+        let tensors = session.tree.tensors_below(Item::Model);
+        let ternary = tensors.iter().find(|t| session.plan.decision(**t).is_ternary());
+        let first = ternary.or_else(|| tensors.iter().find(|t| session.plan.outlook(**t).eligible)).copied();
         let node = |tensor| session.tree.tree().nodes.iter().position(|n| n.kind == kind(tensor));
         if let Some(node) = first.and_then(node) {
             session.tree.select(node);

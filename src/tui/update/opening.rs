@@ -41,6 +41,9 @@ pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, S
     match model {
         Ok(model) => {
             show_model(state, model);
+            if state.passes(path) {
+                return Vec::new();
+            }
             state.recent.retain(|recent| recent != path);
             state.recent.insert(0, path.to_owned());
             state.recent.truncate(RECENT);

@@ -1,5 +1,7 @@
 //! The plan bar: what the plan amounts to, how good it is, the command that does the same, and the hints or a message.
 
+use std::path::Path;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
@@ -9,6 +11,7 @@ use crate::engine::preview::sqnr_db;
 use crate::text;
 use crate::tui::keymap::{self, Context};
 use crate::tui::state::command::{default_out, quantize};
+use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Dialog, Session, State, Tone};
 use crate::tui::widgets::gauge;
@@ -20,33 +23,38 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     hints(state, canvas, Rect { y: area.y + 3, height: 1, ..area });
 }
 
+/// The figures of the plan, as many as there is room for; none is cut.
 fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
     let theme = canvas.theme;
     let totals = session.plan.plan().totals;
     let recipe = session.plan.recipe();
     let gauge_width = usize::from(width / 8).clamp(8, 24);
-    let mut spans = vec![Span::raw(" ")];
-    spans.extend(gauge::bar(gauge_width, totals.ternary_share(), theme.accent, theme.track));
-    let mut put = |text: String, style| spans.push(Span::styled(text, style));
-    put(format!(" {} ternary", text::percent(totals.ternary_share())), theme.strong);
-    if width >= 110 {
-        put(format!("  {}/{} tensors", totals.ternary_tensors, totals.tensors), theme.dim);
+    let mut line = Line::from(Span::raw(" "));
+    line.spans.extend(gauge::bar(gauge_width, totals.ternary_share(), theme.accent, theme.track));
+    line.push_span(Span::styled(format!(" {} ternary", text::percent(totals.ternary_share())), theme.strong));
+    let dim = |words: String| Span::styled(words, theme.dim);
+    let facts = [
+        vec![
+            dim(format!("  {} → ", text::bytes(totals.bytes))),
+            Span::styled(text::bytes(totals.new_bytes), theme.strong),
+        ],
+        vec![
+            dim(format!("  {:.2} → ", totals.bpw())),
+            Span::styled(format!("{:.2} bpw", totals.new_bpw()), theme.strong),
+        ],
+        vec![dim(format!("  {} of {} tensors", totals.ternary_tensors, totals.tensors))],
+        vec![dim("   mask ".to_owned()), Span::styled(recipe.layers.name(), theme.text)],
+        vec![dim("  format ".to_owned()), Span::styled(recipe.format.name(), theme.text)],
+        vec![dim("  method ".to_owned()), Span::styled(recipe.method.name(), theme.text)],
+    ];
+    for fact in facts {
+        let columns: usize = fact.iter().map(Span::width).sum();
+        if line.width() + columns > usize::from(width) {
+            break;
+        }
+        line.spans.extend(fact);
     }
-    put("  ".to_owned(), theme.dim);
-    put(format!("{} → ", text::bytes(totals.bytes)), theme.dim);
-    put(text::bytes(totals.new_bytes), theme.strong);
-    put("  ".to_owned(), theme.dim);
-    put(format!("{:.2} → ", totals.bpw()), theme.dim);
-    put(format!("{:.2} bpw", totals.new_bpw()), theme.strong);
-    if width >= 100 {
-        put("   mask ".to_owned(), theme.dim);
-        put(recipe.layers.name().to_owned(), theme.text);
-        put("  format ".to_owned(), theme.dim);
-        put(recipe.format.name().to_owned(), theme.text);
-        put("  method ".to_owned(), theme.dim);
-        put(recipe.method.name().to_owned(), theme.text);
-    }
-    Line::from(spans)
+    line
 }
 
 fn quality(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
@@ -112,27 +120,25 @@ fn job_line(state: &State, canvas: &Canvas<'_>) -> Option<Line<'static>> {
     spans.extend(gauge::bar(10, job.state.fraction(), theme.accent, theme.track));
     spans.push(Span::styled(format!(" {:.0} %", (job.state.fraction() * 100.0).floor()), theme.text));
     if let Some(seconds) = job.remaining() {
-        spans.push(Span::styled(format!(" {}", text::seconds(seconds.ceil())), theme.dim));
+        spans.push(Span::styled(format!(" {}", whole_seconds(seconds)), theme.dim));
     }
     Some(Line::from(spans))
 }
 
+/// The equivalent command. Paths are as short as the working folder allows; where the line is too long, their folders
+/// give way before the flags do.
 fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let recipe = session.plan.recipe();
-    let out = default_out(&session.model.path, std::path::Path::new(""), recipe);
     let source = &session.model.path;
-    let folder = &state.settings.folder;
-    let source = source.strip_prefix(folder).unwrap_or(source);
-    let line = quantize(&state.settings.command, source, &out, recipe);
+    let out = default_out(source, state.out_folder(source), recipe);
+    let near = |path: &Path| path.strip_prefix(&state.settings.folder).map_or_else(|_| path.to_owned(), Path::to_owned);
+    let far = |path: &Path| Path::new("…").join(path.file_name().unwrap_or(path.as_os_str()));
+    let line = |source: &Path, out: &Path| quantize(&state.settings.command, source, out, recipe);
+    let room = usize::from(area.width).saturating_sub(4);
+    let near_line = line(&near(source), &near(&out));
+    let shown = if text::width(&near_line) <= room { near_line } else { line(&far(source), &far(&out)) };
     let x = canvas.text(area, area.x + 1, area.y, "$ ", theme.dim);
-    let shown = if text::width(&line) + 4 > usize::from(area.width) {
-        // The flags are what changes: a long path gives way first.
-        let file = source.file_name().map_or(source, std::path::Path::new);
-        quantize(&state.settings.command, file, &out, recipe)
-    } else {
-        line
-    };
     canvas.text(area, x, area.y, &shown, theme.text);
 }
 

@@ -225,7 +225,10 @@ impl Row {
 
     fn line(&self, columns: Columns, name_width: usize, theme: &Theme) -> Line<'static> {
         let indent = self.indent.min(name_width / 3);
-        let name = text::elide(&self.name.0, name_width.saturating_sub(indent + text::width(self.fold)));
+        let room = name_width.saturating_sub(indent + text::width(self.fold));
+        // Nearly every name ends so: it is the first to go.
+        let short = self.name.0.strip_suffix(".weight").filter(|_| text::width(&self.name.0) > room);
+        let name = text::elide(short.unwrap_or(&self.name.0), room);
         let name = format!("{}{}{name}", " ".repeat(indent), self.fold);
         let mut spans = vec![
             Span::styled(format!(" {} ", self.mark.0), self.mark.1),

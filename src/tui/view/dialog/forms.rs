@@ -77,7 +77,7 @@ fn draw_field(form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>
         }
         QuantizeField::Start => {
             let style = if active { theme.cursor } else { theme.key };
-            canvas.text(value, value.x, value.y, " Start ", style);
+            canvas.text(value, value.x, value.y, "[ Start ]", style);
         }
     }
 }

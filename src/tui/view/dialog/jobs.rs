@@ -9,7 +9,7 @@ use crate::jobs::ExportStatus;
 use crate::text;
 use crate::tui::state::dialog::JobsDialog;
 use crate::tui::state::geometry::scrolled;
-use crate::tui::state::jobs::{Job, check_text};
+use crate::tui::state::jobs::{Job, check_text, whole_seconds};
 use crate::tui::state::{Geometry, State};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, spinner, wrap};
@@ -86,8 +86,12 @@ fn entry(state: &State, job: &Job, selected: bool, columns: usize, theme: &Theme
             }
             lines.push(Line::from(Span::styled(format!("   {words}"), theme.text)));
             lines.extend(wrap(&check_text(summary), columns - 3).into_iter().map(|l| plain(&l, theme)));
-            let stages: Vec<String> =
-                summary.stages.iter().map(|(stage, s)| format!("{} {}", stage.label(), text::seconds(*s))).collect();
+            // Unbreakable spaces: a number and its unit stay together.
+            let stages: Vec<String> = summary
+                .stages
+                .iter()
+                .map(|(stage, s)| format!("{} {}", stage.label(), text::seconds(*s)).replace(' ', "\u{a0}"))
+                .collect();
             lines.extend(wrap(&stages.join(" · "), columns - 3).into_iter().map(|l| plain(&l, theme)));
             for warning in &summary.warnings {
                 let words = text::escape(&warning.message);
@@ -123,7 +127,7 @@ fn running(job: &Job, stage: Stage, columns: usize, theme: &Theme) -> Vec<Line<'
         detail += &format!("  {}/s", text::bytes(rate as u64));
     }
     if let Some(left) = job.remaining() {
-        detail += &format!("  {} left", text::seconds(left.ceil()));
+        detail += &format!("  {} left", whole_seconds(left));
     }
     let mut lines = vec![bar("total", state.fraction(), detail)];
     if let Some((index, bytes, done)) = state.current {

@@ -11,17 +11,17 @@ use crate::tui::view::draw::{Canvas, flow};
 
 /// Rows that [`draw`] takes.
 pub(super) fn height(subject: &Subjected<'_>, columns: u16, headed: bool) -> u16 {
-    flow(items(subject, &Theme::plain()), columns).len() as u16 + u16::from(headed)
+    if headed { flow(items(subject, &Theme::plain()), columns).len() as u16 + 1 } else { 1 }
 }
 
-/// Draws the figures; rows taken.
+/// Draws the figures, with a heading or only the first line of them; rows taken.
 pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect, headed: bool) -> u16 {
     if headed {
         let report = subject.report;
         let blocks = if report.exact {
-            format!("{} blocks, exact", text::count(report.blocks))
+            format!("all {} blocks", text::count(report.blocks))
         } else {
-            format!("~ {} of {} blocks", text::count(report.sampled_blocks), text::count(report.blocks))
+            format!("~ sample of {} of {} blocks", text::count(report.sampled_blocks), text::count(report.blocks))
         };
         let what = format!("{} · {} · {blocks}", subject.method.method, report.format);
         super::heading(canvas, area, "Error", &what);
@@ -32,7 +32,8 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect,
         canvas.text(area, area.x, area.y + used, &words, canvas.theme.warning);
         return used + 1;
     }
-    let lines = flow(items(subject, canvas.theme), area.width);
+    let mut lines = flow(items(subject, canvas.theme), area.width);
+    lines.truncate(if headed { usize::MAX } else { 1 });
     used + canvas.lines(super::below(area, used), &lines)
 }
 

@@ -110,11 +110,19 @@ fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rec
     }
     let theme = canvas.theme;
     let nodes = &session.tree.tree().nodes;
-    let children: Vec<(String, Option<f64>, bool)> = session
-        .tree
-        .children(item)
+    let able = |item: Item| -> Vec<usize> {
+        let eligible = |node: &usize| session.summaries.of(Item::Node(*node)).eligible > 0;
+        session.tree.children(item).iter().copied().filter(eligible).collect()
+    };
+    // A folder that is all there is tells nothing: what lies in it does.
+    let mut parts = able(item);
+    while let [only] = parts.as_slice()
+        && session.tree.tensor_of(Item::Node(*only)).is_none()
+    {
+        parts = able(Item::Node(*only));
+    }
+    let children: Vec<(String, Option<f64>, bool)> = parts
         .iter()
-        .filter(|node| session.summaries.of(Item::Node(**node)).eligible > 0)
         .map(|node| {
             let sum = session.summaries.of(Item::Node(*node));
             let label = text::escape(nodes[*node].label.trim_end_matches('.'));

@@ -24,20 +24,22 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     let able = || methods.iter().filter(|m| m.problem.is_none());
     let best = able().map(|m| m.rel_mse.value).fold(f64::INFINITY, f64::min);
     let loudest = able().map(|m| m.sqnr_db()).filter(|db| db.is_finite()).fold(0.1, f64::max);
-    let bar = match width {
-        0..=43 => 0,
-        44..=61 => 8,
-        _ => 12,
+    // Name, SQNR and relative error are always there; the rest comes with the room for it.
+    let mut room = usize::from(width).saturating_sub(24);
+    let mut take = |columns: usize| {
+        let fits = room >= columns;
+        room -= if fits { columns } else { 0 };
+        fits
     };
-    let (cosine, zeros, max) = (width >= 30, width >= 36, width >= 52);
-    let mut head = format!(
-        "{}{}{}",
-        left("  method", 10),
-        right("SQNR", 6),
-        if bar > 0 { " ".repeat(bar + 1) } else { String::new() }
-    );
+    let cosine = take(7);
+    let zeros = take(7);
+    let narrow = take(7);
+    let max = take(10);
+    let bar = if narrow { 6 + room.min(10) } else { 0 };
+    let mut head = left("  method", 10) + &right("SQNR", 6);
+    head += &" ".repeat(if bar > 0 { bar + 1 } else { 0 });
     head += &right("rel MSE", 8);
-    for (shown, name, columns) in [(cosine, "cosine", 7), (zeros, "zeros", 7), (max, "max |e|", 9)] {
+    for (shown, name, columns) in [(cosine, "cosine", 7), (zeros, "zeros", 7), (max, "max |e|", 10)] {
         head += &if shown { right(name, columns) } else { String::new() };
     }
     let mut lines = vec![Line::from(Span::styled(head, theme.dim))];
@@ -72,7 +74,7 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
         cell(true, format!("{:.4}", method.rel_mse.value), 8);
         cell(cosine, format!("{:.3}", errors.cosine()), 7);
         cell(zeros, text::percent(errors.zero_share()), 7);
-        cell(max, text::number(errors.max_abs_err), 9);
+        cell(max, text::number(errors.max_abs_err), 10);
         lines.push(Line::from(spans));
     }
     canvas.lines(area, &lines)

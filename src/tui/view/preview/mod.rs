@@ -11,6 +11,7 @@ mod weights;
 use ratatui::layout::Rect;
 
 use super::draw::Canvas;
+use crate::engine::plan::Protection;
 use crate::engine::preview::{MethodReport, TensorReport};
 use crate::text;
 use crate::tui::state::previews::Subject;
@@ -24,6 +25,15 @@ struct Subjected<'a> {
     report: &'a TensorReport,
     /// The chosen method's figures, or the first's where the chosen one was not measured.
     method: &'a MethodReport,
+    /// The protection that nothing lifts, if it has one: then methods mean nothing here.
+    never: Option<Protection>,
+}
+
+impl<'a> Subjected<'a> {
+    fn new(session: &'a Session, tensor: usize, report: &'a TensorReport, method: &'a MethodReport) -> Self {
+        let never = session.plan.decision(tensor).protection.filter(|p| p.is_absolute());
+        Self { session, tensor, report, method, never }
+    }
 }
 
 pub(super) fn draw(session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
@@ -74,7 +84,7 @@ fn draw_tensor(session: &Session, tensor: usize, canvas: &mut Canvas<'_>, area: 
             message(canvas, area, &what);
             return;
         }
-        parts(&Subjected { session, tensor, report, method: chosen }, canvas, area);
+        parts(&Subjected::new(session, tensor, report, chosen), canvas, area);
     } else if let Some(failure) = session.previews.failure(subject) {
         message(canvas, area, &text::escape(failure));
     } else {
@@ -90,7 +100,7 @@ fn pending(session: &Session, subject: Subject, canvas: &mut Canvas<'_>, area: R
     if let Some((tensor, report)) = report
         && let Some(method) = report.methods.first()
     {
-        parts(&Subjected { session, tensor, report, method }, canvas, area);
+        parts(&Subjected::new(session, tensor, report, method), canvas, area);
         canvas.buf.set_style(area, theme.dim);
     }
     canvas.right(area, area.y, " measuring … ", theme.accent);
@@ -105,6 +115,19 @@ fn message(canvas: &mut Canvas<'_>, area: Rect, words: &str) {
 
 /// The parts that the tab asks for, each in its share of the area.
 fn parts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
+    match (subject.session.tab, subject.never) {
+        (Tab::Scales | Tab::Methods, Some(protection)) => {
+            let what =
+                format!("never ternary: llama.cpp takes what is protected as {} only as it is", protection.describe());
+            message(canvas, area, &what);
+            return;
+        }
+        (Tab::Weights, Some(_)) => {
+            weights::draw(subject, canvas, area);
+            return;
+        }
+        _ => {}
+    }
     match subject.session.tab {
         Tab::Overview => overview(subject, canvas, area),
         Tab::Scales => {
@@ -124,12 +147,16 @@ fn parts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// Rows that a histogram is worth showing with, and those it makes good use of.
-const CHART: (u16, u16) = (6, 12);
+const CHART: (u16, u16) = (6, 16);
 
 /// As many parts as fit, the most wanted first; what is left goes to the histograms.
 fn overview(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
     let roomy = area.height >= 26;
     let air = u16::from(roomy);
+    if subject.never.is_some() {
+        weights::draw(subject, canvas, Rect { height: area.height.min(CHART.1 + 1), ..area });
+        return;
+    }
     let mut left = area.height;
     let mut take = |rows: u16| {
         let fits = left >= rows;

@@ -36,9 +36,9 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     // Zero has no logarithm: such an axis begins where the bulk of the scales does.
     let low = if log { histogram.quantile(0.001).unwrap_or(least).max(greatest * 1e-6).max(1e-12) } else { least };
     // One far scale would press all others into a column; the axis ends past the bulk and says so.
-    let bulk = histogram.quantile(0.999).unwrap_or(greatest);
-    let high = if !log && bulk < (greatest - least) * 0.5 + least { bulk } else { greatest };
-    let high = if high > low { high } else { low * 1.01 + 1e-12 };
+    let bulk = histogram.quantile(0.995).unwrap_or(greatest);
+    let high = if !log && bulk < (greatest - least) * 0.66 + least { bulk } else { greatest };
+    let (low, high) = widened(low, high, log);
     let bins = usize::from(area.width);
     let values = if log { histogram.rebin_log(low, high, bins) } else { histogram.rebin_linear(low, high, bins) };
     chart::bars(canvas.buf, plot, &values, |_| theme.bar);
@@ -62,4 +62,15 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     let mut named = vec![(0, text::number(low), theme.dim), (area.width - 1, beyond, theme.dim)];
     named.extend(at(mean).map(|column| (column, text::number(mean), theme.marker)));
     chart::labels(canvas.buf, labels, &named);
+}
+
+/// Scales that are nearly equal are shown as such: the axis has at least some breadth around them.
+fn widened(low: f64, high: f64, log: bool) -> (f64, f64) {
+    let least = if low > 0.0 { low } else { high / 100.0 }.max(1e-12);
+    if log {
+        let ratio = (1.5 * least / high).max(1.0).sqrt();
+        return (least / ratio, high.max(least) * ratio);
+    }
+    let missing = (0.25 * high - (high - low)).max(0.0) + if high > low { 0.0 } else { 1e-12 };
+    ((low - missing / 2.0).max(0.0), high + missing / 2.0)
 }

@@ -27,6 +27,10 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     );
     super::heading(canvas, area, "Weights", &detail);
     let (level, threshold) = level_and_threshold(subject);
+    if subject.never.is_some() {
+        plain(subject, canvas, area);
+        return;
+    }
     let reach = (SPREAD * sums.std()).min(sums.max_abs).max(level * 1.3);
     if reach <= 0.0 {
         canvas.text(area, area.x, area.y + 1, "all weights are zero", theme.dim);
@@ -73,6 +77,20 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
         let words = format!("┴ ±{} threshold  ● ±{} level (mean block)", text::number(threshold), text::number(level));
         canvas.text(area, area.x, labels.y + 1, &words, theme.dim);
     }
+}
+
+/// The weights of what never goes ternary: no thresholds, and the range that they have.
+fn plain(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let weights = &subject.report.weights;
+    let (Some(low), Some(high)) = (weights.min_value(), weights.max_value()) else { return };
+    let plot = Rect { y: area.y + 1, height: area.height - 3, ..area };
+    let axis = Rect { y: plot.bottom(), height: 1, ..area };
+    let high = if high > low { high } else { low + low.abs().max(1e-12) };
+    chart::bars(canvas.buf, plot, &weights.rebin_linear(low, high, usize::from(area.width)), |_| theme.bar);
+    chart::axis(canvas.buf, axis, theme.border, &[]);
+    let named = [(0, text::number(low), theme.dim), (area.width - 1, text::number(high), theme.dim)];
+    chart::labels(canvas.buf, Rect { y: axis.y + 1, ..axis }, &named);
 }
 
 /// The mean scale, and the threshold of a block that has it.
