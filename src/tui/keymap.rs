@@ -258,10 +258,16 @@ pub fn rows() -> impl Iterator<Item = HelpRow> {
     BINDINGS.iter().map(|b| HelpRow { context: b.context, keys: b.shown, help: b.action.describe() })
 }
 
-/// The hints of a context: key and word.
-pub fn hints(context: Context) -> impl Iterator<Item = (&'static str, &'static str)> {
+/// The hints of a state: key and word. Without a model, what needs one is left out.
+pub fn hints(state: &State) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let context = Context::of(state);
+    let bare = context == Context::Browse && state.session.is_none();
+    let works = move |action: Action| {
+        !bare || matches!(action, Action::Open | Action::Jobs | Action::Notes | Action::Help | Action::Quit)
+    };
     let first = |shown: &'static str| shown.split(' ').next().unwrap_or(shown);
-    BINDINGS.iter().filter(move |b| b.context == context).filter_map(move |b| Some((first(b.shown), b.hint?)))
+    let bindings = BINDINGS.iter().filter(move |b| b.context == context && works(b.action));
+    bindings.filter_map(move |b| Some((first(b.shown), b.hint?)))
 }
 
 #[cfg(test)]

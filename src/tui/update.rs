@@ -56,12 +56,22 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
 
 /// Does what an action means in the present context.
 pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    let (context, messages) = (Context::of(state), state.notices.log().len());
+    let effects = act_in(state, context, action);
+    // The hints of what has just opened are worth more than an old message.
+    if Context::of(state) != context && state.notices.log().len() == messages {
+        state.notices.dismiss();
+    }
+    effects
+}
+
+fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
     if action != Action::ToggleTernary
         && let Some(session) = &mut state.session
     {
         session.armed = None;
     }
-    match Context::of(state) {
+    match context {
         Context::Browse => browse::act(state, action),
         Context::Filter => browse::act_filter(state, action),
         Context::Reading => read(state, action),

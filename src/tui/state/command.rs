@@ -31,7 +31,8 @@ pub fn default_out(source: &Path, folder: &Path, recipe: &Recipe) -> PathBuf {
 /// A path as typed, with a leading `~` for the home folder.
 pub fn expand(text: &str, home: Option<&Path>) -> PathBuf {
     match (text.strip_prefix('~'), home) {
-        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
+        (Some(""), Some(home)) => home.to_owned(),
+        (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
         _ => PathBuf::from(text),
     }
 }

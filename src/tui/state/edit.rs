@@ -129,7 +129,7 @@ fn toggle_many(model: &Model, state: &PlanState, target: &Target) -> Outcome {
 /// where they are all that there is.
 pub fn cycle_method(model: &Model, state: &PlanState, target: &Target, forward: bool) -> Outcome {
     let (pairs, everything) = requested(state, target);
-    let current = pairs.first().map_or(state.recipe().method, |(_, _, method)| *method);
+    let current = pairs.first().filter(|_| !everything).map_or(state.recipe().method, |(_, _, method)| *method);
     let next = step(&Method::COMPARED, current, forward);
     if everything {
         let mut recipe = state.recipe().clone();
@@ -144,7 +144,7 @@ pub fn cycle_method(model: &Model, state: &PlanState, target: &Target, forward: 
 /// The same for the format. Of a single tensor only formats that its rows divide by are offered.
 pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: bool) -> Outcome {
     let (pairs, everything) = requested(state, target);
-    let current = pairs.first().map_or(state.recipe().format, |(_, format, _)| *format);
+    let current = pairs.first().filter(|_| !everything).map_or(state.recipe().format, |(_, format, _)| *format);
     if everything {
         let next = step(&Format::ALL, current, forward);
         let mut recipe = state.recipe().clone();

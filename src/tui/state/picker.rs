@@ -55,7 +55,11 @@ impl Picker {
             return (Some(expand(text, home)), "");
         }
         match text.rfind('/') {
-            Some(at) => (Some(base.join(expand(&text[..=at], home))), &text[at + 1..]),
+            Some(at) => {
+                // Through its components: without the slash at the end, and without `.`.
+                let folder = base.join(expand(&text[..=at], home));
+                (Some(folder.components().collect()), &text[at + 1..])
+            }
             None => (None, text),
         }
     }

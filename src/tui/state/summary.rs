@@ -36,6 +36,8 @@ pub struct Summary {
     pub error: Option<Estimate>,
     /// Measured among those that may go ternary.
     pub tried: usize,
+    /// Measured among them with every block.
+    pub tried_exact: usize,
     /// Error over those that may go ternary and are measured, whether they do or not.
     pub what_if: Option<Estimate>,
 }
@@ -58,6 +60,7 @@ impl Summary {
         self.measured += other.measured;
         self.exact += other.exact;
         self.tried += other.tried;
+        self.tried_exact += other.tried_exact;
     }
 }
 
@@ -131,6 +134,7 @@ fn of_tensor(model: &Model, plan: &PlanState, previews: &Previews, index: usize)
         exact: usize::from(ternary && measured.is_some_and(|(f, _)| f.exact)),
         error: measured.filter(|_| ternary).map(|(_, m)| m.rel_mse),
         tried: if outlook.eligible { known } else { 0 },
+        tried_exact: usize::from(outlook.eligible && measured.is_some_and(|(f, _)| f.exact)),
         what_if: measured.filter(|_| outlook.eligible).map(|(_, m)| m.rel_mse),
     }
 }

@@ -1,6 +1,6 @@
 //! The plan bar: what the plan amounts to, how good it is, the command that does the same, and the hints or a message.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -13,7 +13,8 @@ use crate::tui::keymap::{self, Context};
 use crate::tui::state::command::{default_out, quantize};
 use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::tree::Item;
-use crate::tui::state::{Dialog, Session, State, Tone};
+use crate::tui::state::{Session, State, Tone};
+use crate::tui::theme::Theme;
 use crate::tui::widgets::gauge;
 
 pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
@@ -59,50 +60,64 @@ fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
 
 fn quality(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
-    let sum = session.summaries.of(Item::Model);
     let mut right = area.right();
     if let Some(job) = job_line(state, canvas) {
         right = right.saturating_sub(job.width() as u16 + 1);
         canvas.line(Rect { x: right, width: area.right() - right, ..area }, area.y, &job);
     }
     let area = Rect { width: right.saturating_sub(area.x + 1), ..area };
-    let plan = session.plan.plan();
-    let mut spans = vec![Span::raw(" ")];
-    if let Some(note) = plan.notes.iter().find(|n| n.code == "no-experts" && n.severity == Severity::Warning) {
-        let _ = note;
-        spans.push(Span::styled(
-            "no routed experts here: press L for all linear layers, or space to pick",
-            theme.warning,
-        ));
-    } else if plan.totals.ternary_tensors == 0 {
-        spans.push(Span::styled("nothing goes ternary yet: space picks, L changes the mask", theme.dim));
-    } else if let Some(error) = sum.error {
-        let db = sqnr_db(error.value);
-        let sign = if sum.is_exact() { "" } else { "~" };
-        spans.push(Span::styled("SQNR ", theme.dim));
-        spans.push(Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)));
-        if !sum.is_exact() {
-            let (low, high) = (sqnr_db(error.high.max(error.value)), sqnr_db(error.low));
-            spans.push(Span::styled(format!(" [{}, {}]", text::decibels(low), text::decibels(high)), theme.dim));
-        }
-        spans.push(Span::styled(format!("  rel MSE {}", text::number(error.value)), theme.dim));
-        let counted = if sum.measured < sum.ternary {
-            format!("  {} of {} measured", sum.measured, sum.ternary)
-        } else if sum.exact < sum.ternary {
-            format!("  {} tensors, {} exact", sum.ternary, sum.exact)
-        } else {
-            format!("  {} tensors, all exact", sum.ternary)
-        };
-        spans.push(Span::styled(counted, theme.dim));
-    } else {
-        spans.push(Span::styled("measuring …", theme.dim));
-    }
+    let mut line = Line::from(Span::raw(" "));
+    let mut parts = quality_parts(session, canvas.theme);
     let problems = notes(session);
     if problems > 0 {
         let words = format!("  ⚠ {problems} note{}", if problems == 1 { "" } else { "s" });
-        spans.push(Span::styled(words, theme.warning));
+        parts.insert(1.min(parts.len()), vec![Span::styled(words, theme.warning)]);
     }
-    canvas.line(area, area.y, &Line::from(spans));
+    for part in parts {
+        let columns: usize = part.iter().map(Span::width).sum();
+        // The first part is cut if it must be, any other is left out.
+        if line.spans.len() == 1 || line.width() + columns <= usize::from(area.width) {
+            line.spans.extend(part);
+        }
+    }
+    canvas.line(area, area.y, &line);
+}
+
+/// How good the plan is, the most important part first.
+fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
+    let sum = session.summaries.of(Item::Model);
+    let plan = session.plan.plan();
+    if plan.notes.iter().any(|n| n.code == "no-experts" && n.severity == Severity::Warning) {
+        let words = "no routed experts here: press L for all linear layers, or space to pick";
+        return vec![vec![Span::styled(words, theme.warning)]];
+    }
+    if plan.totals.ternary_tensors == 0 {
+        let words = "nothing goes ternary yet: space picks, L changes the mask";
+        return vec![vec![Span::styled(words, theme.dim)]];
+    }
+    let Some(error) = sum.error else {
+        return vec![vec![Span::styled("measuring …", theme.dim)]];
+    };
+    let db = sqnr_db(error.value);
+    let sign = if sum.is_exact() { "" } else { "~" };
+    let sqnr = vec![
+        Span::styled("SQNR ", theme.dim),
+        Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
+    ];
+    let (low, high) = (sqnr_db(error.high.max(error.value)), sqnr_db(error.low));
+    let interval =
+        if sum.is_exact() { String::new() } else { format!(" [{}, {}]", text::decibels(low), text::decibels(high)) };
+    let counted = if sum.measured < sum.ternary {
+        format!("  {} of {} measured", sum.measured, sum.ternary)
+    } else if sum.exact < sum.ternary {
+        format!("  {} tensors, {} exact", sum.ternary, sum.exact)
+    } else {
+        format!("  {} tensors, all exact", sum.ternary)
+    };
+    let rel_mse = format!("  rel MSE {}", text::number(error.value));
+    let mut parts = vec![sqnr];
+    parts.extend([interval, counted, rel_mse].map(|words| vec![Span::styled(words, theme.dim)]));
+    parts
 }
 
 /// What the user should look at: warnings of the plan and of the file.
@@ -125,19 +140,25 @@ fn job_line(state: &State, canvas: &Canvas<'_>) -> Option<Line<'static>> {
     Some(Line::from(spans))
 }
 
-/// The equivalent command. Paths are as short as the working folder allows; where the line is too long, their folders
-/// give way before the flags do.
+/// The equivalent command. Paths are as short as the working folder allows; where the line is too long, they give way
+/// before the flags do.
 fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
-    let recipe = session.plan.recipe();
     let source = &session.model.path;
-    let out = default_out(source, state.out_folder(source), recipe);
+    let out = default_out(source, state.out_folder(source), session.plan.recipe());
     let near = |path: &Path| path.strip_prefix(&state.settings.folder).map_or_else(|_| path.to_owned(), Path::to_owned);
     let far = |path: &Path| Path::new("…").join(path.file_name().unwrap_or(path.as_os_str()));
-    let line = |source: &Path, out: &Path| quantize(&state.settings.command, source, out, recipe);
+    let named = |name: &str| PathBuf::from(name);
     let room = usize::from(area.width).saturating_sub(4);
-    let near_line = line(&near(source), &near(&out));
-    let shown = if text::width(&near_line) <= room { near_line } else { line(&far(source), &far(&out)) };
+    let paths = [(near(source), near(&out)), (far(source), far(&out)), (far(source), named("OUT"))];
+    let lines = paths.into_iter().chain([(named("FILE"), named("OUT"))]);
+    let mut shown = String::new();
+    for (source, out) in lines {
+        shown = quantize(&state.settings.command, &source, &out, session.plan.recipe());
+        if text::width(&shown) <= room {
+            break;
+        }
+    }
     let x = canvas.text(area, area.x + 1, area.y, "$ ", theme.dim);
     canvas.text(area, x, area.y, &shown, theme.text);
 }
@@ -157,13 +178,8 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.text(area, x + 1, area.y, &text::escape(&notice.text), style);
         return;
     }
-    let mut context = Context::of(state);
-    if let Some(Dialog::Jobs(dialog)) = &state.dialog
-        && dialog.cancelling.is_some()
-    {
-        context = Context::Jobs;
-    }
-    let hints: Vec<_> = keymap::hints(context).collect();
+    let context = Context::of(state);
+    let hints: Vec<_> = keymap::hints(state).collect();
     // Help and quit are worth more than what is in the middle.
     let (kept, last) = hints.split_at(hints.len().saturating_sub(if context == Context::Browse { 2 } else { 0 }));
     let width = |(key, word): &(&str, &str)| text::width(key) + 1 + text::width(word) + 2;

@@ -227,7 +227,7 @@ impl Row {
         let indent = self.indent.min(name_width / 3);
         let room = name_width.saturating_sub(indent + text::width(self.fold));
         // Nearly every name ends so: it is the first to go.
-        let short = self.name.0.strip_suffix(".weight").filter(|_| text::width(&self.name.0) > room);
+        let short = self.name.0.strip_suffix(".weight").filter(|_| name_width < 32);
         let name = text::elide(short.unwrap_or(&self.name.0), room);
         let name = format!("{}{}{name}", " ".repeat(indent), self.fold);
         let mut spans = vec![

@@ -122,13 +122,7 @@ fn running(job: &Job, stage: Stage, columns: usize, theme: &Theme) -> Vec<Line<'
         Line::from(spans)
     };
     let state = &job.state;
-    let mut detail = format!("{} of {}", text::bytes(state.done), text::bytes(state.total));
-    if let Some(rate) = job.rate() {
-        detail += &format!("  {}/s", text::bytes(rate as u64));
-    }
-    if let Some(left) = job.remaining() {
-        detail += &format!("  {} left", whole_seconds(left));
-    }
+    let detail = format!("{} of {}", text::bytes(state.done), text::bytes(state.total));
     let mut lines = vec![bar("total", state.fraction(), detail)];
     if let Some((index, bytes, done)) = state.current {
         let share = if bytes == 0 { 0.0 } else { (done as f64 / bytes as f64).min(1.0) };
@@ -137,7 +131,13 @@ fn running(job: &Job, stage: Stage, columns: usize, theme: &Theme) -> Vec<Line<'
     } else {
         lines.push(plain("", theme));
     }
-    let stage = format!("{} · {} of {} tensors", stage.label(), state.tensors.0, state.tensors.1);
+    let mut stage = format!("{} · {} of {} tensors", stage.label(), state.tensors.0, state.tensors.1);
+    if let Some(rate) = job.rate() {
+        stage += &format!(" · {}/s", text::bytes(rate as u64));
+    }
+    if let Some(left) = job.remaining() {
+        stage += &format!(" · {} left", whole_seconds(left));
+    }
     lines.push(plain(&stage, theme));
     lines
 }

@@ -32,9 +32,15 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
 fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let active = state.jobs.active().count();
-    let what = match (active, state.jobs.current()) {
-        (1, Some(job)) => format!("{} is not finished.", text::elide(&job.name(), 40)),
-        _ => format!("{active} exports are not finished."),
+    let (what, wait, cancel) = match (active, state.jobs.current()) {
+        (1, Some(job)) => {
+            let what = format!("{} is not finished.", text::elide(&job.name(), 40));
+            (what, "wait for it, then quit", "cancel it and quit; nothing is left of it")
+        }
+        _ => {
+            let what = format!("{active} exports are not finished.");
+            (what, "wait for them, then quit", "cancel them and quit; nothing is left of them")
+        }
     };
     let option = |key: &'static str, words: &'static str| {
         Line::from(vec![Span::styled(format!("  {key}  "), theme.key), Span::styled(words, theme.text)])
@@ -42,8 +48,8 @@ fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let lines = [
         Line::from(Span::styled(what, theme.text)),
         Line::default(),
-        option("w", "wait for it, then quit"),
-        option("c", "cancel it and quit; nothing is left of it"),
+        option("w", wait),
+        option("c", cancel),
         option("s", "stay"),
     ];
     let inner = canvas.dialog(area, 60, lines.len() as u16 + 2, "Quit?");

@@ -53,28 +53,22 @@ fn facts(session: &Session, item: Item, theme: &Theme) -> Vec<Vec<Span<'static>>
     if sum.already > 0 {
         facts.push(pair("already ternary", sum.already.to_string(), theme));
     }
-    let estimate = |name: &str, e: crate::engine::stats::Estimate, exact: bool, counted: String| {
-        let db = sqnr_db(e.value);
-        let sign = if exact { "" } else { "~" };
-        let mut spans = vec![
-            Span::styled(format!("{name} "), theme.dim),
-            Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
-        ];
-        if !exact {
-            let (low, high) = (sqnr_db(e.high.max(e.value)), sqnr_db(e.low));
-            spans.push(Span::styled(format!(" [{}, {}]", text::decibels(low), text::decibels(high)), theme.dim));
-        }
-        spans.push(Span::styled(counted, theme.dim));
-        spans
+    let (name, estimate, measured, exact, all) = match (sum.error, sum.what_if) {
+        (Some(e), _) => ("SQNR", e, sum.measured, sum.exact, sum.ternary),
+        (None, Some(e)) => ("SQNR if ternary", e, sum.tried, sum.tried_exact, sum.eligible),
+        (None, None) => return facts,
     };
-    match (sum.error, sum.what_if) {
-        (Some(e), _) => {
-            facts.push(estimate("SQNR", e, sum.is_exact(), format!(" over {} of {}", sum.measured, sum.ternary)))
-        }
-        (None, Some(e)) => {
-            facts.push(estimate("SQNR if ternary", e, false, format!(" over {} of {}", sum.tried, sum.eligible)));
-        }
-        (None, None) => {}
+    let exact = exact == all;
+    let db = sqnr_db(estimate.value);
+    let sign = if exact { "" } else { "~" };
+    facts.push(vec![
+        Span::styled(format!("{name} "), theme.dim),
+        Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
+    ]);
+    if !exact {
+        let (low, high) = (sqnr_db(estimate.high.max(estimate.value)), sqnr_db(estimate.low));
+        let words = format!("[{}, {}] over {measured} of {all}", text::decibels(low), text::decibels(high));
+        facts.push(vec![Span::styled(words, theme.dim)]);
     }
     facts
 }
@@ -134,8 +128,7 @@ fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rec
         return;
     }
     let greatest = children.iter().filter_map(|(_, e, _)| *e).fold(0.0, f64::max);
-    let method = session.plan.recipe().method;
-    super::heading(canvas, area, "Sensitivity", &format!("rel MSE by part, {method} unless set otherwise"));
+    super::heading(canvas, area, "Sensitivity", "rel MSE by part");
     let area = super::below(area, 1);
     if children.len() <= usize::from(area.height) {
         rows(&children, greatest, canvas, area);

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use super::Subjected;
 use crate::engine::ternary::Method;
 use crate::text;
-use crate::tui::view::draw::Canvas;
+use crate::tui::view::draw::{Canvas, wrap};
 use crate::tui::view::tree::{left, right};
 use crate::tui::widgets::gauge;
 
@@ -80,16 +80,18 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     canvas.lines(area, &lines)
 }
 
-/// What the methods do, a line each; rows taken.
+/// What the methods do; rows taken.
 pub(super) fn legend(canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    const INDENT: usize = 11;
     let theme = canvas.theme;
-    let line = |method: Method| {
-        Line::from(vec![
-            Span::styled(left(&format!("  {method}"), 10), theme.dim),
-            Span::styled(format!(" {}", method.describe()), theme.dim),
-        ])
-    };
-    let mut lines: Vec<Line<'_>> = Method::COMPARED.into_iter().map(line).collect();
-    lines.push(Line::from(Span::styled("  ▶ chosen (m changes it)  ★ least error", theme.dim)));
+    let columns = usize::from(area.width).saturating_sub(INDENT);
+    let mut lines = Vec::new();
+    for method in Method::COMPARED {
+        for (i, words) in wrap(method.describe(), columns).into_iter().enumerate() {
+            let name = if i == 0 { format!("  {method}") } else { String::new() };
+            lines.push(Line::from(Span::styled(format!("{}{words}", left(&name, INDENT)), theme.dim)));
+        }
+    }
+    lines.push(Line::from(Span::styled("▶ chosen (m changes it)  ★ least error", theme.dim)));
     canvas.lines(area, &lines)
 }

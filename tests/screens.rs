@@ -1,0 +1,282 @@
+//! Every screen as it looks, at two sizes: text, and below it how many cells have which style.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+
+mod support;
+mod support_tui;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use insta::{Settings, assert_snapshot};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use support_tui::{App, dense, layered};
+use tritscope::engine::error::Diagnostic;
+use tritscope::engine::error::Severity;
+use tritscope::engine::export::{Check, ExportOptions, ExportSummary, Reader, Verify};
+use tritscope::engine::progress::{Delta, Stage};
+use tritscope::engine::stats::BlockStats;
+use tritscope::jobs::JobEvent;
+use tritscope::tui::event::Event;
+use tritscope::tui::state::dialog::Target;
+use tritscope::tui::state::picker::Entry;
+use tritscope::tui::theme::Theme;
+use tritscope::tui::{update, view};
+
+const SMALL: (u16, u16) = (80, 24);
+const MEDIUM: (u16, u16) = (120, 40);
+
+fn render(app: &mut App, size: (u16, u16), theme: &Theme) -> Buffer {
+    app.send(Event::Resize(size.0, size.1));
+    app.settle();
+    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+    let mut geometry = None;
+    terminal.draw(|frame| geometry = Some(view::draw(&app.state, theme, frame))).unwrap();
+    app.state.geometry = geometry.unwrap();
+    app.settle();
+    terminal.backend().buffer().clone()
+}
+
+/// The cells' text, then the styles by frequency.
+fn picture(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in 0..buffer.area.height {
+        let row: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
+        out += row.trim_end();
+        out.push('\n');
+    }
+    let mut styles: BTreeMap<String, usize> = BTreeMap::new();
+    for cell in buffer.content() {
+        let name = format!("{:?}/{:?} {:?}", cell.fg, cell.bg, cell.modifier);
+        let name = name.replace("Indexed", "").replace("Reset", "-").replace(" NONE", "").replace("BOLD", "b");
+        *styles.entry(name).or_default() += 1;
+    }
+    let mut styles: Vec<_> = styles.into_iter().collect();
+    styles.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let styles: Vec<String> = styles.into_iter().map(|(name, n)| format!("{name}×{n}")).collect();
+    out + "styles: " + &styles.join("  ")
+}
+
+/// Snapshots at both sizes.
+fn shoot(app: &mut App, name: &str) {
+    for (size, suffix) in [(SMALL, "80x24"), (MEDIUM, "120x40")] {
+        let buffer = render(app, size, &Theme::dark());
+        compare(&format!("{name}_{suffix}"), &buffer);
+    }
+}
+
+fn compare(name: &str, buffer: &Buffer) {
+    let mut settings = Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| assert_snapshot!(name, picture(buffer)));
+}
+
+/// A model of which everything that is wanted has been measured.
+fn measured() -> App {
+    let mut app = App::on(&layered());
+    app.press("L");
+    render(&mut app, MEDIUM, &Theme::dark());
+    app.serve();
+    app
+}
+
+#[test]
+fn main_screen_on_a_tensor() {
+    let mut app = measured();
+    app.pass(std::time::Duration::from_secs(60));
+    shoot(&mut app, "main_tensor");
+}
+
+#[test]
+fn main_screen_without_routed_experts() {
+    shoot(&mut App::on(&dense()), "main_no_experts");
+}
+
+#[test]
+fn main_screen_while_the_next_preview_is_measured() {
+    let mut app = measured();
+    app.go("output.weight");
+    app.press("2");
+    shoot(&mut app, "preview_pending");
+}
+
+#[test]
+fn preview_of_weights_and_methods() {
+    let mut app = measured();
+    app.press("3");
+    shoot(&mut app, "preview_weights");
+    app.press("4");
+    shoot(&mut app, "preview_methods");
+}
+
+#[test]
+fn preview_of_a_folder() {
+    let mut app = measured();
+    app.go("blk.");
+    app.press("space");
+    app.serve();
+    shoot(&mut app, "preview_folder");
+}
+
+#[test]
+fn preview_of_what_never_goes_ternary() {
+    let mut app = measured();
+    app.go("blk.0.attn_norm.weight");
+    app.settle();
+    app.serve();
+    app.press("space");
+    shoot(&mut app, "preview_protected");
+}
+
+#[test]
+fn filtered_tree() {
+    let mut app = measured();
+    app.press("/");
+    app.type_text("attn_q");
+    shoot(&mut app, "filter");
+}
+
+#[test]
+fn help() {
+    let mut app = measured();
+    app.press("?");
+    shoot(&mut app, "help");
+}
+
+#[test]
+fn notes() {
+    let mut app = measured();
+    app.press("n");
+    shoot(&mut app, "notes");
+}
+
+#[test]
+fn quantize_dialog() {
+    let mut app = measured();
+    app.press("Q ctrl-u");
+    app.type_text("out.gguf");
+    let path = app.path("out.gguf");
+    app.send(Event::Probed(Target { path, exists: true, is_source: false, folder_exists: true, free: Some(5 << 30) }));
+    app.press("enter");
+    shoot(&mut app, "quantize");
+}
+
+#[test]
+fn recipe_dialog() {
+    let mut app = measured();
+    app.press("s ctrl-u");
+    app.type_text("recipe.toml");
+    shoot(&mut app, "save_recipe");
+}
+
+fn queue(app: &mut App, id: u64, name: &str) {
+    let model = app.model();
+    let options = ExportOptions::new(app.path(name));
+    app.send(Event::ExportQueued { id, model, options, what: "6 of 14 tensors → tq2_0 · exact".to_owned() });
+}
+
+#[test]
+fn jobs() {
+    let mut app = measured();
+    app.press("J");
+    shoot(&mut app, "jobs_empty");
+    for (id, name) in [(1, "first.gguf"), (2, "second.gguf"), (3, "third.gguf")] {
+        queue(&mut app, id, name);
+    }
+    let summary = ExportSummary {
+        out: app.path("first.gguf"),
+        bytes: 40_960,
+        tensors: Vec::new(),
+        stats: BlockStats::default(),
+        check: Check { reader: Reader::GgufRsLib, verify: Verify::Hash, bytes: 40_000, recomputed: 0 },
+        stages: vec![(Stage::Prepare, 0.012), (Stage::Write, 1.5), (Stage::Sync, 0.3), (Stage::Verify, 0.2)],
+        warnings: vec![Diagnostic::file(Severity::Warning, "underflow", "2 scales were too small for f16")],
+    };
+    app.send(Event::Job(JobEvent::ExportStarted(1)));
+    app.send(Event::Job(JobEvent::ExportFinished(1, Arc::new(summary))));
+    app.send(Event::Job(JobEvent::ExportStarted(2)));
+    app.send(Event::Job(JobEvent::ExportDelta(2, Delta::Total { tensors: 14, bytes: 40_000 })));
+    app.send(Event::Job(JobEvent::ExportDelta(2, Delta::Stage(Stage::Write))));
+    let (index, bytes) = (app.tensor("blk.0.attn_q.weight"), 4_224);
+    app.send(Event::Job(JobEvent::ExportDelta(2, Delta::Tensor { index, bytes })));
+    for _ in 0..4 {
+        app.pass(std::time::Duration::from_millis(250));
+        app.send(Event::Job(JobEvent::ExportDelta(2, Delta::Bytes(1000))));
+    }
+    app.press("j c");
+    shoot(&mut app, "jobs");
+    app.press("n esc q");
+    shoot(&mut app, "quit");
+}
+
+#[test]
+fn picker() {
+    let mut app = App::empty();
+    app.send(Event::Recent(vec!["/models/gemma-3-270m-f16.gguf".into(), "/models/smollm2.gguf".into()]));
+    update::open_picker(&mut app.state);
+    let folder = app.folder.path().to_owned();
+    let entry = |name: &str, folder, bytes| Entry { name: name.to_owned(), folder, bytes };
+    let entries = vec![entry("models", true, 0), entry("a\u{1b}[2J.gguf", false, 123), entry("b.gguf", false, 1 << 30)];
+    app.show_folder(&folder, entries);
+    shoot(&mut app, "picker");
+}
+
+#[test]
+fn loading_and_failing() {
+    let mut app = App::empty();
+    let path = app.path("model.gguf");
+    update::begin(&mut app.state, path.clone());
+    shoot(&mut app, "loading");
+    let message = "model.gguf: bad magic (at offset 0)".to_owned();
+    app.send(Event::Job(JobEvent::Opened { path, model: Err(message) }));
+    shoot(&mut app, "failure");
+}
+
+#[test]
+fn a_screen_that_is_too_small_says_so_and_none_panics() {
+    let mut app = measured();
+    let buffer = render(&mut app, (50, 10), &Theme::dark());
+    compare("too_small_50x10", &buffer);
+    for key in ["?", "n", "Q", "J", "s", "o", "q"] {
+        app.state.dialog = None;
+        app.press(key);
+        for size in [(1, 1), (10, 3), (60, 16), (61, 17), (79, 23), (99, 30), (200, 60), (400, 120)] {
+            render(&mut app, size, &Theme::dark());
+        }
+    }
+    app.state.dialog = None;
+    for row in ["", "blk.", "blk.0.attn_q.weight", "blk.0.attn_norm.weight"] {
+        app.go(row);
+        for tab in ["1", "2", "3", "4"] {
+            app.press(tab);
+            app.serve();
+            for size in [(60, 16), (80, 24), (200, 60), (400, 120)] {
+                render(&mut app, size, &Theme::dark());
+            }
+        }
+    }
+}
+
+#[test]
+fn without_colour_there_is_none() {
+    let mut app = measured();
+    let buffer = render(&mut app, MEDIUM, &Theme::plain());
+    assert!(
+        buffer.content().iter().all(|c| c.fg == ratatui::style::Color::Reset && c.bg == ratatui::style::Color::Reset)
+    );
+}
+
+#[test]
+fn names_from_files_cannot_move_the_cursor() {
+    let evil = support::Tiny::default().normal("blk.0.ffn_up.\u{1b}[2J\u{202e}x.weight", &[256, 16], 1);
+    let mut app = App::on(&evil);
+    app.press("L");
+    app.serve();
+    let buffer = render(&mut app, MEDIUM, &Theme::dark());
+    let text: String = buffer.content().iter().map(|c| c.symbol().to_owned()).collect();
+    assert!(text.contains("\\u{1b}[2J\\u{202e}x"), "escaped");
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+}
