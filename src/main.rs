@@ -41,7 +41,7 @@ fn run() -> Result<u8> {
     tui::terminal::restore_on_panic(color_eyre::config::HookBuilder::default())?;
     let cli = args::parse();
     let threads =
-        cli.threads.map(|n| usize::from(n.get())).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+        cli.threads.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let threads = threads.unwrap_or(1);
     let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let Some(command) = cli.command else {

@@ -1,6 +1,5 @@
 //! What can be typed. Declarations only; each field's doc comment is its help text.
 
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -9,6 +8,9 @@ use crate::engine::error::{Error, Result};
 use crate::engine::export::Verify;
 use crate::engine::plan::{Action, Fallback, Mask, Pattern, Precision, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
+
+/// Most worker threads: more than any machine has, few enough to be started.
+const MAX_THREADS: i64 = 1024;
 
 /// Browse a model's tensors, choose what goes ternary with the error in sight, and export a GGUF that llama.cpp loads.
 ///
@@ -22,8 +24,8 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
     /// Worker threads [default: as many as the system gives this process]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroU16>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    pub threads: Option<u16>,
     /// Read the file through buffers instead of mapping it
     #[arg(long)]
     pub no_mmap: bool,
@@ -176,8 +178,8 @@ pub struct ChoiceArgs {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArgs {
     /// Worker threads [default: as many as the system gives this process]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroU16>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
+    pub threads: Option<u16>,
     /// Most working memory, such as 512M or 2G
     #[arg(long, value_name = "SIZE", default_value = "64G", value_parser = parse_size)]
     pub max_memory: u64,

@@ -58,7 +58,7 @@ fn open(path: &std::path::Path, no_mmap: bool) -> Result<Model> {
 
 /// A rayon pool of the size that flag or context ask for.
 fn pool(run: &RunArgs, context: &Context) -> Result<rayon::ThreadPool> {
-    let threads = run.threads.map_or(context.threads, |n| usize::from(n.get()));
+    let threads = run.threads.map_or(context.threads, usize::from);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
