@@ -133,7 +133,7 @@ fn a_session_toggles_exports_and_quits() {
     session.wait_text("demo-ternary-tq2_0.gguf");
     session.wait_text("[ Start ]");
     session.send("\r");
-    session.wait_text("read back and equal");
+    session.wait_text("written and checked (hash)");
     session.send("q");
     assert_eq!(session.end(), 0);
 

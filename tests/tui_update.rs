@@ -380,7 +380,7 @@ fn an_export_is_followed_from_queue_to_end() {
     assert!(app.state.next_wake().is_some(), "the screen keeps moving");
     let finished = summary(&app);
     assert!(job(&mut app, JobEvent::ExportFinished(1, finished)).is_empty());
-    assert!(app.notice().contains("read back and equal"), "{}", app.notice());
+    assert!(app.notice().contains("written and checked (hash)"), "{}", app.notice());
     assert!(app.state.jobs.active().next().is_none());
     app.pass(Duration::from_secs(60));
     assert_eq!(app.state.next_wake(), None, "and rests when it is over");

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::engine::export::{ExportOptions, ExportSummary};
+use crate::engine::export::{ExportOptions, ExportSummary, Verify};
 use crate::engine::model::Model;
 use crate::jobs::{ExportStatus, JobId};
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Exit};
-use crate::tui::state::jobs::{Job, check_text};
+use crate::tui::state::jobs::Job;
 use crate::tui::state::{Dialog, State, Tone};
 
 use super::quit;
@@ -34,7 +34,12 @@ pub(super) fn finished(state: &mut State, id: JobId, summary: Arc<ExportSummary>
         0 => String::new(),
         _ => format!(", SQNR {} dB", text::decibels(summary.stats.errors.sqnr_db())),
     };
-    let text = format!("{name} written: {}{sqnr}; {}", text::bytes(summary.bytes), check_text(&summary));
+    let checked = match summary.check.verify {
+        Verify::None => "written, data not checked",
+        Verify::Hash => "written and checked (hash)",
+        Verify::Full => "written and checked (full)",
+    };
+    let text = format!("{name} {checked}: {}{sqnr}", text::bytes(summary.bytes));
     state.notify(Tone::Good, text);
     end(state, id, ExportStatus::Finished(summary))
 }
