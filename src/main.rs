@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use color_eyre::eyre::{Context as _, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use tritscope::cli::args::Command;
 use tritscope::cli::{self, Context, Outcome, args};
 use tritscope::engine::error::Error;
 use tritscope::engine::plan::Recipe;
@@ -40,8 +41,7 @@ fn complain(text: &str) {
 fn run() -> Result<u8> {
     tui::terminal::restore_on_panic(color_eyre::config::HookBuilder::default())?;
     let cli = args::parse();
-    let threads =
-        cli.threads.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let threads = cli.threads.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     let threads = threads.unwrap_or(1);
     let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let Some(command) = cli.command else {
@@ -49,7 +49,9 @@ fn run() -> Result<u8> {
         let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
         return interface(start, recipe, threads, !cli.no_mmap, interactive);
     };
-    let signals = Signals::listen()?;
+    // What does not stop by itself is left to the system's way of stopping it.
+    let stops = matches!(command, Command::Plan(_) | Command::Quantize(_) | Command::Demo(_));
+    let signals = if stops { Signals::listen()? } else { Signals::none() };
     let context =
         Context { threads, cancel: signals.cancel.clone(), progress: std::io::stderr().is_terminal(), interactive };
     match cli::run(command, &context) {
@@ -96,6 +98,10 @@ impl Signals {
         // Caught, so that a limit on file sizes is an error of the write and not the end of the process.
         signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         Ok(Self { cancel: Cancel::from_flag(flag), number })
+    }
+
+    fn none() -> Self {
+        Self { cancel: Cancel::new(), number: Arc::default() }
     }
 
     fn exit_code(&self) -> u8 {

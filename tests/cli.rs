@@ -235,3 +235,12 @@ fn names_from_files_cannot_write_escape_sequences() {
     assert!(output.status.success());
     assert!(!stdout(&output).contains(['\x1b', '\x07', '\u{202e}']) && stdout(&output).contains("\\u{1b}[2J"));
 }
+
+#[test]
+fn one_absurd_name_does_not_widen_every_row() {
+    let folder = folder(&dense().normal(&"n".repeat(100_000), &[256, 2], 1));
+    let output = run(folder.path(), &["inspect", "model.gguf"]);
+    assert!(output.stdout.len() < 20_000, "{}", output.stdout.len());
+    let document = json(&run(folder.path(), &["inspect", "model.gguf", "--json"]));
+    assert!(document["tensors"].as_array().unwrap().iter().any(|t| t["name"].as_str().unwrap().len() == 100_000));
+}

@@ -269,3 +269,15 @@ fn a_mixture_of_experts_has_its_roles() {
     assert_eq!((experts.layer, experts.slices(), experts.rows()), (Some(11), 4, 256));
     assert!(!dense().open().unwrap().has_routed_experts());
 }
+
+#[test]
+fn complaints_of_one_kind_are_counted_not_repeated_without_end() {
+    let mut tiny = Tiny::default();
+    for i in 0..500 {
+        tiny = tiny.tensor(&format!("t{i}"), &[32], DType(999), vec![0; 32]);
+    }
+    let model = tiny.open().unwrap();
+    let unknown: Vec<_> = model.diagnostics.iter().filter(|d| d.code == "unknown-type").collect();
+    assert_eq!(unknown.len(), 101);
+    assert!(unknown[100].message.contains("400 more") && unknown[100].severity == Severity::Error);
+}

@@ -217,8 +217,51 @@ fn what_is_in_the_requested_format_already_stays_byte_for_byte() {
 }
 
 #[test]
+fn a_ternary_source_loses_nothing_only_where_its_blocks_stay_whole() {
+    let source = |dtype: DType, bytes: usize| {
+        Tiny::default().tensor("blk.0.ffn_up.weight", &[256, 2], dtype, vec![0; bytes]).open().unwrap()
+    };
+    let requantized = |model: &Model, format, method| {
+        resolve(model, &Recipe { format, method, ..recipe(Mask::All, &[]) }).totals.requantized
+    };
+    let (tq2, q2) = (source(DType::TQ2_0, 132), source(DType::Q2_0, 144));
+    assert_eq!(requantized(&tq2, Format::Tq1_0, Method::Exact), 0);
+    assert_eq!(requantized(&tq2, Format::Q2_0, Method::Exact), 0);
+    assert_eq!(requantized(&tq2, Format::Tq1_0, Method::Absmean), 1);
+    assert_eq!(requantized(&q2, Format::Tq2_0, Method::Exact), 1, "four scales become one");
+}
+
+#[test]
+fn rules_and_lifted_protections_without_effect_are_told() {
+    let model = zoo();
+    let notes = |r: &Recipe| -> Vec<(String, String)> {
+        resolve(&model, r).notes.into_iter().map(|n| (n.code.to_owned(), n.message)).collect()
+    };
+    let skipped = notes(&recipe(Mask::Custom, &[("token_embd*", Action::TERNARY)]));
+    assert!(
+        skipped.iter().any(|(code, text)| code == "protected-skipped" && text.contains("token_embd.weight")),
+        "{skipped:?}"
+    );
+    let mut lifted = recipe(Mask::Custom, &[]);
+    lifted.unprotect = vec![Pattern::name_or_role("router").unwrap()];
+    assert!(
+        notes(&lifted).iter().any(|(code, text)| code == "rule-unused" && text.contains("nothing makes it ternary"))
+    );
+    lifted.layers = Mask::All;
+    assert!(
+        notes(&lifted).iter().any(|(code, text)| code == "overridden" && text.contains("blk.0.ffn_gate_inp.weight"))
+    );
+    assert!(Pattern::name_or_role("blk.*").is_err() && Pattern::name_or_role("re:.").is_err());
+    let read: Recipe = "unprotect = [\"router\"]".parse().unwrap();
+    assert_eq!(read.unprotect, lifted.unprotect);
+}
+
+#[test]
 fn a_type_without_a_decoder_stays_and_says_why() {
     let model = Tiny::default().tensor("blk.0.ffn_up.weight", &[256, 2], DType(23), vec![0; 272]).open().unwrap();
+    let convert = Recipe { keep_precision: Precision::F16, ..recipe(Mask::Custom, &[]) };
+    let words = of(&model, &resolve(&model, &convert), "blk.0.ffn_up.weight").reason_text();
+    assert_eq!(words, "not selected, not converted: IQ4_XS is not decoded by this version");
     let plan = resolve(&model, &recipe(Mask::All, &[]));
     let decision = of(&model, &plan, "blk.0.ffn_up.weight");
     assert_eq!(decision.step, Step::Copy);

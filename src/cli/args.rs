@@ -142,10 +142,10 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 pub struct ChoiceArgs {
     /// Ternary format [default: tq2_0]
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(["tq2_0", "tq1_0", "q2_0"]))]
+    #[arg(long, ignore_case = true, value_parser = clap::builder::PossibleValuesParser::new(["tq2_0", "tq1_0", "q2_0"]))]
     format: Option<String>,
     /// How scale and trits are chosen [default: exact]
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(["exact", "absmean", "refit", "twn", "max", "lossless"]))]
+    #[arg(long, ignore_case = true, value_parser = clap::builder::PossibleValuesParser::new(["exact", "absmean", "refit", "twn", "max", "lossless"]))]
     method: Option<String>,
     /// Which layers go ternary before rules are asked [default: experts]
     #[arg(long)]
@@ -280,7 +280,7 @@ impl ChoiceArgs {
             };
         }
         for text in &self.unprotect {
-            recipe.unprotect.push(unprotect_pattern(text)?);
+            recipe.unprotect.push(Pattern::name_or_role(text).map_err(Error::Usage)?);
         }
         recipe.rules.extend(self.rules.iter().cloned());
         Ok(recipe)
@@ -297,12 +297,6 @@ impl ChoiceArgs {
         rules.sort_by_key(|(index, _)| *index);
         self.rules = rules.into_iter().map(|(_, rule)| rule).collect();
     }
-}
-
-/// `--unprotect router` means the role; anything that is no role is a pattern.
-fn unprotect_pattern(text: &str) -> Result<Pattern> {
-    let role = format!("role:{text}").parse::<Pattern>();
-    role.or_else(|_| text.parse()).map_err(Error::Usage)
 }
 
 /// Parses the command line; exits with code 2 and clap's message where it is wrong.

@@ -3,6 +3,7 @@
 //! A closed pipe on stdout is no error: whoever reads the output has seen enough.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -38,17 +39,20 @@ pub(super) fn warn(diagnostics: &[Diagnostic]) {
 /// A bar on stderr that follows an export.
 pub(super) struct Bar {
     bar: ProgressBar,
+    /// Tensors in the output, and how many are done.
+    tensors: AtomicU64,
+    done: AtomicU64,
 }
 
 impl Bar {
     /// A bar; hidden unless `visible`.
     pub(super) fn new(visible: bool) -> Self {
         let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let template = "{msg:9} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+        let template = "{msg:9} {prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
         }
-        Self { bar }
+        Self { bar, tensors: AtomicU64::new(0), done: AtomicU64::new(0) }
     }
 
     /// Takes the bar off the screen.
@@ -60,13 +64,20 @@ impl Bar {
 impl Progress for Bar {
     fn report(&self, delta: Delta) {
         match delta {
-            Delta::Total { bytes, .. } => self.bar.set_length(bytes),
+            Delta::Total { bytes, tensors } => {
+                self.bar.set_length(bytes);
+                self.tensors.store(tensors, Ordering::Relaxed);
+            }
             Delta::Stage(stage) => {
                 self.bar.reset();
                 self.bar.set_message(stage.label());
             }
             Delta::Bytes(n) => self.bar.inc(n),
-            Delta::Tensor { .. } | Delta::TensorDone { .. } => {}
+            Delta::TensorDone { .. } => {
+                let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+                self.bar.set_prefix(format!("{done}/{} tensors", self.tensors.load(Ordering::Relaxed)));
+            }
+            Delta::Tensor { .. } => {}
         }
     }
 }

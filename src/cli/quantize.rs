@@ -61,7 +61,7 @@ fn check_words(summary: &ExportSummary) -> String {
     let reader = match &check.reader {
         Reader::GgufRsLib => "header read back by gguf-rs-lib and by our reader".to_owned(),
         Reader::Own { because } => {
-            format!("header read back by our reader alone (gguf-rs-lib refuses the source: {because})")
+            format!("header read back by our reader alone (gguf-rs-lib refuses the source: {})", text::escape(because))
         }
     };
     let data = match check.verify {

@@ -1,6 +1,9 @@
 //! Plain text tables: columns as wide as their widest cell, two blanks between them.
 
-use crate::text::width;
+use crate::text::{elide, width};
+
+/// Most columns of a cell.
+const WIDEST: usize = 160;
 
 /// On which side a column's cells are padded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +26,10 @@ impl Table {
         Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row; it has a cell for each column.
+    /// Adds a row; it has a cell for each column. Cells that no screen would hold are shortened: one absurd name must not
+    /// widen every row.
     pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.into_iter().map(|cell| elide(&cell, WIDEST)).collect());
     }
 
     /// The table as text, a line a row, without blanks at the ends of lines.

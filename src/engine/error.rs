@@ -6,7 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::text::escape;
+use crate::text::{elide, escape};
+
+/// Columns of a tensor name in a line of text; names that llama.cpp takes have 63 at most.
+const NAME_COLUMNS: usize = 160;
 
 /// Result of every engine call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -25,7 +28,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The container's structure is not what it should be.
-    #[error("{}: {what} (at offset {offset})", escape(&path.to_string_lossy()))]
+    #[error("{}: {} (at offset {offset})", escape(&path.to_string_lossy()), escape(what))]
     Format {
         /// The file.
         path: PathBuf,
@@ -35,7 +38,7 @@ pub enum Error {
         what: String,
     },
     /// A tensor's description or its data is not what it should be.
-    #[error("{}: tensor '{}': {what}", escape(&path.to_string_lossy()), escape(tensor))]
+    #[error("{}: tensor '{}': {}", escape(&path.to_string_lossy()), escape(tensor), escape(what))]
     Tensor {
         /// The file.
         path: PathBuf,
@@ -64,7 +67,7 @@ pub enum Error {
     #[error("nothing to do: {0}")]
     NothingToDo(String),
     /// A check the user asked for did not hold.
-    #[error("check failed: {0}")]
+    #[error("check failed: {}", escape(.0))]
     Check(String),
     /// The user or a signal stopped the work.
     #[error("cancelled")]
@@ -160,7 +163,7 @@ impl std::fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} [{}]", self.severity.name(), self.code)?;
         if let Some(tensor) = &self.tensor {
-            write!(f, " {}", escape(tensor))?;
+            write!(f, " {}", elide(&escape(tensor), NAME_COLUMNS))?;
         }
         write!(f, ": {}", escape(&self.message))?;
         if let Some(offset) = self.offset {

@@ -40,10 +40,11 @@ pub fn layered() -> Tiny {
 
 /// One layer without experts.
 pub fn dense() -> Tiny {
-    Tiny::default()
-        .normal("blk.0.attn_norm.weight", &[256], 2)
-        .normal("blk.0.ffn_up.weight", &[256, 64], 3)
-        .normal("output.weight", &[256, 16], 5)
+    Tiny::default().normal("blk.0.attn_norm.weight", &[256], 2).normal("blk.0.ffn_up.weight", &[256, 64], 3).normal(
+        "output.weight",
+        &[256, 16],
+        5,
+    )
 }
 
 /// An interface on a model in a folder of its own.

@@ -25,6 +25,8 @@ pub enum Role {
     AttnKv,
     /// Attention output projection.
     AttnOut,
+    /// Gate on the attention's output.
+    AttnGate,
     /// Gate projection of a dense FFN.
     FfnGate,
     /// Up projection of a dense FFN.
@@ -49,13 +51,15 @@ pub enum Role {
     SharedDown,
     /// The gate that chooses experts.
     Router,
+    /// Small matrices that steer others (AltUp, LAuReL, sparse-attention indexers); llama.cpp never quantizes them.
+    Control,
     /// RMSNorm and LayerNorm weights.
     Norm,
     /// Biases.
     Bias,
     /// Positional embeddings and RoPE factors.
     Position,
-    /// Linear projections of state-space layers (`ssm_in`, `ssm_out`).
+    /// Linear projections of recurrent layers (`ssm_in`, `ssm_out`, RWKV's `time_mix_key`).
     SsmProj,
     /// Everything else of state-space and short-convolution layers.
     Ssm,
@@ -69,7 +73,7 @@ pub enum Role {
 
 impl Role {
     /// Every role with its name, in the order of listings.
-    pub const ALL: [(Self, &'static str); 28] = [
+    pub const ALL: [(Self, &'static str); 30] = [
         (Self::TokenEmbd, "token_embd"),
         (Self::Output, "output"),
         (Self::AttnQ, "attn_q"),
@@ -78,6 +82,7 @@ impl Role {
         (Self::AttnQkv, "attn_qkv"),
         (Self::AttnKv, "attn_kv"),
         (Self::AttnOut, "attn_out"),
+        (Self::AttnGate, "attn_gate"),
         (Self::FfnGate, "ffn_gate"),
         (Self::FfnUp, "ffn_up"),
         (Self::FfnGateUp, "ffn_gate_up"),
@@ -90,6 +95,7 @@ impl Role {
         (Self::SharedUp, "shared_up"),
         (Self::SharedDown, "shared_down"),
         (Self::Router, "router"),
+        (Self::Control, "control"),
         (Self::Norm, "norm"),
         (Self::Bias, "bias"),
         (Self::Position, "position"),
@@ -117,7 +123,10 @@ impl Role {
 
     /// Attention projections.
     pub fn is_attention(self) -> bool {
-        matches!(self, Self::AttnQ | Self::AttnK | Self::AttnV | Self::AttnQkv | Self::AttnKv | Self::AttnOut)
+        matches!(
+            self,
+            Self::AttnQ | Self::AttnK | Self::AttnV | Self::AttnQkv | Self::AttnKv | Self::AttnOut | Self::AttnGate
+        )
     }
 
     /// Dense FFN projections.

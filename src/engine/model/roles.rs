@@ -32,6 +32,9 @@ pub fn role_of(name: &str, dims: &[u64]) -> Role {
     if lower.ends_with(".bias") || lower.ends_with("_bias") || stem.ends_with("_b") && vector && has("exp_probs") {
         return Role::Bias;
     }
+    if ["altup", "laurel", "per_layer_model_proj", "indexer.k_proj", "indexer.q_proj"].iter().any(|part| has(part)) {
+        return if vector { Role::Vector } else { Role::Control };
+    }
     if let Some(role) = state_space(stem) {
         return role;
     }
@@ -58,10 +61,16 @@ fn state_space(stem: &str) -> Option<Role> {
         "in_proj" | "out_proj" | "x_proj" | "dt_proj" | "in_proj_qkvz" | "in_proj_ba" if in_mixer => {
             Some(Role::SsmProj)
         }
+        "in_proj" | "out_proj" if stem.contains("shortconv.") => Some(Role::SsmProj),
         _ if last.starts_with("ssm_") || stem.contains("shortconv.conv") || last == "conv1d" || last == "a_log" => {
             Some(Role::Ssm)
         }
-        _ if stem.contains("time_mix_") || stem.contains("channel_mix_lerp") => Some(Role::Ssm),
+        _ if last.starts_with("time_mix_") || last.starts_with("channel_mix_") => {
+            // RWKV: its large projections are linear layers, the rest llama.cpp keeps.
+            let part = last.trim_start_matches("time_mix_").trim_start_matches("channel_mix_");
+            let linear = matches!(part, "key" | "value" | "receptance" | "gate" | "output");
+            Some(if linear { Role::SsmProj } else { Role::Ssm })
+        }
         _ => None,
     }
 }
@@ -135,6 +144,11 @@ fn attention(stem: &str) -> Option<Role> {
     let last = stem.rsplit('.').next().unwrap_or(stem);
     let in_attention = stem.contains("attn") || stem.contains("attention");
     match last {
+        "cross_attn_q" => Some(Role::AttnQ),
+        "cross_attn_k" => Some(Role::AttnK),
+        "cross_attn_v" => Some(Role::AttnV),
+        "cross_attn_o" | "attn_o" => Some(Role::AttnOut),
+        "attn_gate" => Some(Role::AttnGate),
         "attn_q" | "q_proj" | "wq" | "attn_q_a" | "attn_q_b" | "q_a_proj" | "q_b_proj" => Some(Role::AttnQ),
         "query" if in_attention => Some(Role::AttnQ),
         "attn_k" | "k_proj" | "wk" => Some(Role::AttnK),
@@ -158,7 +172,7 @@ fn dense(stem: &str) -> Option<Role> {
     match last {
         "ffn_gate" | "gate_proj" => Some(Role::FfnGate),
         "ffn_up" | "up_proj" | "c_fc" | "fc1" | "dense_h_to_4h" => Some(Role::FfnUp),
-        "gate_up_proj" => Some(Role::FfnGateUp),
+        "gate_up_proj" | "ffn_gate_up" => Some(Role::FfnGateUp),
         "ffn_down" | "down_proj" | "fc2" | "dense_4h_to_h" => Some(Role::FfnDown),
         "c_proj" if in_mlp => Some(Role::FfnDown),
         "w1" if in_mlp => Some(Role::FfnGate),
@@ -200,6 +214,28 @@ mod tests {
         for (gguf, hf, role) in pairs {
             assert_eq!(role_of(gguf, &matrix), role, "{gguf}");
             assert_eq!(role_of(hf, &matrix), role, "{hf}");
+        }
+    }
+
+    #[test]
+    fn unusual_layers_are_told_apart() {
+        let matrix = [256, 512];
+        for (name, role) in [
+            ("dec.blk.1.cross_attn_q.weight", Role::AttnQ),
+            ("dec.blk.1.cross_attn_o.weight", Role::AttnOut),
+            ("blk.1.attn_gate.weight", Role::AttnGate),
+            ("blk.1.shortconv.in_proj.weight", Role::SsmProj),
+            ("blk.1.shortconv.conv.weight", Role::Ssm),
+            ("blk.1.time_mix_key.weight", Role::SsmProj),
+            ("blk.1.channel_mix_value.weight", Role::SsmProj),
+            ("blk.1.time_mix_decay_w1.weight", Role::Ssm),
+            ("blk.1.time_mix_lerp_fused.weight", Role::Ssm),
+            ("blk.1.ffn_gate_up.weight", Role::FfnGateUp),
+            ("blk.1.indexer.k_proj.weight", Role::Control),
+            ("blk.1.laurel_l.weight", Role::Control),
+            ("altup_proj.weight", Role::Control),
+        ] {
+            assert_eq!(role_of(name, &matrix), role, "{name}");
         }
     }
 

@@ -48,6 +48,18 @@ impl Pattern {
             .map_err(|e| format!("bad glob '{text}': {}", e.kind()))
     }
 
+    /// Parses what lifts a protection: a role (`router`, `role:router`) or one name. Globs and regexes would lift more than
+    /// anybody looks at.
+    pub fn name_or_role(text: &str) -> Result<Self, String> {
+        if let Ok(role) = text.parse::<RoleSet>() {
+            return Ok(Self::Role(role));
+        }
+        match text.parse()? {
+            Self::Glob(..) | Self::Regex(_) => Err(format!("'{text}' is neither a role nor the name of one tensor")),
+            pattern => Ok(pattern),
+        }
+    }
+
     /// Whether the tensor is picked.
     pub fn matches(&self, tensor: &Tensor) -> bool {
         match self {

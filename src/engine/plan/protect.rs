@@ -7,6 +7,8 @@ use crate::engine::model::{Role, Tensor};
 pub enum Protection {
     /// Chooses the experts: a small tensor whose errors change which weights run at all.
     Router,
+    /// Steers other tensors; llama.cpp never quantizes it.
+    Control,
     /// Token embeddings.
     Embedding,
     /// The output head.
@@ -37,6 +39,7 @@ impl Protection {
             Role::Ssm => Some(Self::StateSpace),
             _ if tensor.rank() < 2 => Some(Self::OneDimensional),
             Role::Router => Some(Self::Router),
+            Role::Control => Some(Self::Control),
             Role::TokenEmbd => Some(Self::Embedding),
             Role::Output => Some(Self::Head),
             Role::Position => Some(Self::Position),
@@ -46,13 +49,14 @@ impl Protection {
 
     /// Whether nothing can lift it: what llama.cpp cannot take quantized.
     pub fn is_absolute(self) -> bool {
-        !matches!(self, Self::Router | Self::Embedding | Self::Head | Self::Position)
+        !matches!(self, Self::Router | Self::Control | Self::Embedding | Self::Head | Self::Position)
     }
 
     /// What it is, in words that follow "protected: ".
     pub fn describe(self) -> &'static str {
         match self {
             Self::Router => "router",
+            Self::Control => "control tensor that llama.cpp keeps",
             Self::Embedding => "token embeddings",
             Self::Head => "output head",
             Self::Position => "positional",

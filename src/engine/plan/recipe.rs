@@ -111,11 +111,16 @@ pub struct Recipe {
     /// Precision of what stays.
     pub keep_precision: Precision,
     /// Tensors and roles whose protection is lifted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "names_or_roles")]
     pub unprotect: Vec<Pattern>,
     /// Ordered rules; the last match wins.
     #[serde(rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+}
+
+fn names_or_roles<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Pattern>, D::Error> {
+    let texts = <Vec<String> as serde::Deserialize>::deserialize(deserializer)?;
+    texts.iter().map(|text| Pattern::name_or_role(text).map_err(serde::de::Error::custom)).collect()
 }
 
 impl Default for Recipe {

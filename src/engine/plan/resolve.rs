@@ -3,11 +3,12 @@
 //! Order of decision: mask, then the last rule that applies, then protections, then the shape. Only names, roles, types
 //! and shapes are asked; no data is read.
 
+use super::notes::{Hits, notes};
 use super::protect::Protection;
 use super::recipe::{Fallback, Mask, Recipe};
 use super::rule::Action;
 use crate::engine::codec::DType;
-use crate::engine::error::{Diagnostic, Severity};
+use crate::engine::error::Diagnostic;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::{Format, Method};
 
@@ -85,6 +86,8 @@ pub struct Decision {
     pub protection: Option<Protection>,
     /// Whether its protection was overridden.
     pub overridden: bool,
+    /// Why it keeps its type although the recipe converts what stays, where it cannot be decoded.
+    pub unconverted: Option<String>,
 }
 
 impl Decision {
@@ -145,8 +148,9 @@ impl Decision {
             Reason::Undecodable(why) => format!("stays: {why}"),
             Reason::Empty => "has no elements".to_owned(),
         };
-        let converted = match self.step {
-            Step::Convert(to) => format!(", converted to {to}"),
+        let converted = match (self.step, &self.unconverted) {
+            (Step::Convert(to), _) => format!(", converted to {to}"),
+            (_, Some(why)) => format!(", not converted: {why}"),
             _ => String::new(),
         };
         words + &overridden + &converted
@@ -222,8 +226,12 @@ impl Plan {
     /// tensors are in; else the float type that they were converted to, if half are; else the source's.
     pub fn file_type(&self, model: &Model) -> Option<u32> {
         let matrices = || model.tensors.iter().zip(&self.decisions).filter(|(t, _)| t.rank() >= 2);
-        let params = |dtype: Option<DType>| -> u64 {
-            matrices().filter(|(_, d)| dtype.is_none_or(|t| d.new_type == t)).map(|(t, _)| t.elements()).sum()
+        // A file may claim more elements than 64 bits can add up.
+        let params = |dtype: Option<DType>| -> u128 {
+            matrices()
+                .filter(|(_, d)| dtype.is_none_or(|t| d.new_type == t))
+                .map(|(t, _)| u128::from(t.elements()))
+                .sum()
         };
         let all = params(None);
         let half = |dtype| all > 0 && params(Some(dtype)) * 2 >= all;
@@ -250,13 +258,13 @@ impl Plan {
 
 /// Decides what becomes of every tensor.
 pub fn resolve(model: &Model, recipe: &Recipe) -> Plan {
-    let mut hits = vec![0u64; recipe.rules.len()];
+    let mut hits = vec![Hits::default(); recipe.rules.len()];
     let decisions: Vec<Decision> = model.tensors.iter().map(|t| decide(t, recipe, &mut hits)).collect();
     let mut totals = Totals::default();
     for (tensor, decision) in model.tensors.iter().zip(&decisions) {
         add(&mut totals, tensor, decision);
     }
-    let notes = notes(model, recipe, &totals, &hits);
+    let notes = notes(model, recipe, &decisions, &totals, &hits);
     Plan { decisions, totals, notes }
 }
 
@@ -272,8 +280,7 @@ fn add(totals: &mut Totals, tensor: &Tensor, decision: &Decision) {
         Step::Ternary(..) => {
             totals.ternary_tensors += 1;
             totals.ternary_params = totals.ternary_params.saturating_add(tensor.elements());
-            // What is ternary already keeps its trits and scales.
-            totals.requantized += u64::from(tensor.dtype.is_quantized() && Format::from_dtype(tensor.dtype).is_none());
+            totals.requantized += u64::from(loses_twice(tensor, decision));
         }
     }
     if decision.misses_request() {
@@ -284,6 +291,19 @@ fn add(totals: &mut Totals, tensor: &Tensor, decision: &Decision) {
     }
 }
 
+/// Whether the source's own loss is added to. A block of trits keeps trits and scale when it is coded again as one block or
+/// as several; not where blocks are joined, or where absmean sets another scale.
+fn loses_twice(tensor: &Tensor, decision: &Decision) -> bool {
+    let Step::Ternary(format, method) = decision.step else {
+        return false;
+    };
+    // Q2_0 is left out: its codes may be more than ternary.
+    let keeps = matches!(tensor.dtype, DType::TQ1_0 | DType::TQ2_0)
+        && method != Method::Absmean
+        && tensor.dtype.layout().is_some_and(|l| l.block_len.is_multiple_of(format.block_len() as u64));
+    tensor.dtype.is_quantized() && !keeps
+}
+
 /// Mask and rules: what is asked of a tensor, by whom, and whether that overrides its protection.
 struct Request {
     wanted: Option<(Format, Method)>,
@@ -292,16 +312,17 @@ struct Request {
     overridden: bool,
 }
 
-fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, hits: &mut [u64]) -> Request {
+fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, hits: &mut [Hits]) -> Request {
     let lifted = recipe.unprotect.iter().any(|p| p.matches(tensor));
     let mut winning = None;
     for (i, rule) in recipe.rules.iter().enumerate() {
         if !rule.pattern.matches(tensor) {
             continue;
         }
-        hits[i] += 1;
+        hits[i].matched += 1;
         let may = protection.is_none() || lifted || rule.pattern.is_exact() || rule.action == Action::Keep;
         if may {
+            hits[i].applied += 1;
             winning = Some((i, rule.action));
         }
     }
@@ -330,7 +351,7 @@ fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, hit
     }
 }
 
-fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [u64]) -> Decision {
+fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [Hits]) -> Decision {
     let protection = Protection::of(tensor);
     let request = request(tensor, protection, recipe, hits);
     let kept = |reason: Reason| {
@@ -347,6 +368,7 @@ fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [u64]) -> Decision {
             reason,
             protection,
             overridden: false,
+            unconverted: unconverted(tensor, recipe),
         }
     };
     let Some((format, method)) = request.wanted else {
@@ -383,6 +405,7 @@ fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [u64]) -> Decision {
         reason,
         protection,
         overridden: request.overridden,
+        unconverted: None,
     }
 }
 
@@ -399,6 +422,12 @@ fn fitting_format(tensor: &Tensor, format: Format, fallback: Fallback) -> Result
     }
 }
 
+/// Why a tensor that stays cannot take the precision that was asked for.
+fn unconverted(tensor: &Tensor, recipe: &Recipe) -> Option<String> {
+    let undecodable = tensor.decoder().is_none() && !tensor.dtype.is_integer();
+    (recipe.keep_precision.dtype().is_some() && undecodable).then(|| tensor.undecodable_reason())
+}
+
 /// What `keep_precision` does to a tensor that stays. What llama.cpp computes with in F32 stays or becomes F32.
 fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -> Step {
     let Some(mut to) = recipe.keep_precision.dtype() else {
@@ -409,50 +438,4 @@ fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -
     }
     let convertible = !tensor.dtype.is_integer() && tensor.decoder().is_some() && tensor.dtype != to;
     if convertible { Step::Convert(to) } else { Step::Copy }
-}
-
-fn notes(model: &Model, recipe: &Recipe, totals: &Totals, hits: &[u64]) -> Vec<Diagnostic> {
-    let mut notes = Vec::new();
-    let mut note = |severity, code, text: String| notes.push(Diagnostic::file(severity, code, text));
-    if recipe.layers == Mask::Experts && !model.has_routed_experts() {
-        let text = "the mask 'experts' selects nothing: this model has no routed experts. Choose every linear layer \
-                    (--layers all, key L) or pick tensors (--ternary PATTERN, key space)";
-        note(
-            if totals.ternary_tensors == 0 { Severity::Warning } else { Severity::Note },
-            "no-experts",
-            text.to_owned(),
-        );
-    }
-    for (rule, hits) in recipe.rules.iter().zip(hits) {
-        if *hits == 0 {
-            note(Severity::Warning, "rule-unused", format!("the pattern '{}' matches no tensor", rule.pattern));
-        }
-    }
-    for pattern in recipe.unprotect.iter().filter(|p| !model.tensors.iter().any(|t| p.matches(t))) {
-        note(Severity::Warning, "rule-unused", format!("--unprotect '{pattern}' matches no tensor"));
-    }
-    if totals.overridden > 0 {
-        let text = format!("{} goes ternary although protected", tensors(totals.overridden));
-        note(Severity::Warning, "overridden", text);
-    }
-    if totals.fallbacks > 0 {
-        let text = format!("{} in Q2_0 because rows do not divide by 256", tensors(totals.fallbacks));
-        note(Severity::Note, "fallback", text);
-    }
-    if totals.misses > 0 {
-        note(
-            Severity::Warning,
-            "missed",
-            format!("{} asked for but not possible; each says why", tensors(totals.misses)),
-        );
-    }
-    if totals.requantized > 0 {
-        let text = format!("{} already quantized in the source: the losses add up", tensors(totals.requantized));
-        note(Severity::Warning, "requantized", text);
-    }
-    notes
-}
-
-fn tensors(n: u64) -> String {
-    if n == 1 { "1 tensor".to_owned() } else { format!("{n} tensors") }
 }

@@ -141,20 +141,44 @@ pub struct TensorRow {
     pub problem: Option<String>,
 }
 
+/// What a document needs of a preview. A preview holds histograms too, and there may be a hundred thousand of them.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// Error and scale sums.
+    stats: BlockStats,
+    /// The same per expert, where every weight was looked at.
+    slices: Vec<BlockStats>,
+    /// For the model's estimate.
+    moments: SampleMoments,
+    /// The estimate, where a sample was looked at.
+    estimate: Option<Estimate>,
+    /// Why the tensor cannot be coded, if it cannot.
+    pub problem: Option<String>,
+}
+
+impl Measured {
+    /// The figures of a preview's first method.
+    pub fn of(report: TensorReport) -> Option<Self> {
+        let method = report.methods.into_iter().next()?;
+        let not_finite = report.non_finite.map(|at| format!("element {at} is not finite"));
+        Some(Self {
+            estimate: (!report.exact).then_some(method.rel_mse),
+            stats: method.stats,
+            slices: report.slices,
+            moments: method.moments,
+            problem: not_finite.or(method.problem),
+        })
+    }
+}
+
 /// A measured error: of a preview, or of an export.
-struct Measured<'a> {
+struct Figures<'a> {
     stats: &'a BlockStats,
     slices: &'a [BlockStats],
     estimate: Option<Estimate>,
 }
 
-fn row(
-    model: &Model,
-    recipe: &Recipe,
-    index: usize,
-    decision: &Decision,
-    measured: Option<&Measured<'_>>,
-) -> TensorRow {
+fn row(model: &Model, recipe: &Recipe, index: usize, decision: &Decision, measured: Option<&Figures<'_>>) -> TensorRow {
     let tensor: &Tensor = &model.tensors[index];
     let errors = measured.map(|m| &m.stats.errors);
     let estimate = measured.and_then(|m| m.estimate);
@@ -210,28 +234,19 @@ fn diagnostics(model: &Model, more: &[Diagnostic]) -> Vec<Diagnostic> {
 }
 
 impl PlanReport {
-    /// Of a plan and what was measured of the tensors that go ternary (with the method that each would take as the only
-    /// or first one).
-    pub fn of_plan(model: &Model, recipe: &Recipe, plan: &Plan, measured: &[Option<TensorReport>]) -> Self {
+    /// Of a plan and what was measured of the tensors that go ternary.
+    pub fn of_plan(model: &Model, recipe: &Recipe, plan: &Plan, measured: &[Option<Measured>]) -> Self {
         let mut parts: Vec<&SampleMoments> = Vec::new();
         let mut tensors = Vec::with_capacity(plan.decisions.len());
         let mut estimated = false;
         for (index, decision) in plan.decisions.iter().enumerate() {
-            let report = measured.get(index).and_then(Option::as_ref);
-            let method = report.zip(decision.method()).and_then(|(r, m)| Some((r, r.method(m)?)));
-            let problem = report.and_then(|r| match r.non_finite {
-                Some(at) => Some(format!("element {at} is not finite")),
-                None => method.and_then(|(_, m)| m.problem.clone()),
+            let measured = measured.get(index).and_then(Option::as_ref);
+            let figures = measured.filter(|m| m.problem.is_none()).map(|m| {
+                parts.push(&m.moments);
+                estimated |= m.estimate.is_some();
+                Figures { stats: &m.stats, slices: &m.slices, estimate: m.estimate }
             });
-            let figures = method.filter(|_| problem.is_none()).map(|(report, method)| {
-                parts.push(&method.moments);
-                estimated |= !report.exact;
-                Measured {
-                    stats: &method.stats,
-                    slices: &report.slices,
-                    estimate: (!report.exact).then_some(method.rel_mse),
-                }
-            });
+            let problem = measured.and_then(|m| m.problem.clone());
             tensors.push(TensorRow { problem, ..row(model, recipe, index, decision, figures.as_ref()) });
         }
         let estimate = (!parts.is_empty()).then(|| SampleMoments::combine(parts.into_iter()));
@@ -258,7 +273,7 @@ impl PlanReport {
             .map(|(index, decision)| {
                 let outcome = &summary.tensors[index];
                 let measured =
-                    outcome.stats.as_ref().map(|stats| Measured { stats, slices: &outcome.slices, estimate: None });
+                    outcome.stats.as_ref().map(|stats| Figures { stats, slices: &outcome.slices, estimate: None });
                 row(model, recipe, index, decision, measured.as_ref())
             })
             .collect();

@@ -4,7 +4,7 @@
 //! unfit for llama.cpp (gaps between tensors, odd names, unknown types) becomes a [`Diagnostic`], and an export
 //! refuses a file that has one of severity `error`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::value::{self, Value, ValueType};
@@ -18,6 +18,9 @@ use crate::engine::format::source::Source;
 const MIN_KV: u64 = 8 + 4 + 1;
 /// Fewest bytes of a tensor info: empty name, dimension count, type, offset.
 const MIN_INFO: u64 = 8 + 4 + 4 + 8;
+
+/// Diagnostics of one kind that are kept.
+const MAX_OF_A_KIND: usize = 100;
 
 /// Where one metadata entry lies in the file.
 #[derive(Debug, Clone)]
@@ -72,7 +75,7 @@ impl Gguf {
     pub fn read(source: &Source) -> Result<Self> {
         let mut cursor = Cursor::new(source, 0);
         let (version, n_tensors, n_kvs) = read_counts(&mut cursor)?;
-        let mut diagnostics = Vec::new();
+        let mut diagnostics = Findings::default();
         let kvs = read_kvs(&mut cursor, n_kvs, &mut diagnostics)?;
         let alignment = read_alignment(source, &kvs)?;
         let mut tensors = read_infos(&mut cursor, n_tensors, &mut diagnostics)?;
@@ -90,6 +93,7 @@ impl Gguf {
             data_offset = source.len();
         }
         measure(&mut tensors, source.len() - data_offset, alignment, &mut diagnostics);
+        let diagnostics = diagnostics.finish();
         Ok(Self { version, kvs, tensors, alignment, data_offset, diagnostics })
     }
 
@@ -106,6 +110,35 @@ impl Gguf {
     /// The value of a key, if it is there and readable.
     pub fn get(&self, source: &Source, key: &str) -> Option<Value> {
         self.value(source, self.kv(key)?, 0).ok()
+    }
+}
+
+/// Diagnostics while a file is read. Of each kind only the first hundred are kept: a run of zeros parses as hundreds of
+/// thousands of nameless tensors, and each complaint is larger than what it is about.
+#[derive(Default)]
+struct Findings {
+    kept: Vec<Diagnostic>,
+    counts: BTreeMap<&'static str, usize>,
+}
+
+impl Findings {
+    fn push(&mut self, found: Diagnostic) {
+        let count = self.counts.entry(found.code).or_insert(0);
+        *count += 1;
+        if *count <= MAX_OF_A_KIND {
+            self.kept.push(found);
+        }
+    }
+
+    fn finish(mut self) -> Vec<Diagnostic> {
+        for (code, count) in self.counts {
+            if let Some(more) = count.checked_sub(MAX_OF_A_KIND).filter(|more| *more > 0) {
+                let severity = self.kept.iter().filter(|d| d.code == code).map(|d| d.severity).max();
+                let what = format!("and {more} more of the kind '{code}'");
+                self.kept.push(Diagnostic::file(severity.unwrap_or(Severity::Warning), code, what));
+            }
+        }
+        self.kept
     }
 }
 
@@ -139,7 +172,7 @@ fn read_counts(cursor: &mut Cursor<'_>) -> Result<(u32, u64, u64)> {
     Ok((version, n_tensors, n_kvs))
 }
 
-fn read_kvs(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Vec<Diagnostic>) -> Result<Vec<KvEntry>> {
+fn read_kvs(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Findings) -> Result<Vec<KvEntry>> {
     let mut kvs: Vec<KvEntry> = Vec::new();
     let mut seen: HashMap<String, u64> = HashMap::new();
     for _ in 0..n {
@@ -190,7 +223,7 @@ fn read_alignment(source: &Source, kvs: &[KvEntry]) -> Result<u64> {
     }
 }
 
-fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Vec<Diagnostic>) -> Result<Vec<TensorInfo>> {
+fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Findings) -> Result<Vec<TensorInfo>> {
     let mut tensors: Vec<TensorInfo> = Vec::new();
     let mut seen: HashMap<String, u64> = HashMap::new();
     for _ in 0..n {
@@ -259,7 +292,7 @@ fn sized(dtype: DType, dims: &[u64], elements: u64) -> Result<Option<u64>, (&'st
 }
 
 /// Fills in the extents and reports what offsets are not as llama.cpp wants them: the running padded sum.
-fn measure(tensors: &mut [TensorInfo], data_len: u64, alignment: u64, diagnostics: &mut Vec<Diagnostic>) {
+fn measure(tensors: &mut [TensorInfo], data_len: u64, alignment: u64, diagnostics: &mut Findings) {
     let mut order: Vec<usize> = (0..tensors.len()).collect();
     order.sort_by_key(|i| (tensors[*i].offset, *i));
     // From the back: the end of each tensor is the nearest larger offset, which equal offsets share.
