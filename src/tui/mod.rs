@@ -76,13 +76,21 @@ pub fn run(options: Options) -> Result<u8> {
     let (sender, receiver) = channel();
     let mut runtime = Runtime::start(options.threads.max(1), options.mmap, options.recent_file.clone(), &sender)?;
     let signals = listen(&sender)?;
-    let looped = Screen::enter().map_err(|e| terminal_error("take over", e)).and_then(|mut screen| {
-        read_input(&sender)?;
-        event_loop(options, &mut screen, &mut runtime, &receiver, start)
-        // Exports are stopped before the screen is given back: what they print would be nowhere.
-    });
+    let screen = Screen::enter().map_err(|e| terminal_error("take over", e));
+    let looped = match screen {
+        Ok(mut screen) => {
+            let looped =
+                read_input(&sender).and_then(|()| event_loop(options, &mut screen, &mut runtime, &receiver, start));
+            // Nothing of an export is left by the time the screen is given back.
+            runtime.shut_down();
+            looped
+        }
+        Err(e) => {
+            runtime.shut_down();
+            Err(e)
+        }
+    };
     signals.close();
-    runtime.shut_down();
     looped.map(Exit::code)
 }
 

@@ -111,16 +111,15 @@ fn toggle_many(model: &Model, state: &PlanState, target: &Target) -> Outcome {
     }
     let keep = able.iter().all(|t| state.decision(*t).is_ternary());
     let (action, verb) = if keep { (Action::Keep, "keep") } else { (Action::TERNARY, "ternary") };
-    let recipe = match target {
-        Target::Subtree { prefix, .. } => match Pattern::prefix(prefix) {
+    let recipe = if let Target::Subtree { prefix, .. } = target {
+        match Pattern::prefix(prefix) {
             Ok(pattern) => with_rules(model, state.recipe(), Some(prefix), vec![Rule { pattern, action }]),
             Err(why) => return Outcome::Refused(why),
-        },
-        _ => {
-            let changing = able.iter().filter(|t| keep || !state.decision(**t).is_ternary());
-            let rules = changing.map(|t| Rule { pattern: Pattern::name(&model.tensors[*t].name), action });
-            with_rules(model, state.recipe(), None, rules.collect())
         }
+    } else {
+        let changing = able.iter().filter(|t| keep || !state.decision(**t).is_ternary());
+        let rules = changing.map(|t| Rule { pattern: Pattern::name(&model.tensors[*t].name), action });
+        with_rules(model, state.recipe(), None, rules.collect())
     };
     Outcome::Changed(format!("{verb} {label}"), recipe)
 }
@@ -137,8 +136,8 @@ pub fn cycle_method(model: &Model, state: &PlanState, target: &Target, forward: 
         clear_explicit(&mut recipe, false);
         return Outcome::Changed(format!("method {next}"), recipe);
     }
-    let pairs = pairs.into_iter().map(|(tensor, format, _)| (tensor, format, next)).collect();
-    explicit(model, state, target, pairs, &format!("method {next}"))
+    let pairs = pairs.into_iter().map(|(tensor, format, _)| (tensor, format, next)).collect::<Vec<_>>();
+    explicit(model, state, target, &pairs, &format!("method {next}"))
 }
 
 /// The same for the format. Of a single tensor only formats that its rows divide by are offered.
@@ -160,8 +159,8 @@ pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: 
         return Outcome::Refused(format!("rows of {row} divide only by the {} of {only}", only.block_len()));
     }
     let next = step(&offered, current, forward);
-    let pairs = pairs.into_iter().map(|(tensor, _, method)| (tensor, next, method)).collect();
-    explicit(model, state, target, pairs, &format!("format {next}"))
+    let pairs = pairs.into_iter().map(|(tensor, _, method)| (tensor, next, method)).collect::<Vec<_>>();
+    explicit(model, state, target, &pairs, &format!("format {next}"))
 }
 
 /// The next mask.
@@ -189,7 +188,7 @@ fn explicit(
     model: &Model,
     state: &PlanState,
     target: &Target,
-    pairs: Vec<(usize, Format, Method)>,
+    pairs: &[(usize, Format, Method)],
     what: &str,
 ) -> Outcome {
     let recipe = state.recipe();

@@ -81,7 +81,7 @@ impl Summaries {
             if let NodeKind::Tensor(index) = node.kind {
                 sums[id] = of_tensor(model, plan, previews, index);
             } else {
-                combine(&mut sums[id], tree.tensors_below(Item::Node(id)), plan, previews);
+                combine(&mut sums[id], &tree.tensors_below(Item::Node(id)), plan, previews);
             }
             let sum = sums[id].clone();
             match node.parent {
@@ -89,7 +89,7 @@ impl Summaries {
                 None => model_sum.add(&sum),
             }
         }
-        combine(&mut model_sum, tree.tensors_below(Item::Model), plan, previews);
+        combine(&mut model_sum, &tree.tensors_below(Item::Model), plan, previews);
         Self { nodes: sums, model: model_sum }
     }
 
@@ -139,7 +139,7 @@ fn of_tensor(model: &Model, plan: &PlanState, previews: &Previews, index: usize)
     }
 }
 
-fn combine(sum: &mut Summary, tensors: Vec<usize>, plan: &PlanState, previews: &Previews) {
+fn combine(sum: &mut Summary, tensors: &[usize], plan: &PlanState, previews: &Previews) {
     let moments = |ternary_only: bool| -> Vec<&SampleMoments> {
         tensors
             .iter()

@@ -203,29 +203,26 @@ impl TreeView {
     /// Shows only these tensors (by index in the model), or everything again.
     pub fn set_filter(&mut self, tensors: Option<&[bool]>) {
         let selected = self.selected();
-        match tensors {
-            Some(tensors) => {
-                if self.unfiltered.is_none() {
-                    self.unfiltered = Some(std::mem::take(&mut self.open));
-                }
-                self.open = vec![true; self.tree.nodes.len()];
-                let mut passing = vec![false; self.tree.nodes.len()];
-                // From the back: children come before their folders.
-                for (id, node) in self.tree.nodes.iter().enumerate().rev() {
-                    if let NodeKind::Tensor(index) = node.kind {
-                        passing[id] = tensors.get(index).copied().unwrap_or(false);
-                    }
-                    if let (true, Some(parent)) = (passing[id], node.parent) {
-                        passing[parent] = true;
-                    }
-                }
-                self.passing = Some(passing);
+        if let Some(tensors) = tensors {
+            if self.unfiltered.is_none() {
+                self.unfiltered = Some(std::mem::take(&mut self.open));
             }
-            None => {
-                self.passing = None;
-                if let Some(open) = self.unfiltered.take() {
-                    self.open = open;
+            self.open = vec![true; self.tree.nodes.len()];
+            let mut passing = vec![false; self.tree.nodes.len()];
+            // From the back: children come before their folders.
+            for (id, node) in self.tree.nodes.iter().enumerate().rev() {
+                if let NodeKind::Tensor(index) = node.kind {
+                    passing[id] = tensors.get(index).copied().unwrap_or(false);
                 }
+                if let (true, Some(parent)) = (passing[id], node.parent) {
+                    passing[parent] = true;
+                }
+            }
+            self.passing = Some(passing);
+        } else {
+            self.passing = None;
+            if let Some(open) = self.unfiltered.take() {
+                self.open = open;
             }
         }
         self.rebuild(selected);

@@ -101,11 +101,7 @@ pub(super) fn act_filter(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Accept => session.filter.editing = false,
         Action::Back => clear_filter(session),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown => drop(in_session(session, action, page)),
-        Action::Edit(edit) => {
-            if session.filter.input.apply(edit) {
-                apply_filter(session);
-            }
-        }
+        Action::Edit(edit) if session.filter.input.apply(edit) => apply_filter(session),
         _ => {}
     }
     Vec::new()

@@ -82,11 +82,7 @@ pub(super) fn act_quantize(state: &mut State, action: Action) -> Vec<Effect> {
         },
         Action::NextValue => drop(form.path.apply(TextEdit::Right)),
         Action::PreviousValue => drop(form.path.apply(TextEdit::Left)),
-        Action::Edit(edit) if form.field == QuantizeField::Path => {
-            if form.path.apply(edit) {
-                return path_changed(state);
-            }
-        }
+        Action::Edit(edit) if form.field == QuantizeField::Path && form.path.apply(edit) => return path_changed(state),
         _ => {}
     }
     Vec::new()
@@ -193,11 +189,9 @@ pub(super) fn act_save(state: &mut State, action: Action) -> Vec<Effect> {
             let overwrite = form.exists.as_ref() == Some(&path);
             return vec![Effect::WriteRecipe { path, recipe: session.plan.recipe().clone(), overwrite }];
         }
-        Action::Edit(edit) => {
-            if form.path.apply(edit) {
-                form.exists = None;
-                form.problem = None;
-            }
+        Action::Edit(edit) if form.path.apply(edit) => {
+            form.exists = None;
+            form.problem = None;
         }
         _ => {}
     }

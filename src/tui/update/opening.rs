@@ -114,11 +114,7 @@ pub(super) fn act_picker(state: &mut State, action: Action) -> Vec<Effect> {
         Action::PageDown => picker.cursor = (picker.cursor + page).min(last),
         Action::Fold => return enter_parent(picker),
         Action::Edit(TextEdit::Backspace) if picker.input.text().is_empty() => return enter_parent(picker),
-        Action::Edit(edit) => {
-            if picker.input.apply(edit) {
-                return typed(picker, home.as_deref(), &base);
-            }
-        }
+        Action::Edit(edit) if picker.input.apply(edit) => return typed(picker, home.as_deref(), &base),
         Action::NextField => {
             let chosen = choices.get(picker.cursor).and_then(|choice| picker.path_of(choice));
             match chosen {

@@ -115,8 +115,8 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
         format!("  {} tensors, all exact", sum.ternary)
     };
     let rel_mse = format!("  rel MSE {}", text::number(error.value));
-    let mut parts = vec![sqnr];
-    parts.extend([interval, counted, rel_mse].map(|words| vec![Span::styled(words, theme.dim)]));
+    let mut parts = vec![sqnr.into_iter().chain([Span::styled(interval, theme.dim)]).collect()];
+    parts.extend([counted, rel_mse].map(|words| vec![Span::styled(words, theme.dim)]));
     parts
 }
 

@@ -133,34 +133,27 @@ pub fn spinner(phase: usize) -> char {
 /// Cuts text into lines of at most `columns`, at spaces where there are any.
 pub fn wrap(content: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
-    let mut lines = vec![String::new()];
+    let mut lines = Vec::new();
+    let mut line = String::new();
     for word in content.split(' ') {
-        let mut word = word.to_owned();
-        loop {
-            let Some(line) = lines.last_mut() else { break };
-            let space = usize::from(!line.is_empty());
-            if text::width(line) + space + text::width(&word) <= columns {
-                if space == 1 {
-                    line.push(' ');
-                }
-                line.push_str(&word);
-                break;
+        let mut word = word;
+        if !line.is_empty() {
+            if text::width(&line) + 1 + text::width(word) <= columns {
+                line.push(' ');
+                line.push_str(word);
+                continue;
             }
-            if line.is_empty() {
-                let at = word
-                    .char_indices()
-                    .map(|(i, c)| i + c.len_utf8())
-                    .filter(|end| text::width(&word[..*end]) <= columns);
-                let at = at.last().unwrap_or(word.len());
-                *line = word[..at].to_owned();
-                word = word[at..].to_owned();
-                if word.is_empty() {
-                    break;
-                }
-            }
-            lines.push(String::new());
+            lines.push(std::mem::take(&mut line));
         }
+        while text::width(word) > columns {
+            let fits = |end: &usize| text::width(&word[..*end]) <= columns;
+            let cut = word.char_indices().map(|(i, c)| i + c.len_utf8()).take_while(fits).last().unwrap_or(word.len());
+            lines.push(word[..cut].to_owned());
+            word = &word[cut..];
+        }
+        line.push_str(word);
     }
+    lines.push(line);
     lines
 }
 

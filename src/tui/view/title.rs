@@ -33,8 +33,8 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
             .map_or_else(|| "no architecture".to_owned(), |a| text::clip(&text::escape(a), 20)),
         format!("{} params", text::count(model.parameters())),
         text::bytes(model.source.len()),
+        "ro".to_owned(),
         types(model),
-        "read-only".to_owned(),
     ];
     x += 1;
     for (i, fact) in facts.iter().enumerate() {

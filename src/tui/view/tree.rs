@@ -260,7 +260,7 @@ impl Row {
 }
 
 /// The sign of what becomes of a tensor.
-fn mark(session: &Session, index: usize, theme: &Theme) -> (char, Style) {
+pub(super) fn mark(session: &Session, index: usize, theme: &Theme) -> (char, Style) {
     let decision = session.plan.decision(index);
     let tensor = &session.model.tensors[index];
     match &decision.reason {

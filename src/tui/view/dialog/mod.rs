@@ -32,15 +32,12 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
 fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let active = state.jobs.active().count();
-    let (what, wait, cancel) = match (active, state.jobs.current()) {
-        (1, Some(job)) => {
-            let what = format!("{} is not finished.", text::elide(&job.name(), 40));
-            (what, "wait for it, then quit", "cancel it and quit; nothing is left of it")
-        }
-        _ => {
-            let what = format!("{active} exports are not finished.");
-            (what, "wait for them, then quit", "cancel them and quit; nothing is left of them")
-        }
+    let (what, wait, cancel) = if let (1, Some(job)) = (active, state.jobs.current()) {
+        let what = format!("{} is not finished.", text::elide(&job.name(), 40));
+        (what, "wait for it, then quit", "cancel it and quit; nothing is left of it")
+    } else {
+        let what = format!("{active} exports are not finished.");
+        (what, "wait for them, then quit", "cancel them and quit; nothing is left of them")
     };
     let option = |key: &'static str, words: &'static str| {
         Line::from(vec![Span::styled(format!("  {key}  "), theme.key), Span::styled(words, theme.text)])

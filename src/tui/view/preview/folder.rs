@@ -26,9 +26,11 @@ pub(super) fn draw(session: &Session, canvas: &mut Canvas<'_>, area: Rect, inner
     };
     let name = text::elide(&text::escape(&name), usize::from(inner.width));
     lines.push(Line::from(Span::styled(name, theme.strong)));
-    lines.extend(flow(facts(session, item, theme), inner.width));
-    lines.extend(flow(mix(session, item, theme), inner.width));
-    if inner.height >= 24 {
+    let roomy = inner.height >= 24;
+    lines.extend(flow(facts(session, item, theme, roomy), inner.width));
+    let mix = flow(mix(session, item, theme), inner.width);
+    lines.extend(mix.into_iter().take(if roomy { usize::MAX } else { 1 }));
+    if roomy {
         lines.insert(1, Line::default());
         lines.push(Line::default());
     }
@@ -40,14 +42,14 @@ fn pair(name: &str, value: String, theme: &Theme) -> Vec<Span<'static>> {
     vec![Span::styled(format!("{name} "), theme.dim), Span::styled(value, theme.text)]
 }
 
-fn facts(session: &Session, item: Item, theme: &Theme) -> Vec<Vec<Span<'static>>> {
+fn facts(session: &Session, item: Item, theme: &Theme, roomy: bool) -> Vec<Vec<Span<'static>>> {
     let sum = session.summaries.of(item);
-    let mut facts = vec![
-        pair("tensors", sum.tensors.to_string(), theme),
-        pair("ternary", format!("{} of {} eligible", sum.ternary, sum.eligible), theme),
-        pair("params", text::count(sum.params), theme),
-        pair("size", format!("{} → {}", text::bytes(sum.bytes), text::bytes(sum.new_bytes)), theme),
-    ];
+    let mut facts = vec![pair("ternary", format!("{} of {} eligible", sum.ternary, sum.eligible), theme)];
+    if roomy {
+        facts.insert(0, pair("tensors", sum.tensors.to_string(), theme));
+        facts.push(pair("params", text::count(sum.params), theme));
+    }
+    facts.push(pair("size", format!("{} → {}", text::bytes(sum.bytes), text::bytes(sum.new_bytes)), theme));
     let bpw = |bytes: u64| if sum.params == 0 { 0.0 } else { bytes as f64 * 8.0 / sum.params as f64 };
     facts.push(pair("bpw", format!("{:.2} → {:.2}", bpw(sum.bytes), bpw(sum.new_bytes)), theme));
     if sum.already > 0 {
@@ -119,7 +121,8 @@ fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rec
         .iter()
         .map(|node| {
             let sum = session.summaries.of(Item::Node(*node));
-            let label = text::escape(nodes[*node].label.trim_end_matches('.'));
+            let label = nodes[*node].label.trim_end_matches('.');
+            let label = text::escape(label.strip_suffix(".weight").unwrap_or(label));
             (label, sum.what_if.map(|e| e.value), sum.ternary > 0)
         })
         .collect();
@@ -141,7 +144,8 @@ fn rows(children: &[(String, Option<f64>, bool)], greatest: f64, canvas: &mut Ca
     let theme = canvas.theme;
     let widest = children.iter().map(|(label, ..)| text::width(label)).max().unwrap_or(0);
     let label_width = widest.clamp(3, usize::from(area.width) * 2 / 5);
-    let bar_width = usize::from(area.width).saturating_sub(label_width + 19).clamp(4, 40);
+    let unit = if area.width >= 44 { " dB" } else { "" };
+    let bar_width = usize::from(area.width).saturating_sub(label_width + 16 + unit.len()).clamp(4, 40);
     let lines = children.iter().map(|(label, error, ternary)| {
         let style = if *ternary { theme.text } else { theme.dim };
         let mut spans = vec![Span::styled(left(&text::elide(label, label_width), label_width), style), Span::raw(" ")];
@@ -151,7 +155,7 @@ fn rows(children: &[(String, Option<f64>, bool)], greatest: f64, canvas: &mut Ca
                 let bar_style = if *ternary { theme.sqnr(db) } else { theme.dim };
                 spans.extend(gauge::bar(bar_width, error / greatest, bar_style, theme.track));
                 spans.push(Span::styled(right(&format!("{error:.4}"), 8), theme.text));
-                spans.push(Span::styled(right(&format!("{} dB", text::decibels(db)), 10), bar_style));
+                spans.push(Span::styled(right(&format!("{}{unit}", text::decibels(db)), 7 + unit.len()), bar_style));
             }
             None => spans.push(Span::styled("…", theme.dim)),
         }
@@ -160,15 +164,19 @@ fn rows(children: &[(String, Option<f64>, bool)], greatest: f64, canvas: &mut Ca
     canvas.lines(area, &lines.collect::<Vec<_>>());
 }
 
+/// A column a child, the differences drawn large: the foot is below the least, not zero.
 fn columns(children: &[(String, Option<f64>, bool)], greatest: f64, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let plot = Rect { height: (area.height - 2).min(12), ..area };
     let wide = if children.len() * 2 <= usize::from(area.width) { 2 } else { 1 };
     let per_column = (children.len() * wide).div_ceil(usize::from(area.width).max(1));
+    let known = || children.iter().filter_map(|(_, e, _)| *e);
+    let least = known().fold(greatest, f64::min);
+    let foot = (least - (greatest - least).max(greatest * 0.05)).max(0.0);
     let mut values = Vec::new();
     for chunk in children.chunks(per_column) {
         let worst = chunk.iter().filter_map(|(_, e, _)| *e).fold(0.0, f64::max);
-        values.push(worst);
+        values.push((worst - foot).max(0.0));
         values.extend(std::iter::repeat_n(0.0, wide - 1));
     }
     let style = |column: usize| {
@@ -180,10 +188,12 @@ fn columns(children: &[(String, Option<f64>, bool)], greatest: f64, canvas: &mut
     let axis = Rect { y: plot.bottom(), height: 1, ..area };
     chart::axis(canvas.buf, axis, theme.border, &[]);
     let last = (values.len() as u16).saturating_sub(1).min(area.width - 1);
-    let first_label = children.first().map(|c| c.0.clone()).unwrap_or_default();
-    let last_label = children.last().map(|c| c.0.clone()).unwrap_or_default();
-    let highest = format!("highest {greatest:.4}");
-    let middle = area.width / 2;
-    let labels = [(0, first_label, theme.dim), (last, last_label, theme.dim), (middle, highest, theme.dim)];
+    let name = |child: Option<&(String, Option<f64>, bool)>| child.map(|c| c.0.clone()).unwrap_or_default();
+    let range = format!("{} to {}", text::number(least), text::number(greatest));
+    let labels = [
+        (0, name(children.first()), theme.dim),
+        (last, name(children.last()), theme.dim),
+        (area.width / 2, range, theme.dim),
+    ];
     chart::labels(canvas.buf, Rect { y: axis.y + 1, ..axis }, &labels);
 }

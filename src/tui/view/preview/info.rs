@@ -6,13 +6,14 @@ use ratatui::text::{Line, Span};
 use crate::text;
 use crate::tui::state::Session;
 use crate::tui::view::draw::{Canvas, wrap};
+use crate::tui::view::tree::mark;
 
 /// Draws the lines; how many they are.
-pub(super) fn draw(session: &Session, tensor: usize, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+pub(super) fn draw(session: &Session, index: usize, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let theme = canvas.theme;
     let columns = usize::from(area.width);
-    let decision = session.plan.decision(tensor);
-    let tensor = &session.model.tensors[tensor];
+    let decision = session.plan.decision(index);
+    let tensor = &session.model.tensors[index];
     let name = text::elide(&text::escape(&tensor.name), columns);
     let mut lines = vec![Line::from(Span::styled(name, theme.strong))];
     let mut facts = vec![tensor.role.to_string(), text::shape(&tensor.dims)];
@@ -28,15 +29,7 @@ pub(super) fn draw(session: &Session, tensor: usize, canvas: &mut Canvas<'_>, ar
         line = line + sign + &fact;
     }
     lines.push(Line::from(Span::styled(line, theme.dim)));
-    let (sign, style) = if decision.overridden {
-        ("! ", theme.warning)
-    } else if decision.is_ternary() {
-        ("● ", theme.ternary)
-    } else if decision.protection.is_some() {
-        ("P ", theme.protected)
-    } else {
-        ("○ ", theme.kept)
-    };
+    let (sign, style) = mark(session, index, theme);
     let result = match decision.method() {
         Some(method) => format!("→ {} {method} {}", decision.new_type, text::bytes(decision.new_bytes)),
         None if decision.new_type != tensor.dtype => {
@@ -44,13 +37,17 @@ pub(super) fn draw(session: &Session, tensor: usize, canvas: &mut Canvas<'_>, ar
         }
         None => format!("stays {}", tensor.dtype),
     };
-    lines.push(Line::from(vec![Span::styled(sign, style), Span::styled(text::clip(&result, columns - 2), style)]));
+    lines.push(Line::from(vec![
+        Span::styled(format!("{sign} "), style),
+        Span::styled(text::clip(&result, columns - 2), style),
+    ]));
     let rule = decision.rule_text(session.plan.recipe());
     let why = text::escape(&format!("{} ({rule})", decision.reason_text()));
-    let rows = if area.height >= 26 { 3 } else { 1 };
+    let rows = if area.height >= 26 { 3 } else { 2 };
     let mut wrapped = wrap(&why, columns - 2);
     if wrapped.len() > rows {
-        wrapped = vec![text::clip(&why, columns - 2)];
+        let last = wrapped.split_off(rows - 1).join(" ");
+        wrapped.push(text::clip(&last, columns - 2));
     }
     lines.extend(wrapped.into_iter().map(|line| Line::from(Span::styled(format!("  {line}"), theme.dim))));
     if area.height >= 26 {

@@ -147,7 +147,7 @@ fn parts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// Rows that a histogram is worth showing with, and those it makes good use of.
-const CHART: (u16, u16) = (6, 16);
+const CHART: (u16, u16) = (5, 16);
 
 /// As many parts as fit, the most wanted first; what is left goes to the histograms.
 fn overview(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
