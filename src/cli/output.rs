@@ -38,7 +38,7 @@ pub(super) fn warn(diagnostics: &[Diagnostic]) {
 
 /// A bar on stderr that follows an export.
 pub(super) struct Bar {
-    bar: ProgressBar,
+    line: ProgressBar,
     /// Tensors in the output, and how many are done.
     tensors: AtomicU64,
     done: AtomicU64,
@@ -52,12 +52,12 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
         }
-        Self { bar, tensors: AtomicU64::new(0), done: AtomicU64::new(0) }
+        Self { line: bar, tensors: AtomicU64::new(0), done: AtomicU64::new(0) }
     }
 
     /// Takes the bar off the screen.
     pub(super) fn clear(&self) {
-        self.bar.finish_and_clear();
+        self.line.finish_and_clear();
     }
 }
 
@@ -65,17 +65,17 @@ impl Progress for Bar {
     fn report(&self, delta: Delta) {
         match delta {
             Delta::Total { bytes, tensors } => {
-                self.bar.set_length(bytes);
+                self.line.set_length(bytes);
                 self.tensors.store(tensors, Ordering::Relaxed);
             }
             Delta::Stage(stage) => {
-                self.bar.reset();
-                self.bar.set_message(stage.label());
+                self.line.reset();
+                self.line.set_message(stage.label());
             }
-            Delta::Bytes(n) => self.bar.inc(n),
+            Delta::Bytes(n) => self.line.inc(n),
             Delta::TensorDone { .. } => {
                 let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-                self.bar.set_prefix(format!("{done}/{} tensors", self.tensors.load(Ordering::Relaxed)));
+                self.line.set_prefix(format!("{done}/{} tensors", self.tensors.load(Ordering::Relaxed)));
             }
             Delta::Tensor { .. } => {}
         }
