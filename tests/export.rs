@@ -326,7 +326,7 @@ fn a_partial_file_of_a_killed_run_is_only_replaced_under_force_and_a_live_one_ne
     let model = dense().open().unwrap();
     let options = |force| ExportOptions { force, ..ExportOptions::new(&out) };
     let error = run(&model, &all(), &options(false)).unwrap_err();
-    assert!(error.exit_code() == 2 && error.to_string().contains("left over from a run that was killed"), "{error}");
+    assert!(error.exit_code() == 2 && error.to_string().contains("as a run that was killed leaves it"), "{error}");
     let live = fs::File::open(&partial).unwrap();
     rustix::fs::flock(&live, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let error = run(&model, &all(), &options(true)).unwrap_err();
@@ -438,4 +438,65 @@ fn progress_never_reports_more_than_there_is() {
     run_at(&model, &folder.path().join("o"), &Cancel::new(), follow).unwrap();
     let s = state.into_inner().unwrap();
     assert_eq!((s.1, s.2), (s.0, model.tensors.len() as u64));
+}
+
+#[test]
+fn a_source_that_has_the_partial_name_is_never_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("m.gguf.partial");
+    fs::write(&source, dense().bytes()).unwrap();
+    let model = Model::open(&source, OpenOptions::default()).unwrap();
+    for force in [false, true] {
+        let options = ExportOptions { force, ..ExportOptions::new(folder.path().join("m.gguf")) };
+        let error = run(&model, &all(), &options).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("is the source itself"), "{error}");
+        assert_eq!(fs::read(&source).unwrap(), dense().bytes());
+    }
+    // The same through a link under the partial name; and what is no regular file stays.
+    let other = folder.path().join("o.gguf.partial");
+    std::os::unix::fs::symlink(&source, &other).unwrap();
+    let options = ExportOptions { force: true, ..ExportOptions::new(folder.path().join("o.gguf")) };
+    assert!(run(&model, &all(), &options).unwrap_err().to_string().contains("is the source itself"));
+    fs::remove_file(&other).unwrap();
+    fs::create_dir(&other).unwrap();
+    assert!(run(&model, &all(), &options).unwrap_err().to_string().contains("no regular file"));
+    assert_eq!(files(folder.path()), ["m.gguf.partial", "o.gguf.partial"]);
+}
+
+#[test]
+fn names_that_cannot_become_a_file_are_refused_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = dense().open().unwrap();
+    let slash = PathBuf::from(format!("{}/new/", folder.path().display()));
+    assert!(run(&model, &all(), &ExportOptions::new(slash)).unwrap_err().to_string().contains("names no file"));
+    let link = folder.path().join("dangling");
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
+    let error = run(&model, &all(), &ExportOptions::new(&link)).unwrap_err();
+    assert!(error.to_string().contains("leads nowhere"), "{error}");
+    run(&model, &all(), &ExportOptions { force: true, ..ExportOptions::new(&link) }).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_file() && !folder.path().join("nowhere").exists());
+}
+
+#[test]
+fn a_type_without_a_layout_and_an_absurd_alignment_are_refused_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ExportOptions::new(folder.path().join("o.gguf"));
+    let model = dense().tensor("blk.0.attn_q.weight", &[256, 2], DType(36), vec![0; 160]).open().unwrap();
+    let error = run(&model, &all(), &options).unwrap_err();
+    assert!(
+        error.exit_code() == 3 && error.to_string().contains("'blk.0.attn_q.weight': I2_S has no layout"),
+        "{error}"
+    );
+    let model = Tiny::default().alignment(1 << 22).normal("blk.0.ffn_up.weight", &[256, 4], 1).open().unwrap();
+    let error = run(&model, &all(), &options).unwrap_err();
+    assert!(error.exit_code() == 3 && error.to_string().contains("alignment 4194304"), "{error}");
+    assert!(files(folder.path()).is_empty());
+}
+
+#[test]
+fn a_key_that_is_not_utf8_is_carried_over() {
+    let mut tiny = dense();
+    tiny.kvs.push((vec![b'x', 0xff], Kv::U32(7)));
+    let (_folder, written, _) = quantized(&tiny.open().unwrap(), &all());
+    assert!(written.diagnostics.iter().any(|d| d.code == "key-utf8"));
 }

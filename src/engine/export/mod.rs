@@ -106,7 +106,9 @@ pub fn export(
     let mut clock = Clock::start(progress);
     refuse_empty(plan)?;
     model.require_sound()?;
+    refuse_unknown_layouts(model)?;
     target::refuse_out(&options.out, model.source.id(), options.force)?;
+    let band = pipeline::band_len(options.max_memory, rayon::current_num_threads())?;
     let header = header::lay_out(model, plan, recipe, options)?;
     let len = header.file_len().unwrap_or(u64::MAX);
     let target = Target::create(&options.out, model.source.id(), options.force, len)?;
@@ -114,14 +116,7 @@ pub fn export(
     progress.report(Delta::Total { tensors: plan.totals.tensors, bytes: plan.totals.new_bytes });
 
     clock.next(Stage::Write);
-    let pipeline = Pipeline {
-        model,
-        target: &target,
-        progress,
-        cancel,
-        band: pipeline::band_len(options.max_memory, rayon::current_num_threads())?,
-        idle: Mutex::default(),
-    };
+    let pipeline = Pipeline { model, target: &target, progress, cancel, band, idle: Mutex::default() };
     let mut outcomes = Vec::with_capacity(model.tensors.len());
     let mut hashes = Vec::new();
     for (index, (tensor, decision)) in model.tensors.iter().zip(&plan.decisions).enumerate() {
@@ -138,15 +133,16 @@ pub fn export(
         target.sync(cancel)?;
     }
     clock.next(Stage::Verify);
-    let checker = Checker { model, plan, partial: target.partial(), progress, cancel };
+    let checker = Checker { model, plan, partial: target.partial(), progress, cancel, band };
     let check = checker.run(options.verify, &hashes, &outcomes)?;
 
     clock.next(Stage::Finish);
     cancel.check()?;
-    target.publish(options.sync)?;
+    let unsynced = target.publish(options.sync)?;
     let mut stats = BlockStats::default();
     outcomes.iter().filter_map(|o| o.stats.as_ref()).for_each(|s| stats.merge(s));
-    let warnings = warnings(model, plan, &outcomes, &check);
+    let mut warnings = warnings(model, plan, &outcomes, &check);
+    warnings.extend(unsynced.map(|why| Diagnostic::file(Severity::Warning, "folder-sync", why)));
     Ok(ExportSummary {
         out: options.out.clone(),
         bytes: len,
@@ -163,11 +159,32 @@ fn refuse_empty(plan: &Plan) -> Result<()> {
     if plan.changes_anything() {
         return Ok(());
     }
-    let why = plan.notes.iter().find(|n| n.code == "no-experts" || n.code == "missed").map_or_else(
+    let why = plan.notes.iter().find(|n| ["protected-skipped", "missed", "no-experts"].contains(&n.code)).map_or_else(
         || "no tensor would change its type; choose layers with --layers all or --ternary PATTERN".to_owned(),
         |note| note.message.clone(),
     );
     Err(Error::NothingToDo(why))
+}
+
+/// Largest alignment that an output is written with; the header is padded in memory.
+const MAX_ALIGNMENT: u64 = 1 << 20;
+
+/// What llama.cpp's loader could not place, and nothing here could check.
+fn refuse_unknown_layouts(model: &Model) -> Result<()> {
+    if model.gguf.alignment > MAX_ALIGNMENT {
+        let what = format!("alignment {}; files of more than {MAX_ALIGNMENT} are not written", model.gguf.alignment);
+        return Err(Error::format(&model.path, 0, what));
+    }
+    match model.tensors.iter().find(|t| t.dtype.layout().is_none()) {
+        Some(tensor) => {
+            let what = format!(
+                "{} has no layout that this version knows: such a model is shown, but not exported",
+                tensor.dtype
+            );
+            Err(Error::tensor(&model.path, &tensor.name, what))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Seconds of each stage.

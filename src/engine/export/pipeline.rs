@@ -23,6 +23,10 @@ use crate::engine::ternary::{Format, Method, Scratch, code_block, encode_block};
 
 /// Elements of a band where memory allows.
 const BAND: u64 = 1 << 18;
+/// Bands whose results are in memory at once.
+const WAVE: usize = 256;
+/// Fewest elements of a band: below, what is kept of bands takes more room than they do.
+const LEAST: u64 = 1 << 12;
 /// Elements that every block length divides.
 const GRAIN: u64 = 256;
 /// Bytes in flight for each element of a band, at the most: as f64 in the source, as f32, in the output.
@@ -39,13 +43,13 @@ pub(super) struct BandHash {
     pub hash: u128,
 }
 
-/// Elements of a band under a cap on working memory. Errors: a cap that leaves less than one block a thread.
+/// Elements of a band under a cap on working memory. Errors: a cap that is too small for that many threads.
 pub(super) fn band_len(max_memory: u64, threads: usize) -> Result<u64> {
     let affordable = max_memory / (threads as u64).max(1) / BYTES_PER_ELEMENT / GRAIN * GRAIN;
-    if affordable == 0 {
+    if affordable < LEAST {
         return Err(Error::Usage(format!(
             "--max-memory {max_memory} is too small: {threads} threads need at least {} bytes",
-            threads as u64 * GRAIN * BYTES_PER_ELEMENT
+            threads as u64 * LEAST * BYTES_PER_ELEMENT
         )));
     }
     Ok(affordable.min(BAND))
@@ -98,45 +102,48 @@ impl Pipeline<'_> {
             let slice = tensor.elements() / slices;
             (0..slices).flat_map(|i| bands_of(i * slice, slice, self.band)).collect()
         };
-        // The error that is reported is the first in the tensor, whichever thread meets one first.
-        let failed = AtomicUsize::new(usize::MAX);
-        let results: Vec<Result<BandOutcome>> = bands
-            .par_iter()
-            .enumerate()
-            .map(|(i, band)| {
-                if failed.load(Ordering::Relaxed) < i {
-                    return Ok(BandOutcome::default());
-                }
-                self.cancel.check()?;
-                let result = self.with_work(|work| self.band(tensor, decision.step, *band, offset, work));
-                if result.is_err() {
-                    failed.fetch_min(i, Ordering::Relaxed);
-                }
-                result
-            })
-            .collect();
-        self.cancel.check()?;
-        let mut outcome = TensorOutcome::default();
-        let mut stats = BlockStats::default();
         let ternary = decision.is_ternary();
+        let mut outcome = TensorOutcome::default();
         if ternary && slices > 1 {
             outcome.slices = vec![BlockStats::default(); slices as usize];
         }
+        let mut stats = BlockStats::default();
         let mut hashes = Vec::with_capacity(bands.len());
-        for ((first, _), result) in bands.iter().zip(results) {
-            let band = result?;
-            stats.merge(&band.stats);
-            outcome.non_finite += band.non_finite;
-            if let Some(slice) = outcome
-                .slices
-                .get_mut((u128::from(*first) * u128::from(slices) / u128::from(tensor.elements().max(1))) as usize)
-            {
-                slice.merge(&band.stats);
+        // In waves, so that what is kept of bands does not grow with the tensor.
+        for wave in bands.chunks(WAVE) {
+            let results = self.wave(tensor, decision.step, wave, offset);
+            self.cancel.check()?;
+            for ((first, _), result) in wave.iter().zip(results) {
+                let band = result?;
+                stats.merge(&band.stats);
+                outcome.non_finite += band.non_finite;
+                let slice = u128::from(*first) * u128::from(slices) / u128::from(tensor.elements().max(1));
+                if let Some(slice) = outcome.slices.get_mut(slice as usize) {
+                    slice.merge(&band.stats);
+                }
+                hashes.extend(band.hash);
             }
-            hashes.extend(band.hash);
         }
         outcome.stats = ternary.then_some(stats);
         Ok((outcome, hashes))
+    }
+
+    /// Writes some bands in parallel; results in their order. The first error is the first of the wave, whichever thread
+    /// meets one first: only bands behind a failed one are skipped.
+    fn wave(&self, tensor: &Tensor, step: Step, wave: &[(u64, u64)], offset: u64) -> Vec<Result<BandOutcome>> {
+        let failed = AtomicUsize::new(usize::MAX);
+        let write = |(i, band): (usize, &(u64, u64))| {
+            if failed.load(Ordering::Relaxed) < i {
+                return Ok(BandOutcome::default());
+            }
+            self.cancel.check()?;
+            let result = self.with_work(|work| self.band(tensor, step, *band, offset, work));
+            if result.is_err() {
+                failed.fetch_min(i, Ordering::Relaxed);
+            }
+            result
+        };
+        wave.par_iter().enumerate().map(write).collect()
     }
 
     fn with_work<T>(&self, job: impl FnOnce(&mut Work) -> T) -> T {

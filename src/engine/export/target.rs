@@ -24,6 +24,8 @@ pub(super) struct Target {
     out: PathBuf,
     partial: PathBuf,
     file: File,
+    /// The folder, opened before the work; `None` where it may be written but not read.
+    folder: Option<File>,
     force: bool,
     published: bool,
 }
@@ -37,8 +39,9 @@ impl Target {
         name.push(".partial");
         let partial = out.with_file_name(name);
         require_space(out, len)?;
-        let file = create_partial(&partial, force)?;
-        let target = Self { out: out.to_owned(), partial, file, force, published: false };
+        let file = create_partial(&partial, source, force)?;
+        let folder = File::open(folder_of(out)).ok();
+        let target = Self { out: out.to_owned(), partial, file, folder, force, published: false };
         target.reserve(len)?;
         Ok(target)
     }
@@ -86,8 +89,9 @@ impl Target {
         }
     }
 
-    /// Gives the file its name, replacing another only under `force`, and makes the folder remember it.
-    pub(super) fn publish(mut self, sync: bool) -> Result<()> {
+    /// Gives the file its name, replacing another only under `force`, and makes the folder remember it. `Ok(Some(why))`:
+    /// the file is there and whole, but the folder could not be synced.
+    pub(super) fn publish(mut self, sync: bool) -> Result<Option<String>> {
         if self.force {
             std::fs::rename(&self.partial, &self.out)
                 .map_err(|e| Error::io(&self.out, "rename the partial file", e))?;
@@ -95,11 +99,11 @@ impl Target {
             rename_new(&self.partial, &self.out)?;
         }
         self.published = true;
-        if sync {
-            let folder = folder_of(&self.out);
-            File::open(folder).and_then(|f| f.sync_all()).map_err(|e| Error::io(folder, "sync the folder", e))?;
+        if !sync {
+            return Ok(None);
         }
-        Ok(())
+        let synced = self.folder.as_ref().map_or_else(|| Err(ErrorKind::PermissionDenied.into()), File::sync_all);
+        Ok(synced.err().map(|e| format!("the folder could not be synced: {e}")))
     }
 }
 
@@ -119,19 +123,20 @@ fn folder_of(path: &Path) -> &Path {
 
 /// Refuses outputs that must not be written, before anything is created.
 pub(super) fn refuse_out(out: &Path, source: FileId, force: bool) -> Result<()> {
-    if out.file_name().is_none() {
-        return Err(Error::Usage(format!("{} names no file", out.display())));
+    let refuse = |what: &str| Err(Error::Usage(format!("{} {what}", out.display())));
+    if out.file_name().is_none() || out.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return refuse("names no file");
     }
     match std::fs::metadata(out) {
-        Ok(found) if FileId::of(&found) == source => {
-            Err(Error::Usage(format!("{} is the source itself; choose another output", out.display())))
-        }
-        Ok(found) if !found.is_file() => {
-            Err(Error::Usage(format!("{} exists and is no regular file; choose another output", out.display())))
-        }
-        Ok(_) if !force => Err(Error::Usage(format!("{} exists; --force replaces it", out.display()))),
+        Ok(found) if FileId::of(&found) == source => refuse("is the source itself; choose another output"),
+        Ok(found) if !found.is_file() => refuse("exists and is no regular file; choose another output"),
+        Ok(_) if !force => refuse("exists; --force replaces it"),
         Ok(_) => Ok(()),
         Err(e) if e.kind() == ErrorKind::NotFound => {
+            // A link that leads nowhere is a name that is taken all the same.
+            if !force && std::fs::symlink_metadata(out).is_ok() {
+                return refuse("exists, a link that leads nowhere; --force replaces it");
+            }
             let folder = folder_of(out);
             match std::fs::metadata(folder) {
                 Ok(found) if found.is_dir() => Ok(()),
@@ -150,29 +155,44 @@ fn require_space(out: &Path, needed: u64) -> Result<()> {
     if needed > available { Err(Error::NoSpace { path: out.to_owned(), needed, available }) } else { Ok(()) }
 }
 
-fn create_partial(partial: &Path, force: bool) -> Result<File> {
+fn create_partial(partial: &Path, source: FileId, force: bool) -> Result<File> {
     let create = || OpenOptions::new().read(true).write(true).create_new(true).open(partial);
     let file = match create() {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            let old = File::open(partial).map_err(|e| Error::io(partial, "open", e))?;
-            let abandoned = rustix::fs::flock(&old, FlockOperation::NonBlockingLockExclusive).is_ok();
-            if !abandoned {
-                return Err(Error::Usage(format!("{} is being written by another run", partial.display())));
-            }
-            if !force {
-                let what =
-                    format!("{} is left over from a run that was killed; --force replaces it", partial.display());
-                return Err(Error::Usage(what));
-            }
+            refuse_leftover(partial, source, force)?;
             std::fs::remove_file(partial).map_err(|e| Error::io(partial, "remove", e))?;
             create()
         }
         other => other,
     };
     let file = file.map_err(|e| Error::io(partial, "create", e))?;
-    // On file systems without locks a leftover is only told by its name.
+    // Where there are no locks, a leftover is only told by its name. Where there are, another run may have taken this
+    // file for a leftover in the moment before it was locked: then the name is another file's, or nobody's.
     let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-    Ok(file)
+    let mine = file.metadata().map_err(|e| Error::io(partial, "look at it", e))?;
+    match std::fs::symlink_metadata(partial) {
+        Ok(named) if FileId::of(&named) == FileId::of(&mine) => Ok(file),
+        _ => Err(Error::Usage(format!("{} is being written by another run", partial.display()))),
+    }
+}
+
+/// Refuses to remove what stands under the partial name, unless it is a regular file that nobody writes, that is not the
+/// source, and the user said so.
+fn refuse_leftover(partial: &Path, source: FileId, force: bool) -> Result<()> {
+    let refuse = |what: &str| Err(Error::Usage(format!("{} {what}", partial.display())));
+    let found = std::fs::symlink_metadata(partial).map_err(|e| Error::io(partial, "look at it", e))?;
+    let leads_to = std::fs::metadata(partial).map_or(FileId::of(&found), |m| FileId::of(&m));
+    if FileId::of(&found) == source || leads_to == source {
+        return refuse("is the source itself, and the output's name while it is written; choose another output");
+    }
+    if !found.is_file() {
+        return refuse("exists and is no regular file; choose another output");
+    }
+    let old = File::open(partial).map_err(|e| Error::io(partial, "open", e))?;
+    if rustix::fs::flock(&old, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return refuse("is being written by another run");
+    }
+    if force { Ok(()) } else { refuse("exists, as a run that was killed leaves it; --force replaces it") }
 }
 
 /// Renames without replacing: a file that appeared meanwhile is never lost.
