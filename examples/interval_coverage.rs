@@ -17,7 +17,7 @@ fn main() -> Result<()> {
     let path = args.next().ok_or_else(|| Error::Usage("interval_coverage MODEL.gguf [TENSORS] [SEEDS]".to_owned()))?;
     let tensors: usize = args.next().and_then(|n| n.parse().ok()).unwrap_or(50);
     let seeds: u64 = args.next().and_then(|n| n.parse().ok()).unwrap_or(200);
-    let model = Model::open(path.as_ref(), OpenOptions::default())?;
+    let model = Model::open(path.as_ref(), &OpenOptions::default())?;
     let linear: Vec<usize> = (0..model.tensors.len()).filter(|i| model.tensors[*i].role.is_linear()).collect();
     let step = linear.len().div_ceil(tensors).max(1);
     let (mut cases, mut held, mut width) = (0u64, 0u64, 0.0);

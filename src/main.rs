@@ -11,6 +11,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use tritscope::cli::args::Command;
 use tritscope::cli::{self, Context, Outcome, args};
 use tritscope::engine::error::Error;
+use tritscope::engine::imatrix::Imatrix;
+use tritscope::engine::model::OpenOptions;
 use tritscope::engine::plan::Recipe;
 use tritscope::engine::progress::Cancel;
 use tritscope::tui;
@@ -47,38 +49,61 @@ fn run() -> Result<u8> {
     let Some(command) = cli.command else {
         let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
         let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
-        return interface(start, recipe, threads, !cli.no_mmap, interactive);
+        return interface(start, recipe, threads, Some((cli.open.options(), cli.imatrix)), interactive);
     };
     // What does not stop by itself is left to the system's way of stopping it.
-    let stops = matches!(command, Command::Plan(_) | Command::Quantize(_) | Command::Demo(_));
+    let stops = matches!(command, Command::Plan(_) | Command::Quantize(_) | Command::Repack(_) | Command::Demo(_));
     let signals = if stops { Signals::listen()? } else { Signals::none() };
-    let context =
-        Context { threads, cancel: signals.cancel.clone(), progress: std::io::stderr().is_terminal(), interactive };
+    let context = Context {
+        threads,
+        cancel: signals.cancel.clone(),
+        progress: std::io::stderr().is_terminal(),
+        home: home(),
+        interactive,
+    };
     match cli::run(command, &context) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::OpenDemo(_folder, file)) => {
-            interface(tui::Start::File(file), Recipe::default(), threads, true, interactive)
+            interface(tui::Start::File(file), Recipe::default(), threads, None, interactive)
         }
         Err(Error::Cancelled) => Ok(signals.exit_code()),
         Err(e) => Err(e.into()),
     }
 }
 
-fn interface(start: tui::Start, recipe: Recipe, threads: usize, mmap: bool, interactive: bool) -> Result<u8> {
+/// `reading` is how models are opened, and the file of an importance matrix.
+fn interface(
+    start: tui::Start,
+    mut recipe: Recipe,
+    threads: usize,
+    reading: Option<(OpenOptions, Option<PathBuf>)>,
+    interactive: bool,
+) -> Result<u8> {
     if !interactive {
         let what = "the interface needs a terminal; see `tritscope --help` for what works without one";
         return Err(Error::Usage(what.to_owned()).into());
     }
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    let options = tui::Options { start, recipe, threads, mmap, no_color, recent_file: recent_file() };
+    let (open, file) = reading.unwrap_or_default();
+    recipe.imatrix = file.or(recipe.imatrix);
+    let imatrix = recipe.imatrix.as_deref().map(Imatrix::read).transpose()?.map(Arc::new);
+    let options = tui::Options { start, recipe, threads, open, imatrix, no_color, recent_file: recent_file() };
     tui::run(options).wrap_err("the interface failed")
 }
 
 /// Where recent files are remembered: `$XDG_STATE_HOME/tritscope/recent`, or the same under `~/.local/state`.
 fn recent_file() -> Option<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    let state = folder("XDG_STATE_HOME").or_else(|| home().map(|home| home.join(".local/state")))?;
     Some(state.join("tritscope").join("recent"))
+}
+
+fn home() -> Option<PathBuf> {
+    folder("HOME")
+}
+
+/// An absolute path from the environment.
+fn folder(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute())
 }
 
 /// SIGINT, SIGTERM and SIGHUP raise the cancel flag; which one it was gives the exit code.

@@ -191,6 +191,7 @@ fn data_goes_to_stdout_and_warnings_to_stderr() {
 #[test]
 fn usage_errors_and_nothing_to_do_are_2() {
     let folder = folder(&dense());
+    fs::create_dir(folder.path().join("empty")).unwrap();
     for args in [
         &["quantize", "model.gguf", "-o", "out.gguf"][..],
         &["quantize", "model.gguf", "-o", "model.gguf", "--layers", "all", "--force"],
@@ -200,7 +201,7 @@ fn usage_errors_and_nothing_to_do_are_2() {
         &["plan", "model.gguf", "--max-memory", "lots"],
         &["quantize", "model.gguf", "-o", "o", "--layers", "all", "--max-memory", "100"],
         &["plan", "model.gguf", "--recipe", "model.gguf"],
-        &["inspect", "."],
+        &["inspect", "empty"],
         &["model.gguf"],
         &[],
     ] {

@@ -209,7 +209,9 @@ fn wrong_usage_and_nothing_to_do_end_with_2() {
     refuses(folder.path(), &["quantize", "model.gguf"], 2, &["--output"]);
     refuses(folder.path(), &["quantize", "model.gguf", "-o", "out.gguf", "--ternary", "re:("], 2, &["bad regex"]);
     refuses(folder.path(), &["quantize", "model.gguf", "-o", "out.gguf", "--recipe", "none.toml"], 4, &["none.toml"]);
-    refuses(folder.path(), &["inspect", "."], 2, &["folder"]);
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    refuses(folder.path(), &["inspect", "empty"], 2, &["empty", "no model"]);
+    std::fs::remove_dir(folder.path().join("empty")).unwrap();
     refuses(folder.path(), &["inspect", "none.gguf"], 4, &["none.gguf"]);
     refuses(folder.path(), &["inspect", "/dev/zero"], 2, &["no regular file"]);
     assert_eq!(shell(folder.path(), "mkfifo pipe").code, Some(0));

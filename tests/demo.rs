@@ -25,7 +25,7 @@ fn the_demo_model_is_sound_and_shows_what_it_is_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("demo.gguf");
     demo::write(&path).unwrap();
-    let model = Model::open(&path, OpenOptions::default()).unwrap();
+    let model = Model::open(&path, &OpenOptions::default()).unwrap();
     assert!(model.diagnostics.is_empty(), "{:?}", model.diagnostics);
     model.require_sound().unwrap();
     assert!(model.has_routed_experts());

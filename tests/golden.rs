@@ -8,9 +8,10 @@ use tritscope::engine::codec::{DType, decoder};
 use tritscope::engine::ternary::{Format, Method, Scratch, code_block, encode_block};
 
 /// Fixture names of the types that are decoded, except F32 (which the fixtures themselves are written in).
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 27] = [
     "f16", "bf16", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_K", "q3_K", "q4_K", "q5_K", "q6_K", "tq1_0", "tq2_0",
-    "q2_0",
+    "q2_0", "iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq3_xxs", "iq3_s", "iq4_nl", "iq4_xs", "mxfp4", "nvfp4",
+    "q1_0",
 ];
 
 fn bytes(name: &str) -> Vec<u8> {
@@ -57,8 +58,8 @@ impl Golden {
     fn check(&self, from: usize, to: usize) {
         // A value that no fixture has, so that an element left unwritten shows.
         let mut out = vec![f32::from_bits(0x5a5a_5a5a); (to - from) * self.block_len];
-        let decode = decoder(self.dtype).unwrap();
-        decode(&self.packed[from * self.block_bytes..to * self.block_bytes], &mut out);
+        let decoder = decoder(self.dtype).unwrap();
+        assert!(decoder.decode_blocks(&self.packed[from * self.block_bytes..to * self.block_bytes], &mut out));
         let want = &self.decoded[from * self.block_len..to * self.block_len];
         assert!(same(&out, want), "{} blocks {from}..{to}", self.dtype);
     }
@@ -96,7 +97,7 @@ fn decoding_part_of_the_blocks_gives_that_part() {
 fn f32_decodes_to_itself() {
     let (raw, want) = (bytes("input.f32"), floats("input.f32"));
     let mut out = vec![0.0; want.len()];
-    decoder(DType::F32).unwrap()(&raw, &mut out);
+    assert!(decoder(DType::F32).unwrap().decode_blocks(&raw, &mut out));
     assert!(same(&out, &want));
 }
 
@@ -108,7 +109,7 @@ fn types_and_block_sizes_are_those_of_the_index() {
         let fields: Vec<&str> = line.split('\t').collect();
         let dtype = DType::from_name(fields[0]).unwrap_or_else(|| panic!("{}", fields[0]));
         let layout = dtype.layout().unwrap();
-        let got = [u64::from(dtype.number()), layout.block_len, layout.block_bytes].map(|n| n.to_string());
+        let got = [u64::from(dtype.number().unwrap()), layout.block_len, layout.block_bytes].map(|n| n.to_string());
         assert_eq!(got, fields[1..4], "{}", fields[0]);
         seen += usize::from(NAMES.contains(&fields[0]));
     }
@@ -117,7 +118,7 @@ fn types_and_block_sizes_are_those_of_the_index() {
 
 #[test]
 fn a_type_without_a_decoder_is_not_guessed() {
-    for dtype in [DType(36), DType(134), DType(999)] {
+    for dtype in [DType::of_number(36), DType::of_number(134), DType::of_number(999)] {
         assert!(decoder(dtype).is_none(), "{dtype}");
     }
 }
@@ -125,7 +126,7 @@ fn a_type_without_a_decoder_is_not_guessed() {
 #[test]
 fn max_writes_the_bytes_of_llama_cpp() {
     let input = floats("input.f32");
-    for format in Format::ALL {
+    for format in [Format::Tq2_0, Format::Tq1_0, Format::Q2_0] {
         let mut trits = vec![0; format.block_len()];
         let mut out = vec![0xaa; format.block_bytes()];
         let want = bytes(&format!("{format}.q"));

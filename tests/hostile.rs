@@ -56,8 +56,8 @@ fn look_around(model: &Model) {
     for tensor in &model.tensors {
         let _ = (tensor.rows(), tensor.slices(), tensor.rank(), tensor.bpw(), tensor.undecodable_reason());
     }
-    for entry in &model.gguf.kvs {
-        if let Ok(value) = model.gguf.value(&model.source, entry, 8) {
+    for entry in &model.gguf().unwrap().kvs {
+        if let Ok(value) = model.gguf().unwrap().value(model.source(), entry, 8) {
             let _ = value.to_string();
         }
     }

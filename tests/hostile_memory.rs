@@ -54,7 +54,7 @@ fn assert_bounded(what: &str, bytes: &[u8]) {
     for mmap in [true, false] {
         let before = IN_USE.load(Relaxed);
         PEAK.store(before, Relaxed);
-        if let Ok(model) = Model::open(&path, OpenOptions { mmap }) {
+        if let Ok(model) = Model::open(&path, &OpenOptions { mmap, ..OpenOptions::default() }) {
             let _ = Tree::build(&model.tensors);
             let _ = resolve(&model, &Recipe::default());
         }

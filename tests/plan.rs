@@ -258,14 +258,14 @@ fn rules_and_lifted_protections_without_effect_are_told() {
 
 #[test]
 fn a_type_without_a_decoder_stays_and_says_why() {
-    let model = Tiny::default().tensor("blk.0.ffn_up.weight", &[256, 2], DType(23), vec![0; 272]).open().unwrap();
+    let model = Tiny::default().tensor("blk.0.ffn_up.weight", &[256, 2], DType::of_number(134), vec![0; 272]).open().unwrap();
     let convert = Recipe { keep_precision: Precision::F16, ..recipe(Mask::Custom, &[]) };
     let words = of(&model, &resolve(&model, &convert), "blk.0.ffn_up.weight").reason_text();
-    assert_eq!(words, "not selected, not converted: IQ4_XS is not decoded by this version");
+    assert_eq!(words, "not selected, not converted: IQ1_BN is named but has no layout that this version knows");
     let plan = resolve(&model, &recipe(Mask::All, &[]));
     let decision = of(&model, &plan, "blk.0.ffn_up.weight");
     assert_eq!(decision.step, Step::Copy);
-    assert!(decision.reason_text().contains("IQ4_XS is not decoded"), "{}", decision.reason_text());
+    assert!(decision.reason_text().contains("IQ1_BN is named"), "{}", decision.reason_text());
     assert!(decision.misses_request());
 }
 

@@ -82,7 +82,7 @@ fn figures_do_not_depend_on_threads_or_mapping() {
     demo::write(&path).unwrap();
     let mut seen = Vec::new();
     for (threads, mmap) in [(1, true), (5, false)] {
-        let model = Model::open(&path, OpenOptions { mmap }).unwrap();
+        let model = Model::open(&path, &OpenOptions { mmap, ..OpenOptions::default() }).unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         for depth in [Depth::SHOWN, Depth::Exact] {
             let report =
@@ -100,7 +100,7 @@ fn intervals_of_samples_hold_the_exact_figure() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("demo.gguf");
     demo::write(&path).unwrap();
-    let model = Model::open(&path, OpenOptions::default()).unwrap();
+    let model = Model::open(&path, &OpenOptions::default()).unwrap();
     let tensors: Vec<&str> =
         model.tensors.iter().filter(|t| t.role.is_routed_expert()).map(|t| t.name.as_str()).collect();
     let (mut cases, mut held) = (0, 0);

@@ -138,7 +138,7 @@ fn a_session_toggles_exports_and_quits() {
     assert_eq!(session.end(), 0);
 
     let out = folder.path().join("demo-ternary-tq2_0.gguf");
-    let model = Model::open(&out, OpenOptions::default()).unwrap();
+    let model = Model::open(&out, &OpenOptions::default()).unwrap();
     assert!(model.diagnostics.is_empty(), "{:?}", model.diagnostics);
     let ternary = model.tensors.iter().filter(|t| t.dtype == Format::Tq2_0.dtype()).count();
     assert_eq!(ternary, 21);

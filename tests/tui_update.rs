@@ -280,7 +280,7 @@ fn what_belongs_to_another_file_is_dropped() {
         &tritscope::engine::progress::Cancel::new(),
     );
     let path = dense().write(app.folder.path());
-    let model = Arc::new(Model::open(&path, OpenOptions::default()).unwrap());
+    let model = Arc::new(Model::open(&path, &OpenOptions::default()).unwrap());
     update::show_model(&mut app.state, model);
     app.settle();
     let report = Arc::new(report.unwrap());
@@ -352,10 +352,11 @@ fn job(app: &mut App, event: JobEvent) -> Vec<Effect> {
 fn summary(app: &App) -> Arc<ExportSummary> {
     Arc::new(ExportSummary {
         out: app.path("out.gguf"),
+        files: vec![app.path("out.gguf")],
         bytes: 4096,
         tensors: Vec::new(),
         stats: BlockStats::default(),
-        check: Check { reader: Reader::GgufRsLib, verify: Verify::Hash, bytes: 4000, recomputed: 0 },
+        check: Check { reader: Reader::GgufRsLib, verify: Verify::Hash, bytes: 4000, recomputed: 0, recoded: 0 },
         stages: vec![(Stage::Write, 1.0)],
         warnings: Vec::new(),
     })
@@ -490,7 +491,7 @@ fn an_opened_file_is_remembered() {
     let path = layered().write(app.folder.path());
     app.send(Event::Recent(vec!["/old.gguf".into(), path.clone()]));
     update::begin(&mut app.state, path.clone());
-    let model = Model::open(&path, OpenOptions::default()).map(Arc::new).map_err(|e| e.to_string());
+    let model = Model::open(&path, &OpenOptions::default()).map(Arc::new).map_err(|e| e.to_string());
     let effects = job(&mut app, JobEvent::Opened { path: path.clone(), model });
     let wanted = [path, "/old.gguf".into()];
     assert!(matches!(effects.as_slice(), [Effect::WriteRecent(paths)] if *paths == wanted), "{effects:?}");

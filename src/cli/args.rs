@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::engine::codec::DType;
+use crate::engine::codec::dialect::parse_override;
 use crate::engine::error::{Error, Result};
-use crate::engine::export::Verify;
+use crate::engine::export::{ExportOptions, Verify};
+use crate::engine::model::OpenOptions;
 use crate::engine::plan::{Action, Fallback, Mask, Pattern, Precision, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
 
@@ -18,7 +22,7 @@ const MAX_THREADS: i64 = 1024;
 #[derive(Debug, Parser)]
 #[command(name = "tritscope", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 pub struct Cli {
-    /// Model file to open in the interface
+    /// Model to open in the interface: a GGUF or safetensors file, any shard, or a folder
     pub file: Option<PathBuf>,
     /// Start the interface with this recipe
     #[arg(long, value_name = "FILE")]
@@ -26,9 +30,12 @@ pub struct Cli {
     /// Worker threads [default: as many as the system gives this process]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: Option<u16>,
-    /// Read the file through buffers instead of mapping it
-    #[arg(long)]
-    pub no_mmap: bool,
+    /// Importance matrix: what each input channel counts
+    #[arg(long, value_name = "FILE")]
+    pub imatrix: Option<PathBuf>,
+    /// How the file is read
+    #[command(flatten)]
+    pub open: OpenArgs,
     /// What to do without the interface
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -43,10 +50,72 @@ pub enum Command {
     Plan(PlanArgs),
     /// Quantize a model and write a GGUF
     Quantize(QuantizeArgs),
+    /// Move ternary tensors to another ternary format: same trits, same scales
+    Repack(RepackArgs),
     /// Work with recipe files
     Recipe(RecipeCommand),
     /// The built-in demo model: show it, write it, or run the main job on it
     Demo(DemoArgs),
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Args)]
+pub struct OpenArgs {
+    /// Read the file through buffers instead of mapping it
+    #[arg(long)]
+    pub no_mmap: bool,
+    /// What a type number means in this file, such as 42=Q2_0_G128 or 36=I2_S_ARM; otherwise told from the offsets
+    #[arg(long, value_name = "N=NAME", value_parser = parse_override)]
+    pub dialect: Vec<DType>,
+    /// Order of the dimensions in the file [default: told from the file]
+    #[arg(long, value_name = "ORDER")]
+    pub dims: Option<DimsArg>,
+}
+
+/// `--dims`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DimsArg {
+    /// Row length first, as GGUF has it
+    Gguf,
+    /// Rows first, as ruvllm writes them
+    RowsFirst,
+}
+
+impl OpenArgs {
+    /// The engine's options.
+    pub fn options(&self) -> OpenOptions {
+        OpenOptions {
+            mmap: !self.no_mmap,
+            dialects: self.dialect.clone(),
+            rows_first: self.dims.map(|order| matches!(order, DimsArg::RowsFirst)),
+        }
+    }
+}
+
+/// Arguments of `repack`.
+#[derive(Debug, Args)]
+pub struct RepackArgs {
+    /// Model file
+    #[arg(value_name = "SRC")]
+    pub file: PathBuf,
+    /// File to write
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Ternary format to move to
+    #[arg(long, value_name = "FORMAT", ignore_case = true, value_parser = repack_formats())]
+    pub to: String,
+    /// Let tensors that cannot take the format stay as they are
+    #[arg(long)]
+    pub partial: bool,
+    /// How the file is read
+    #[command(flatten)]
+    pub open: OpenArgs,
+    /// How the file is written
+    #[command(flatten)]
+    pub write: WriteArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `inspect`.
@@ -63,9 +132,9 @@ pub struct InspectArgs {
     /// List only tensors that this pattern picks: a glob, re:REGEX, role:NAME or a name
     #[arg(long, value_name = "PATTERN")]
     pub filter: Option<Pattern>,
-    /// Read the file through buffers instead of mapping it
-    #[arg(long)]
-    pub no_mmap: bool,
+    /// How the file is read
+    #[command(flatten)]
+    pub open: OpenArgs,
 }
 
 /// Arguments of `plan`.
@@ -142,10 +211,10 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 pub struct ChoiceArgs {
     /// Ternary format [default: tq2_0]
-    #[arg(long, ignore_case = true, value_parser = clap::builder::PossibleValuesParser::new(["tq2_0", "tq1_0", "q2_0"]))]
+    #[arg(long, ignore_case = true, value_parser = formats())]
     format: Option<String>,
     /// How scale and trits are chosen [default: exact]
-    #[arg(long, ignore_case = true, value_parser = clap::builder::PossibleValuesParser::new(["exact", "absmean", "refit", "twn", "max", "lossless"]))]
+    #[arg(long, ignore_case = true, value_parser = PossibleValuesParser::new(["exact", "absmean", "refit", "twn", "max", "lossless"]))]
     method: Option<String>,
     /// Which layers go ternary before rules are asked [default: experts]
     #[arg(long)]
@@ -163,11 +232,23 @@ pub struct ChoiceArgs {
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
     /// Where rows do not divide by the format's block [default: q2_0]
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(["q2_0", "none"]))]
+    #[arg(long, value_parser = PossibleValuesParser::new(["q2_0", "none"]))]
     fallback: Option<String>,
     /// Precision of the tensors that stay [default: source]
-    #[arg(long, value_name = "TYPE")]
-    keep_precision: Option<PrecisionArg>,
+    #[arg(long, value_name = "TYPE", ignore_case = true, value_parser = precisions())]
+    keep_precision: Option<String>,
+    /// Precision of token embeddings that stay [default: that of the others]
+    #[arg(long, value_name = "TYPE", ignore_case = true, value_parser = precisions())]
+    embeddings: Option<String>,
+    /// Precision of the output head if it stays [default: that of the others]
+    #[arg(long, value_name = "TYPE", ignore_case = true, value_parser = precisions())]
+    head: Option<String>,
+    /// Importance matrix (GGUF or .dat): exact then minimises the weighted error
+    #[arg(long, value_name = "FILE")]
+    imatrix: Option<PathBuf>,
+    /// Chunks that the importance matrix should be made from; another number is told [default: 1000]
+    #[arg(long, value_name = "N")]
+    calibration_samples: Option<usize>,
     /// Order in which --ternary and --keep were typed; filled in by [`parse`].
     #[arg(skip)]
     rules: Vec<Rule>,
@@ -175,23 +256,37 @@ pub struct ChoiceArgs {
 
 /// How the work is done.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArgs {
+    /// How the file is read
+    #[command(flatten)]
+    pub open: OpenArgs,
+    /// Stop with exit code 1, before any data is read, if a requested tensor cannot have the requested format
+    #[arg(long)]
+    pub strict: bool,
+    /// How the file is written
+    #[command(flatten)]
+    pub write: WriteArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a file is written.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct WriteArgs {
     /// Worker threads [default: as many as the system gives this process]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: Option<u16>,
     /// Most working memory, such as 512M or 2G
     #[arg(long, value_name = "SIZE", default_value = "64G", value_parser = parse_size)]
     pub max_memory: u64,
-    /// Read the file through buffers instead of mapping it
-    #[arg(long)]
-    pub no_mmap: bool,
-    /// Stop with exit code 1, before any data is read, if a requested tensor cannot have the requested format
-    #[arg(long)]
-    pub strict: bool,
     /// Replace an existing output
     #[arg(long)]
     pub force: bool,
+    /// Write a split source as a split output, OUT-00001-of-0000N.gguf
+    #[arg(long)]
+    pub keep_split: bool,
     /// How far the output is read back before it gets its name
     #[arg(long, value_name = "LEVEL", default_value = "hash")]
     pub verify: VerifyArg,
@@ -201,9 +296,35 @@ pub struct RunArgs {
     /// Leave out the metadata that tells what made the file, from what and how
     #[arg(long)]
     pub no_provenance: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    pub json: bool,
+}
+
+impl WriteArgs {
+    /// The engine's options for this output.
+    pub fn options(&self, out: &std::path::Path) -> ExportOptions {
+        ExportOptions {
+            force: self.force,
+            verify: self.verify.into(),
+            sync: !self.no_sync,
+            provenance: !self.no_provenance,
+            max_memory: self.max_memory,
+            keep_split: self.keep_split,
+            ..ExportOptions::new(out)
+        }
+    }
+}
+
+/// Names of all formats, for clap.
+fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(Format::ALL.map(Format::name))
+}
+
+/// Names of the formats whose blocks are nothing but trits and a scale.
+fn repack_formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(Format::ALL.into_iter().filter(|f| f.dtype().is_ternary()).map(Format::name))
+}
+
+fn precisions() -> PossibleValuesParser {
+    PossibleValuesParser::new(Precision::ALL.map(|(_, name)| name))
 }
 
 /// `--layers`.
@@ -215,19 +336,6 @@ enum MaskArg {
     All,
     /// Only what --ternary picks
     Custom,
-}
-
-/// `--keep-precision`.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PrecisionArg {
-    /// As in the source, byte for byte
-    Source,
-    /// Half floats; vectors become F32
-    F16,
-    /// Brain floats; vectors become F32
-    Bf16,
-    /// Single floats
-    F32,
 }
 
 /// `--verify`.
@@ -271,13 +379,21 @@ impl ChoiceArgs {
         if let Some(fallback) = &self.fallback {
             recipe.fallback = if fallback == "none" { Fallback::None } else { Fallback::Q2_0 };
         }
-        if let Some(precision) = self.keep_precision {
-            recipe.keep_precision = match precision {
-                PrecisionArg::Source => Precision::Source,
-                PrecisionArg::F16 => Precision::F16,
-                PrecisionArg::Bf16 => Precision::Bf16,
-                PrecisionArg::F32 => Precision::F32,
-            };
+        let parse = |text: &String| text.parse::<Precision>().map_err(Error::Usage);
+        if let Some(precision) = &self.keep_precision {
+            recipe.keep_precision = parse(precision)?;
+        }
+        if let Some(precision) = &self.embeddings {
+            recipe.embeddings = Some(parse(precision)?);
+        }
+        if let Some(precision) = &self.head {
+            recipe.head = Some(parse(precision)?);
+        }
+        if let Some(imatrix) = &self.imatrix {
+            recipe.imatrix = Some(imatrix.clone());
+        }
+        if let Some(samples) = self.calibration_samples {
+            recipe.calibration_samples = samples;
         }
         for text in &self.unprotect {
             recipe.unprotect.push(Pattern::name_or_role(text).map_err(Error::Usage)?);

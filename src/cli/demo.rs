@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::DemoArgs;
-use super::measure::measure_plan;
+use super::measure::{Measuring, measure_plan};
 use super::output::{Bar, print, warn};
 use super::{Context, Outcome, inspect, plan, quantize};
 use crate::engine::demo;
@@ -36,7 +36,7 @@ pub(super) fn run(args: &DemoArgs, context: &Context) -> Result<Outcome> {
 
 /// Inspect, plan, quantize, check, with a line before each.
 fn headless(source: &Path, out: &Path, context: &Context) -> Result<()> {
-    let model = Model::open(source, OpenOptions::default())?;
+    let model = Model::open(source, &OpenOptions::default())?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(context.threads)
         .build()
@@ -47,7 +47,8 @@ fn headless(source: &Path, out: &Path, context: &Context) -> Result<()> {
     print("\n== plan: routed experts to TQ2_0 by the exact optimum, errors from samples\n\n")?;
     let recipe = Recipe::default();
     let resolved = resolve(&model, &recipe);
-    let measured = pool.install(|| measure_plan(&model, &resolved, Depth::SHOWN, &context.cancel, || ()))?;
+    let ask = Measuring { model: &model, plan: &resolved, depth: Depth::SHOWN, imatrix: None };
+    let measured = pool.install(|| measure_plan(&ask, &context.cancel, || ()))?;
     print(&plan::render(&PlanReport::of_plan(&model, &recipe, &resolved, &measured)))?;
 
     print("\n== quantize: write it, read it back, compute every error again\n\n")?;

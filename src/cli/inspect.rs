@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::Context;
 use super::args::InspectArgs;
 use super::output::{print, print_json};
 use super::table::{Align, Table};
@@ -13,8 +14,8 @@ use crate::text;
 /// Columns that a metadata value may take.
 const VALUE_COLUMNS: usize = 96;
 
-pub(super) fn run(args: &InspectArgs) -> Result<()> {
-    let model = super::open(&args.file, args.no_mmap)?;
+pub(super) fn run(args: &InspectArgs, context: &Context) -> Result<()> {
+    let model = super::open(&args.file, &args.open, context)?;
     let report = InspectReport::of(&model, |t| args.filter.as_ref().is_none_or(|p| p.matches(t)));
     if args.json { print_json(&report) } else { print(&render(&model, &report, args.kv)) }
 }
@@ -60,7 +61,7 @@ fn metadata(model: &Model, all: bool) -> String {
     let mut table = Table::new(&[("key", Align::Left), ("type", Align::Left), ("value", Align::Left)]);
     let prefix = model.architecture.as_ref().map(|a| format!("{a}."));
     let mut hidden = 0;
-    for kv in &model.gguf.kvs {
+    for kv in model.metadata.iter() {
         let telling = kv.key.starts_with("general.")
             || kv.key.starts_with("tritscope.")
             || prefix.as_ref().is_some_and(|p| kv.key.starts_with(p));
@@ -68,7 +69,7 @@ fn metadata(model: &Model, all: bool) -> String {
             hidden += 1;
             continue;
         }
-        let value = model.gguf.value(&model.source, kv, 4).map_or_else(|e| e.to_string(), |v| v.to_string());
+        let value = model.metadata.value(kv, 4).map_or_else(|e| e.to_string(), |v| v.to_string());
         let cells = [text::escape(&kv.key), kv.value_type.name().to_owned(), text::clip(&value, VALUE_COLUMNS)];
         table.row(cells.to_vec());
     }

@@ -1,24 +1,35 @@
 //! Measuring what a plan would do, tensor by tensor: the loop behind `plan` and `demo`.
 
 use crate::engine::error::{Error, Result};
+use crate::engine::imatrix::Imatrix;
 use crate::engine::model::Model;
 use crate::engine::plan::{Plan, Step};
-use crate::engine::preview::{Depth, measure};
+use crate::engine::preview::{Ask, Depth, measure_weighted};
 use crate::engine::progress::Cancel;
 use crate::engine::report::Measured;
 
+/// What is measured.
+pub(super) struct Measuring<'a> {
+    pub model: &'a Model,
+    pub plan: &'a Plan,
+    pub depth: Depth,
+    pub imatrix: Option<&'a Imatrix>,
+}
+
 /// The figures of each tensor that goes ternary, `None` for the others. `tick` is called after each.
 pub(super) fn measure_plan(
-    model: &Model,
-    plan: &Plan,
-    depth: Depth,
+    what: &Measuring<'_>,
     cancel: &Cancel,
     mut tick: impl FnMut(),
 ) -> Result<Vec<Option<Measured>>> {
+    let Measuring { model, plan, depth, imatrix } = *what;
     let mut reports = Vec::with_capacity(plan.decisions.len());
-    for (index, decision) in plan.decisions.iter().enumerate() {
+    for (tensor, decision) in plan.decisions.iter().enumerate() {
         let report = match decision.step {
-            Step::Ternary(format, method) => Measured::of(measure(model, index, format, &[method], depth, cancel)?),
+            Step::Ternary(format, method) => {
+                let ask = Ask { tensor, format, methods: &[method], depth, imatrix };
+                Measured::of(measure_weighted(model, &ask, cancel)?)
+            }
             _ => None,
         };
         tick();

@@ -11,13 +11,19 @@ mod output;
 mod plan;
 mod quantize;
 mod recipe;
+mod repack;
 mod table;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use crate::engine::error::Result;
-use crate::engine::model::{Model, OpenOptions};
+use crate::engine::imatrix::Imatrix;
+use crate::engine::model::Model;
+use crate::engine::plan::Recipe;
 use crate::engine::progress::Cancel;
 
-use args::{Command, RunArgs};
+use args::{Command, OpenArgs, WriteArgs};
 
 /// What `main` hands down: everything that comes from the environment or the system.
 #[derive(Debug, Clone)]
@@ -28,6 +34,8 @@ pub struct Context {
     pub cancel: Cancel,
     /// Whether stderr is a terminal: only then is progress drawn.
     pub progress: bool,
+    /// The home folder, for a leading `~`.
+    pub home: Option<PathBuf>,
     /// Whether both stdin and stdout are terminals: only then can an interface be shown.
     pub interactive: bool,
 }
@@ -44,21 +52,35 @@ pub enum Outcome {
 /// Runs a subcommand to its end.
 pub fn run(command: Command, context: &Context) -> Result<Outcome> {
     match command {
-        Command::Inspect(args) => inspect::run(&args).map(|()| Outcome::Done),
+        Command::Inspect(args) => inspect::run(&args, context).map(|()| Outcome::Done),
         Command::Plan(args) => plan::run(&args, context).map(|()| Outcome::Done),
         Command::Quantize(args) => quantize::run(&args, context).map(|()| Outcome::Done),
+        Command::Repack(args) => repack::run(&args, context).map(|()| Outcome::Done),
         Command::Recipe(args) => recipe::run(&args).map(|()| Outcome::Done),
         Command::Demo(args) => demo::run(&args, context),
     }
 }
 
-fn open(path: &std::path::Path, no_mmap: bool) -> Result<Model> {
-    Model::open(path, OpenOptions { mmap: !no_mmap })
+/// Opens a model; a leading `~` is the home folder, as in a shell that did not see it.
+fn open(path: &Path, args: &OpenArgs, context: &Context) -> Result<Model> {
+    Model::open(&expand(path, context), &args.options())
+}
+
+fn expand(path: &Path, context: &Context) -> PathBuf {
+    match (path.strip_prefix("~"), &context.home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+/// The recipe's importance matrix, read.
+fn imatrix(recipe: &Recipe, context: &Context) -> Result<Option<Arc<Imatrix>>> {
+    recipe.imatrix.as_deref().map(|path| Imatrix::read(&expand(path, context)).map(Arc::new)).transpose()
 }
 
 /// A rayon pool of the size that flag or context ask for.
-fn pool(run: &RunArgs, context: &Context) -> Result<rayon::ThreadPool> {
-    let threads = run.threads.map_or(context.threads, usize::from);
+fn pool(write: &WriteArgs, context: &Context) -> Result<rayon::ThreadPool> {
+    let threads = write.threads.map_or(context.threads, usize::from);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()

@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 
 use super::Context;
 use super::args::PlanArgs;
-use super::measure::{first_problem, measure_plan};
+use super::measure::{Measuring, first_problem, measure_plan};
 use super::output::{print, print_json, warn};
 use super::table::{Align, Table};
 use crate::engine::error::{Error, Result};
@@ -18,16 +18,21 @@ use crate::text;
 
 pub(super) fn run(args: &PlanArgs, context: &Context) -> Result<()> {
     let recipe = args.choice.recipe()?;
-    let model = super::open(&args.file, args.run.no_mmap)?;
+    let model = super::open(&args.file, &args.run.open, context)?;
     let plan = resolve(&model, &recipe);
     refuse_misses(&model, &plan, args.run.strict)?;
     let depth = if args.exact { Depth::Exact } else { Depth::SHOWN };
     let bar = if context.progress { ProgressBar::new(plan.totals.tensors) } else { ProgressBar::hidden() };
-    let pool = super::pool(&args.run, context)?;
-    let measured = pool.install(|| measure_plan(&model, &plan, depth, &context.cancel, || bar.inc(1)));
+    let pool = super::pool(&args.run.write, context)?;
+    let imatrix = super::imatrix(&recipe, context)?;
+    let ask = Measuring { model: &model, plan: &plan, depth, imatrix: imatrix.as_deref() };
+    let measured = pool.install(|| measure_plan(&ask, &context.cancel, || bar.inc(1)));
     bar.finish_and_clear();
     let measured = measured?;
-    let report = PlanReport::of_plan(&model, &recipe, &plan, &measured);
+    let mut report = PlanReport::of_plan(&model, &recipe, &plan, &measured);
+    if let Some(imatrix) = &imatrix {
+        report.diagnostics.extend(imatrix.notes(&model, &plan, recipe.calibration_samples));
+    }
     if args.run.json {
         print_json(&report)?;
     } else {

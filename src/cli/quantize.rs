@@ -12,24 +12,20 @@ use crate::engine::plan::resolve;
 use crate::engine::report::PlanReport;
 use crate::text;
 
+/// Notes that are told before the work, so that it can be stopped in time.
+const EARLY: [&str; 2] = ["requantized", "runtime"];
+
 pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
     let recipe = args.choice.recipe()?;
-    let model = super::open(&args.file, args.run.no_mmap)?;
+    let model = super::open(&args.file, &args.run.open, context)?;
+    let imatrix = super::imatrix(&recipe, context)?;
     let plan = resolve(&model, &recipe);
     refuse_misses(&model, &plan, args.run.strict)?;
-    let options = ExportOptions {
-        force: args.run.force,
-        verify: args.run.verify.into(),
-        sync: !args.run.no_sync,
-        provenance: !args.run.no_provenance,
-        max_memory: args.run.max_memory,
-        ..ExportOptions::new(&args.output)
-    };
-    // Said before the work, so that it can be stopped in time.
-    let (early, _): (Vec<Diagnostic>, Vec<_>) = plan.notes.iter().cloned().partition(|n| n.code == "requantized");
+    let options = ExportOptions { imatrix, ..args.run.write.options(&args.output) };
+    let (early, _): (Vec<Diagnostic>, Vec<_>) = plan.notes.iter().cloned().partition(|n| EARLY.contains(&n.code));
     warn(&early);
     let bar = Bar::new(context.progress);
-    let pool = super::pool(&args.run, context)?;
+    let pool = super::pool(&args.run.write, context)?;
     let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
     bar.clear();
     let summary = result?;
@@ -39,7 +35,7 @@ pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
     } else {
         print(&render(&report, &summary))?;
     }
-    let late: Vec<Diagnostic> = report.diagnostics.into_iter().filter(|d| d.code != "requantized").collect();
+    let late: Vec<Diagnostic> = report.diagnostics.into_iter().filter(|d| !EARLY.contains(&d.code)).collect();
     warn(&late);
     Ok(())
 }
@@ -56,12 +52,12 @@ pub(super) fn render(report: &PlanReport, summary: &ExportSummary) -> String {
 }
 
 /// What the check did, in words.
-fn check_words(summary: &ExportSummary) -> String {
+pub(super) fn check_words(summary: &ExportSummary) -> String {
     let check = &summary.check;
     let reader = match &check.reader {
         Reader::GgufRsLib => "header read back by gguf-rs-lib and by our reader".to_owned(),
         Reader::Own { because } => {
-            format!("header read back by our reader alone (gguf-rs-lib refuses the source: {})", text::escape(because))
+            format!("header read back by our reader alone ({})", text::escape(because))
         }
     };
     let data = match check.verify {
@@ -73,5 +69,9 @@ fn check_words(summary: &ExportSummary) -> String {
             check.recomputed
         ),
     };
-    format!("{reader}; {data}")
+    let recoded = match check.recoded {
+        0 => String::new(),
+        n => format!("; trits and scales of {n} tensors read back, equal"),
+    };
+    format!("{reader}; {data}{recoded}")
 }

@@ -96,7 +96,7 @@ pub fn write_to(out: &mut impl Write) -> io::Result<()> {
         .map(|spec| HeaderTensor {
             name: spec.name.clone(),
             dims: spec.dims.clone(),
-            dtype: spec.dtype,
+            number: spec.dtype.number().unwrap_or(0),
             bytes: spec.dtype.bytes_for(spec.dims.iter().product()).unwrap_or(0),
         })
         .collect();

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportOptions, ExportSummary};
-use crate::engine::model::Model;
+use crate::engine::imatrix::Imatrix;
+use crate::engine::model::{Model, OpenOptions};
 use crate::engine::plan::{Plan, Recipe};
 use crate::engine::preview::{Depth, TensorReport};
 use crate::engine::progress::Delta;
@@ -108,7 +109,8 @@ pub struct Jobs {
 
 impl Jobs {
     /// Starts the lanes. `threads` is the size of the bulk pool; the latency pool has as many.
-    pub fn start(threads: usize, sink: EventSink) -> Result<Self> {
+    /// Previews are weighted by `imatrix`, if there is one.
+    pub fn start(threads: usize, imatrix: Option<Arc<Imatrix>>, sink: EventSink) -> Result<Self> {
         let pool = |name: &'static str| {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -116,7 +118,7 @@ impl Jobs {
                 .build()
                 .map_err(|e| Error::Usage(format!("cannot start {threads} threads: {e}")))
         };
-        let previews = preview::Lane::start(pool("preview")?, Arc::clone(&sink))?;
+        let previews = preview::Lane::start(pool("preview")?, imatrix, Arc::clone(&sink))?;
         let exports = export::Lane::start(pool("export")?, Arc::clone(&sink))?;
         Ok(Self { sink, previews, exports })
     }
@@ -137,11 +139,10 @@ impl Jobs {
     }
 
     /// Opens a model in the background.
-    pub fn open(&self, path: PathBuf, mmap: bool) {
+    pub fn open(&self, path: PathBuf, options: OpenOptions) {
         let sink = Arc::clone(&self.sink);
-        let options = crate::engine::model::OpenOptions { mmap };
         let job = move || {
-            let model = Model::open(&path, options).map(Arc::new).map_err(|e| e.to_string());
+            let model = Model::open(&path, &options).map(Arc::new).map_err(|e| e.to_string());
             sink(JobEvent::Opened { path, model });
         };
         // A thread that cannot be started is reported like any other failure: by the job itself, here.

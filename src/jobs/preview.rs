@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 
 use super::{EventSink, JobEvent, PreviewKey, Want};
 use crate::engine::error::{Error, Result};
+use crate::engine::imatrix::Imatrix;
 use crate::engine::model::Model;
-use crate::engine::preview::measure;
+use crate::engine::preview::{Ask, measure_weighted};
 use crate::engine::progress::Cancel;
 
 #[derive(Default)]
@@ -40,12 +41,12 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Starts the lane's thread, which works in `pool`.
-    pub(super) fn start(pool: rayon::ThreadPool, sink: EventSink) -> Result<Self> {
+    pub(super) fn start(pool: rayon::ThreadPool, imatrix: Option<Arc<Imatrix>>, sink: EventSink) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("preview".to_owned())
-            .spawn(move || run(&theirs, &pool, &sink))
+            .spawn(move || run(&theirs, &pool, imatrix.as_deref(), &sink))
             .map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))?;
         Ok(Self { shared, thread })
     }
@@ -84,10 +85,12 @@ impl Lane {
     }
 }
 
-fn run(shared: &Shared, pool: &rayon::ThreadPool, sink: &EventSink) {
+fn run(shared: &Shared, pool: &rayon::ThreadPool, imatrix: Option<&Imatrix>, sink: &EventSink) {
     while let Some((model, want, cancel)) = next(shared) {
         let key = want.key;
-        let work = || pool.install(|| measure(&model, key.tensor, key.format, &want.methods, key.depth, &cancel));
+        let PreviewKey { tensor, format, depth } = key;
+        let ask = Ask { tensor, format, methods: &want.methods, depth, imatrix };
+        let work = || pool.install(|| measure_weighted(&model, &ask, &cancel));
         let result = std::panic::catch_unwind(AssertUnwindSafe(work));
         shared.lock().running = None;
         match result {

@@ -9,7 +9,8 @@ use super::event::{Event, Saved};
 use super::state::dialog::Target;
 use super::state::picker::Entry;
 use crate::engine::error::{Error, Result};
-use crate::engine::format::source::{FileId, Source};
+use crate::engine::format::source::FileId;
+use crate::engine::model::Model;
 use crate::engine::plan::Recipe;
 
 /// Entries of a folder that are shown at most.
@@ -75,13 +76,13 @@ fn list(path: &Path) -> std::io::Result<Vec<Entry>> {
 }
 
 /// Looks at a path that an output is to be written to.
-pub(super) fn probe(path: PathBuf, source: &Source) -> Event {
+pub(super) fn probe(path: PathBuf, model: &Model) -> Event {
     let metadata = std::fs::metadata(&path).ok();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let free = rustix::fs::statvfs(folder).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
     Event::Probed(Target {
         exists: metadata.is_some() || path.symlink_metadata().is_ok(),
-        is_source: metadata.is_some_and(|m| FileId::of(&m) == source.id()),
+        is_source: metadata.is_some_and(|m| model.file_ids().contains(&FileId::of(&m))),
         folder_exists: folder.is_dir(),
         free,
         path,

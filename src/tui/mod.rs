@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 use crossterm::event as input;
 
 use crate::engine::error::{Error, Result};
-use crate::engine::model::Model;
+use crate::engine::imatrix::Imatrix;
+use crate::engine::model::{Model, OpenOptions};
 use crate::engine::plan::Recipe;
 
 use effect::Effect;
@@ -61,8 +62,10 @@ pub struct Options {
     pub recipe: Recipe,
     /// Threads of each lane.
     pub threads: usize,
-    /// Whether files are mapped.
-    pub mmap: bool,
+    /// How models are opened.
+    pub open: OpenOptions,
+    /// How much each input channel counts.
+    pub imatrix: Option<Arc<Imatrix>>,
     /// Whether to do without colours.
     pub no_color: bool,
     /// Where the list of recent files is kept, if it is.
@@ -74,7 +77,7 @@ pub struct Options {
 pub fn run(options: Options) -> Result<u8> {
     let start = Instant::now();
     let (sender, receiver) = channel();
-    let mut runtime = Runtime::start(options.threads.max(1), options.mmap, options.recent_file.clone(), &sender)?;
+    let mut runtime = Runtime::start(&options, &sender)?;
     let signals = listen(&sender)?;
     let screen = Screen::enter().map_err(|e| terminal_error("take over", e));
     let looped = match screen {
@@ -151,6 +154,7 @@ fn settings(options: &Options) -> Settings {
         folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         passing: std::env::temp_dir().join("tritscope-demo-").to_str().map(str::to_owned),
         recipe: options.recipe.clone(),
+        imatrix: options.imatrix.clone(),
     }
 }
 

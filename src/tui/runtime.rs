@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
+use super::Options;
 use super::effect::{Effect, Exit};
 use super::event::Event;
 use super::files::{self, Files};
 use crate::engine::error::Result;
+use crate::engine::model::OpenOptions;
 use crate::jobs::{ExportRequest, Jobs};
 
 /// The lanes and what else effects need.
 pub(super) struct Runtime {
     jobs: Jobs,
     files: Files,
-    mmap: bool,
+    open: OpenOptions,
     recent_file: Option<PathBuf>,
     /// Set once the program is to end.
     pub(super) exit: Option<Exit>,
@@ -21,23 +23,19 @@ pub(super) struct Runtime {
 
 impl Runtime {
     /// Starts the lanes; what they report goes to `events`.
-    pub(super) fn start(
-        threads: usize,
-        mmap: bool,
-        recent_file: Option<PathBuf>,
-        events: &Sender<Event>,
-    ) -> Result<Self> {
+    pub(super) fn start(options: &Options, events: &Sender<Event>) -> Result<Self> {
         let sender = events.clone();
         // Nobody listens any more once the loop has ended.
         let sink = std::sync::Arc::new(move |event| drop(sender.send(Event::Job(event))));
         let files = Files::start(events.clone())?;
-        Ok(Self { jobs: Jobs::start(threads, sink)?, files, mmap, recent_file, exit: None })
+        let jobs = Jobs::start(options.threads.max(1), options.imatrix.clone(), sink)?;
+        Ok(Self { jobs, files, open: options.open.clone(), recent_file: options.recent_file.clone(), exit: None })
     }
 
     /// Does one thing; what is known of it at once comes back.
     pub(super) fn run(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::Open(path) => self.jobs.open(path, self.mmap),
+            Effect::Open(path) => self.jobs.open(path, self.open.clone()),
             Effect::WantPreviews(model, wants) => self.jobs.want_previews(&model, wants),
             Effect::Export { model, plan, recipe, options, what } => {
                 let request =
@@ -60,7 +58,7 @@ impl Runtime {
                     });
                 }
             }
-            Effect::Probe { path, model } => self.files.submit(move || Some(files::probe(path, &model.source))),
+            Effect::Probe { path, model } => self.files.submit(move || Some(files::probe(path, &model))),
             Effect::WriteRecipe { path, recipe, overwrite } => {
                 self.files.submit(move || Some(files::write_recipe(path, &recipe, overwrite)));
             }

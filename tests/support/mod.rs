@@ -124,7 +124,7 @@ impl Tiny {
     /// Adds a tensor of raw bytes.
     pub fn tensor(mut self, name: &str, dims: &[u64], dtype: DType, data: Vec<u8>) -> Self {
         let (name, dims) = (name.as_bytes().to_vec(), dims.to_vec());
-        self.tensors.push(TinyTensor { name, dims, type_number: dtype.number(), data, offset: None, n_dims: None });
+        self.tensors.push(TinyTensor { name, dims, type_number: dtype.number().expect("a GGUF type"), data, offset: None, n_dims: None });
         self
     }
 
@@ -218,7 +218,7 @@ pub fn open_bytes(bytes: &[u8], mmap: bool) -> Result<Model> {
     let folder = tempfile::tempdir().expect("a folder for tests");
     let path = folder.path().join("model.gguf");
     std::fs::write(&path, bytes).expect("a folder for tests can be written to");
-    Model::open(&path, OpenOptions { mmap })
+    Model::open(&path, &OpenOptions { mmap, ..OpenOptions::default() })
 }
 
 /// A mixture of experts with names in natural order (twelve layers), an odd row length and a vector; 300 KB.

@@ -66,6 +66,7 @@ impl App {
             folder: folder.path().to_owned(),
             passing: None,
             recipe: Recipe::default(),
+            imatrix: None,
         };
         let state = State::new(settings, (120, 40));
         Self { state, folder, at: Duration::ZERO, wants: Vec::new() }
@@ -75,7 +76,7 @@ impl App {
     pub fn on(tiny: &Tiny) -> Self {
         let mut app = Self::empty();
         let path = tiny.write(app.folder.path());
-        let model = Arc::new(Model::open(&path, OpenOptions::default()).unwrap());
+        let model = Arc::new(Model::open(&path, &OpenOptions::default()).unwrap());
         update::show_model(&mut app.state, model);
         app.settle();
         app

@@ -14,7 +14,7 @@ const CHUNK: usize = 256;
 
 /// Applies `to_f32` to each `N`-byte element.
 #[inline]
-fn widen<const N: usize>(bytes: &[u8], out: &mut [f32], to_f32: impl Fn([u8; N]) -> f32) {
+pub(super) fn widen<const N: usize>(bytes: &[u8], out: &mut [f32], to_f32: impl Fn([u8; N]) -> f32) {
     debug_assert_eq!(bytes.len(), out.len() * N);
     for (raw, y) in bytes.as_chunks::<N>().0.iter().zip(out) {
         *y = to_f32(*raw);

@@ -3,23 +3,15 @@
 //! Decoding only. Each product is taken in ggml's order (super-block scale × sub-block scale first, then the code),
 //! so that results agree in every bit.
 
+use super::blocks::blocks;
 use super::legacy::half_at;
 
 /// Elements of a super-block.
 const LEN: usize = 256;
 
-/// Walks super-blocks of `BYTES` bytes beside their outputs.
-#[inline]
-fn blocks<const BYTES: usize>(bytes: &[u8], out: &mut [f32], decode: impl Fn(&[u8; BYTES], &mut [f32; LEN])) {
-    debug_assert_eq!(bytes.len() * LEN, out.len() * BYTES);
-    for (block, y) in bytes.as_chunks::<BYTES>().0.iter().zip(out.as_chunks_mut::<LEN>().0) {
-        decode(block, y);
-    }
-}
-
 /// `scales[16] qs[64] d dmin`: elements in runs of 16 that share a scale and a minimum of four bits each.
 pub(super) fn decode_q2_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<84>(bytes, out, |b, y| {
+    blocks::<84, LEN>(bytes, out, |b, y| {
         let (scales, qs) = (&b[..16], &b[16..80]);
         let (d, dmin) = (half_at(b, 80), half_at(b, 82));
         for (run, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {
@@ -46,7 +38,7 @@ fn q3_scales(packed: &[u8]) -> [i8; 16] {
 
 /// `hmask[32] qs[64] scales[12] d`: two low bits in `qs`; a clear bit in `hmask` means four less.
 pub(super) fn decode_q3_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<110>(bytes, out, |b, y| {
+    blocks::<110, LEN>(bytes, out, |b, y| {
         let (hmask, qs) = (&b[..32], &b[32..96]);
         let scales = q3_scales(&b[96..108]);
         let d = half_at(b, 108);
@@ -74,7 +66,7 @@ fn scale_min(packed: &[u8], i: usize) -> (f32, f32) {
 
 /// `d dmin scales[12] qs[128]`: sub-blocks of 32, two of them in the nibbles of 32 bytes.
 pub(super) fn decode_q4_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<144>(bytes, out, |b, y| {
+    blocks::<144, LEN>(bytes, out, |b, y| {
         let (d, dmin) = (half_at(b, 0), half_at(b, 2));
         for (i, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
             let (scale, min) = scale_min(&b[4..16], i);
@@ -88,7 +80,7 @@ pub(super) fn decode_q4_k(bytes: &[u8], out: &mut [f32]) {
 
 /// `d dmin scales[12] qh[32] qs[128]`: as Q4_K, the fifth bit of sub-block `i` being bit `i` of `qh`.
 pub(super) fn decode_q5_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<176>(bytes, out, |b, y| {
+    blocks::<176, LEN>(bytes, out, |b, y| {
         let (d, dmin) = (half_at(b, 0), half_at(b, 2));
         let qh = &b[16..48];
         for (i, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
@@ -103,7 +95,7 @@ pub(super) fn decode_q5_k(bytes: &[u8], out: &mut [f32]) {
 
 /// `ql[128] qh[64] scales[16](i8) d`: four low bits in `ql`, two high in `qh`, 32 less than stored.
 pub(super) fn decode_q6_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<210>(bytes, out, |b, y| {
+    blocks::<210, LEN>(bytes, out, |b, y| {
         let (ql, qh, scales) = (&b[..128], &b[128..192], &b[192..208]);
         let d = half_at(b, 208);
         for (run, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {

@@ -5,6 +5,8 @@
 
 use half::f16;
 
+use super::blocks::blocks;
+
 /// Elements of a block of every type here.
 const LEN: usize = 32;
 
@@ -14,17 +16,8 @@ pub(super) fn half_at(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
-/// Walks blocks of `BYTES` bytes beside their `LEN` outputs.
-#[inline]
-fn blocks<const BYTES: usize>(bytes: &[u8], out: &mut [f32], decode: impl Fn(&[u8; BYTES], &mut [f32; LEN])) {
-    debug_assert_eq!(bytes.len() * LEN, out.len() * BYTES);
-    for (block, y) in bytes.as_chunks::<BYTES>().0.iter().zip(out.as_chunks_mut::<LEN>().0) {
-        decode(block, y);
-    }
-}
-
 pub(super) fn decode_q4_0(bytes: &[u8], out: &mut [f32]) {
-    blocks::<18>(bytes, out, |b, y| {
+    blocks::<18, LEN>(bytes, out, |b, y| {
         let d = half_at(b, 0);
         let (low, high) = y.split_at_mut(LEN / 2);
         for ((q, low), high) in b[2..].iter().zip(low).zip(high) {
@@ -35,7 +28,7 @@ pub(super) fn decode_q4_0(bytes: &[u8], out: &mut [f32]) {
 }
 
 pub(super) fn decode_q4_1(bytes: &[u8], out: &mut [f32]) {
-    blocks::<20>(bytes, out, |b, y| {
+    blocks::<20, LEN>(bytes, out, |b, y| {
         let (d, m) = (half_at(b, 0), half_at(b, 2));
         let (low, high) = y.split_at_mut(LEN / 2);
         for ((q, low), high) in b[4..].iter().zip(low).zip(high) {
@@ -58,7 +51,7 @@ fn five_bits(block: &[u8], at: usize) -> [u8; LEN] {
 }
 
 pub(super) fn decode_q5_0(bytes: &[u8], out: &mut [f32]) {
-    blocks::<22>(bytes, out, |b, y| {
+    blocks::<22, LEN>(bytes, out, |b, y| {
         let d = half_at(b, 0);
         for (y, q) in y.iter_mut().zip(five_bits(b, 2)) {
             *y = f32::from(q as i8 - 16) * d;
@@ -67,7 +60,7 @@ pub(super) fn decode_q5_0(bytes: &[u8], out: &mut [f32]) {
 }
 
 pub(super) fn decode_q5_1(bytes: &[u8], out: &mut [f32]) {
-    blocks::<24>(bytes, out, |b, y| {
+    blocks::<24, LEN>(bytes, out, |b, y| {
         let (d, m) = (half_at(b, 0), half_at(b, 2));
         for (y, q) in y.iter_mut().zip(five_bits(b, 4)) {
             *y = f32::from(q) * d + m;
@@ -76,7 +69,7 @@ pub(super) fn decode_q5_1(bytes: &[u8], out: &mut [f32]) {
 }
 
 pub(super) fn decode_q8_0(bytes: &[u8], out: &mut [f32]) {
-    blocks::<34>(bytes, out, |b, y| {
+    blocks::<34, LEN>(bytes, out, |b, y| {
         let d = half_at(b, 0);
         for (y, q) in y.iter_mut().zip(&b[2..]) {
             *y = f32::from(*q as i8) * d;

@@ -1,26 +1,70 @@
 //! Block bytes ↔ f32: what every tensor type's bytes mean.
 //!
-//! [`dtype`] is the table of types; the other files decode one family each, and [`tq`] also encodes ternary blocks.
-//! A decoder is a pure function from whole blocks to floats, exact to ggml's. Nothing here opens a file or knows a
-//! tensor's name.
+//! [`dtype`] is the table of types, [`dialect`] says which meaning a number has in a file; the other files decode one
+//! family each, and [`tq`] also encodes ternary blocks. A decoder is a pure function from whole blocks to floats, exact
+//! to ggml's. Nothing here opens a file or knows a tensor's name.
 
+mod bits;
+mod blocks;
+mod codebook;
+pub mod codes;
+pub mod dialect;
+mod dialect_blocks;
 mod dtype;
+mod f8;
 mod float;
+mod iq1;
+mod iq2;
+mod iq3;
+mod iq4;
 mod k;
 mod legacy;
 mod tq;
+mod unsigned;
 
-pub use dtype::{DType, Layout};
+pub use dialect_blocks::{encode_i2_s_a, encode_i2_s_b, encode_q2_0_g128, encode_t158};
+pub use dtype::{DType, Fill, Layout, ONE_SCALE_TAIL};
 pub use float::{encode_float, first_non_finite};
 pub use tq::{encode_q2_0, encode_tq1_0, encode_tq2_0};
 
-/// Decodes whole blocks: `blocks` holds exactly as many as fill `out`.
-pub type Decoder = fn(blocks: &[u8], out: &mut [f32]);
+/// How the bytes of a type become floats.
+#[derive(Debug, Clone, Copy)]
+pub enum Decoder {
+    /// Whole blocks: as many as fill `out`.
+    Blocks(fn(blocks: &[u8], out: &mut [f32])),
+    /// Whole blocks, and the tensor's one scale.
+    OneScale(fn(blocks: &[u8], scale: f32, out: &mut [f32])),
+    /// Bytes of consecutive columns that hold four rows each; which of the four is wanted, and the tensor's one scale.
+    FourRows(fn(bytes: &[u8], row_of_four: usize, scale: f32, out: &mut [f32])),
+}
 
-/// The decoder of a type, if this program has one. `out.len()` must be a multiple of the block length and
-/// `blocks.len()` the bytes of as many blocks: callers compute both from [`DType::layout`].
+impl Decoder {
+    /// Decodes whole blocks of a type that needs nothing but its blocks; `false` for others, with `out` untouched.
+    /// `blocks.len()` must be the bytes of as many blocks as fill `out`: callers compute both from [`DType::layout`].
+    pub fn decode_blocks(self, blocks: &[u8], out: &mut [f32]) -> bool {
+        match self {
+            Self::Blocks(decode) => {
+                decode(blocks, out);
+                true
+            }
+            Self::OneScale(_) | Self::FourRows(_) => false,
+        }
+    }
+}
+
+/// Writes `values` as `dtype`: a float type, or a block type that tensors which stay are stored in. `out` must hold
+/// exactly as many elements. `Err(i)`: value `i` is not finite or too large for the type (floats take NaN and infinities
+/// as they are); `Err(0)` for types without an encoder.
+pub fn encode_dense(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<(), usize> {
+    encode_float(dtype, values, out)
+}
+
+/// The decoder of a type, if this program has one.
 pub fn decoder(dtype: DType) -> Option<Decoder> {
-    Some(match dtype {
+    Some(Decoder::Blocks(match dtype {
+        DType::I2_S => return Some(Decoder::OneScale(dialect_blocks::decode_i2_s_a)),
+        DType::I2_S_ARM => return Some(Decoder::OneScale(dialect_blocks::decode_i2_s_b)),
+        DType::I2_S_ROWS => return Some(Decoder::FourRows(dialect_blocks::decode_i2_s_rows)),
         DType::F32 => float::decode_f32,
         DType::F16 => float::decode_f16,
         DType::BF16 => float::decode_bf16,
@@ -42,6 +86,29 @@ pub fn decoder(dtype: DType) -> Option<Decoder> {
         DType::TQ1_0 => tq::decode_tq1_0,
         DType::TQ2_0 => tq::decode_tq2_0,
         DType::Q2_0 => tq::decode_q2_0,
+        DType::Q2_0_G128 | DType::PQ2_0 => dialect_blocks::decode_q2_0_g128,
+        DType::T158 => dialect_blocks::decode_t158,
+        DType::IQ1_S => iq1::decode_iq1_s,
+        DType::IQ1_M => iq1::decode_iq1_m,
+        DType::IQ2_XXS => iq2::decode_iq2_xxs,
+        DType::IQ2_XS => iq2::decode_iq2_xs,
+        DType::IQ2_S => iq2::decode_iq2_s,
+        DType::IQ3_XXS => iq3::decode_iq3_xxs,
+        DType::IQ3_S => iq3::decode_iq3_s,
+        DType::IQ4_NL => iq4::decode_iq4_nl,
+        DType::IQ4_XS => iq4::decode_iq4_xs,
+        DType::MXFP4 => iq4::decode_mxfp4,
+        DType::NVFP4 => iq4::decode_nvfp4,
+        DType::Q1_0 => bits::decode_q1_0,
+        DType::Q8_1 => bits::decode_q8_1,
+        DType::Q8_K => bits::decode_q8_k,
+        DType::F8_E4M3 => f8::decode_f8_e4m3,
+        DType::F8_E5M2 => f8::decode_f8_e5m2,
+        DType::BOOL => unsigned::decode_bool,
+        DType::U8 => unsigned::decode_u8,
+        DType::U16 => unsigned::decode_u16,
+        DType::U32 => unsigned::decode_u32,
+        DType::U64 => unsigned::decode_u64,
         _ => return None,
-    })
+    }))
 }

@@ -16,7 +16,7 @@ const LEVEL: [f32; 4] = [-1.0, 0.0, 1.0, 2.0];
 
 /// Code of a trit. Trits come from this crate's quantizers; others are a bug that debug builds stop at.
 #[inline]
-fn code(trit: i8) -> u8 {
+pub(super) fn code(trit: i8) -> u8 {
     debug_assert!((-1..=1).contains(&trit), "trit {trit}");
     trit.wrapping_add(1) as u8
 }

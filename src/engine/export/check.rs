@@ -13,14 +13,17 @@ use gguf_rs_lib::reader::file_reader::GGUFFileReader;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::header::Piece;
 use super::pipeline::BandHash;
-use super::{TensorOutcome, Verify};
+use super::{TensorOutcome, Verify, recode};
+use crate::engine::codec::DType;
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
 use crate::engine::format::gguf::Gguf;
 use crate::engine::format::source::{AlignedBuf, Source};
-use crate::engine::model::{Model, OpenOptions};
-use crate::engine::plan::Plan;
-use crate::engine::preview::bands_of;
+use crate::engine::model::codes::CodeRun;
+use crate::engine::model::{Model, OpenOptions, Tensor};
+use crate::engine::plan::{Plan, Step};
+use crate::engine::preview::{bands_of, slices_in};
 use crate::engine::progress::{Cancel, Delta, Progress};
 use crate::engine::stats::ErrorSums;
 
@@ -33,9 +36,9 @@ const TOLERANCE: f64 = 1e-9;
 pub enum Reader {
     /// gguf-rs-lib, besides our own.
     GgufRsLib,
-    /// Our own strict reader alone, because gguf-rs-lib refuses the source too.
+    /// Our own strict reader alone.
     Own {
-        /// What gguf-rs-lib said of the source.
+        /// Why: gguf-rs-lib does not know a type of the output, or refuses the source too.
         because: String,
     },
 }
@@ -51,12 +54,30 @@ pub struct Check {
     pub bytes: u64,
     /// Tensors whose error was computed again from the output.
     pub recomputed: u64,
+    /// Tensors whose trits and scales were read from the output and are those of the source.
+    pub recoded: u64,
+}
+
+/// Adds the check of another file of the output.
+pub(super) fn merge(total: &mut Option<Check>, more: Check) {
+    match total {
+        None => *total = Some(more),
+        Some(total) => {
+            total.bytes += more.bytes;
+            total.recomputed += more.recomputed;
+            total.recoded += more.recoded;
+            if total.reader == Reader::GgufRsLib {
+                total.reader = more.reader;
+            }
+        }
+    }
 }
 
 /// What the output is compared with.
 pub(super) struct Checker<'a> {
     pub model: &'a Model,
     pub plan: &'a Plan,
+    pub piece: &'a Piece,
     pub partial: &'a Path,
     pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
@@ -68,17 +89,32 @@ impl Checker<'_> {
     /// Reads the output back as far as `verify` says. Any difference is an [`Error::Check`].
     pub(super) fn run(&self, verify: Verify, hashes: &[BandHash], outcomes: &[TensorOutcome]) -> Result<Check> {
         let source = Source::open(self.partial, false)?;
-        let own = Gguf::read(&source)?;
+        let own = Gguf::read(&source, |number| self.meaning(number))?;
         self.own_header(&own)?;
         let reader = self.independent_header(&own, &source)?;
-        let mut check = Check { reader, verify, bytes: 0, recomputed: 0 };
+        let mut check = Check { reader, verify, bytes: 0, recomputed: 0, recoded: 0 };
         if verify != Verify::None {
             check.bytes = self.data(&source, hashes)?;
+            check.recoded = self.codes()?;
         }
         if verify == Verify::Full {
             check.recomputed = self.errors(outcomes)?;
         }
         Ok(check)
+    }
+
+    /// What the plan means by a type number; in one output it has one meaning.
+    fn meaning(&self, number: u32) -> DType {
+        let types = self.plan.decisions.iter().map(|d| d.new_type);
+        types.into_iter().find(|t| t.number() == Some(number)).unwrap_or(DType::of_number(number))
+    }
+
+    /// The output as a model, each type number read as the plan means it.
+    fn output(&self) -> Result<Model> {
+        let mut dialects: Vec<DType> = self.plan.decisions.iter().map(|d| d.new_type).collect();
+        dialects.sort_unstable();
+        dialects.dedup();
+        Model::open(self.partial, &OpenOptions { mmap: false, dialects, rows_first: Some(false) })
     }
 
     /// Our own reader, strict: order, names, shapes, types, offsets as the running padded sum.
@@ -88,25 +124,36 @@ impl Checker<'_> {
         if let Some(found) = own.diagnostics.iter().find(strange) {
             return Err(Error::Check(format!("the output reads back with: {found}")));
         }
-        let same = own.tensors.len() == self.model.tensors.len()
-            && own.tensors.iter().zip(&self.model.tensors).zip(&self.plan.decisions).all(|((found, t), d)| {
-                found.name == t.name
-                    && found.dims == t.dims
-                    && found.dtype == d.new_type
-                    && found.bytes == Some(d.new_bytes)
+        let rows_first = super::header::writes_rows_first(self.model, self.plan);
+        let same = own.tensors.len() == self.piece.tensors.len()
+            && own.tensors.iter().zip(&self.piece.tensors).all(|(found, index)| {
+                let (tensor, decision) = (&self.model.tensors[*index], &self.plan.decisions[*index]);
+                let mut dims = found.dims.clone();
+                if rows_first {
+                    dims.reverse();
+                }
+                found.name == tensor.name
+                    && dims == tensor.dims
+                    && found.dtype == decision.new_type
+                    && found.bytes == Some(decision.new_bytes)
             });
         if same { Ok(()) } else { Err(Error::Check("the output's tensors do not read back as planned".to_owned())) }
     }
 
     fn independent_header(&self, own: &Gguf, source: &Source) -> Result<Reader> {
+        if let Some(foreign) = own.tensors.iter().find(|t| !t.dtype.is_mainline()) {
+            return Ok(Reader::Own { because: format!("gguf-rs-lib does not know {}", foreign.dtype) });
+        }
         match open_independent(self.partial) {
             Ok(independent) => {
                 compare_headers(&independent, own, source)?;
                 Ok(Reader::GgufRsLib)
             }
-            Err(of_output) => match open_independent(&self.model.path) {
-                Err(of_source) => Ok(Reader::Own { because: of_source }),
-                Ok(_) => Err(Error::Check(format!("gguf-rs-lib refuses the output: {of_output}"))),
+            Err(of_output) => match open_independent(self.model.source().path()) {
+                Err(of_source) if self.model.gguf().is_some() => {
+                    Ok(Reader::Own { because: format!("gguf-rs-lib refuses the source: {of_source}") })
+                }
+                _ => Err(Error::Check(format!("gguf-rs-lib refuses the output: {of_output}"))),
             },
         }
     }
@@ -131,17 +178,45 @@ impl Checker<'_> {
         Ok(hashes.iter().map(|band| band.len as u64).sum())
     }
 
+    /// Reads the codes and scales of every recoded tensor from the output and compares them with the source's.
+    fn codes(&self) -> Result<u64> {
+        let recoded = |index: &usize| matches!(self.plan.decisions[*index].step, Step::Recode(_));
+        if !self.piece.tensors.iter().any(recoded) {
+            return Ok(0);
+        }
+        let output = self.output()?;
+        let mut compared = 0;
+        for (place, index) in self.piece.tensors.iter().enumerate() {
+            let Step::Recode(to) = self.plan.decisions[*index].step else { continue };
+            let (tensor, written) = (&self.model.tensors[*index], &output.tensors[place]);
+            let bands: Vec<(u64, u64)> = bands_of(0, tensor.elements(), self.band).collect();
+            bands.par_iter().try_for_each_init(
+                || (CodeRun::default(), CodeRun::default(), AlignedBuf::new()),
+                |(source, found, buffer), band| {
+                    self.cancel.check()?;
+                    self.model.read_codes(tensor, *band, source, buffer)?;
+                    output.read_codes(written, *band, found, buffer)?;
+                    recode::compare(source, tensor.dtype, found, to).map_err(|what| {
+                        Error::Check(format!("tensor '{}': from element {}: {what}", tensor.name, band.0))
+                    })
+                },
+            )?;
+            compared += 1;
+        }
+        Ok(compared)
+    }
+
     /// Decodes every ternary tensor of the output and computes its error against the source again.
     fn errors(&self, outcomes: &[TensorOutcome]) -> Result<u64> {
-        let output = Model::open(self.partial, OpenOptions { mmap: false })?;
+        let output = self.output()?;
         let mut recomputed = 0;
-        for (index, outcome) in outcomes.iter().enumerate() {
-            let Some(reported) = &outcome.stats else { continue };
-            let found = self.recompute(&output, index)?;
+        for (place, index) in self.piece.tensors.iter().enumerate() {
+            let Some(reported) = &outcomes[*index].stats else { continue };
+            let found = self.recompute(&output.tensors[place], &output, *index)?;
             let reported = reported.errors.rel_mse();
             let close = (found.rel_mse() - reported).abs() <= TOLERANCE * reported.max(f64::MIN_POSITIVE);
             if !close {
-                let name = &self.model.tensors[index].name;
+                let name = &self.model.tensors[*index].name;
                 let what = format!(
                     "tensor '{name}' decodes with a relative error of {}, reported was {reported}",
                     found.rel_mse()
@@ -153,10 +228,12 @@ impl Checker<'_> {
         Ok(recomputed)
     }
 
-    fn recompute(&self, output: &Model, index: usize) -> Result<ErrorSums> {
+    fn recompute(&self, written: &Tensor, output: &Model, index: usize) -> Result<ErrorSums> {
         let tensor = &self.model.tensors[index];
-        let written = &output.tensors[index];
-        let slices = tensor.slices();
+        let slices = match self.plan.decisions[index].step {
+            Step::Ternary(format, _) => slices_in(tensor, format),
+            _ => 1,
+        };
         let slice = tensor.elements() / slices;
         let bands: Vec<(u64, u64)> = (0..slices).flat_map(|i| bands_of(i * slice, slice, self.band)).collect();
         let parts: Vec<Result<ErrorSums>> = bands
@@ -203,7 +280,7 @@ fn compare_headers<R: Read + Seek>(independent: &GGUFFileReader<R>, own: &Gguf, 
     for (theirs, ours) in independent.tensor_infos().iter().zip(&own.tensors) {
         let same = theirs.name() == ours.name
             && theirs.shape().dims() == ours.dims
-            && theirs.tensor_type() as u32 == ours.dtype.number()
+            && Some(theirs.tensor_type() as u32) == ours.dtype.number()
             && theirs.data_offset() == ours.offset;
         if !same {
             return differs(format!("tensor '{}'", ours.name));

@@ -1,88 +1,125 @@
-//! The output's metadata and layout: what is carried over, what is put right, what is added.
+//! The output's metadata and layout: what is carried over, what is put right, what is added, and which tensors go to
+//! which file.
 //!
 //! Entries are carried over byte for byte in the source's order. `general.file_type` and
-//! `general.quantization_version` are put right in place; provenance is appended.
+//! `general.quantization_version` are put right in place; what a format's runtime asks for and provenance are appended.
 
-use std::hash::Hasher;
+use std::path::PathBuf;
 
-use xxhash_rust::xxh3::Xxh3;
-
-use super::ExportOptions;
+use super::{ExportOptions, fingerprint};
+use crate::engine::codec::DType;
 use crate::engine::error::{Error, Result};
 use crate::engine::format::gguf::write::entry;
-use crate::engine::format::gguf::{Header, HeaderTensor, KvEntry, Value};
-use crate::engine::format::source::AlignedBuf;
+use crate::engine::format::gguf::{Header, HeaderTensor, Value, ValueType};
+use crate::engine::format::locate::shard_path;
 use crate::engine::model::Model;
+use crate::engine::model::metadata::Entry;
 use crate::engine::plan::{Plan, Recipe};
 
 /// `general.quantization_version` of every file with quantized tensors (ggml's `GGML_QNT_VERSION`).
 const QUANTIZATION_VERSION: u32 = 2;
 /// Keys that are ours.
 const OWN_PREFIX: &str = "tritscope.";
-/// Pages that a fingerprint samples, and their size.
-const PAGES: u64 = 64;
-const PAGE: u64 = 4096;
+/// Keys of ruvllm that tell how its ternary tensors are coded.
+const RUVLLM_PREFIX: &str = "craftsman.bitnet.";
 
-/// A cheap identity of the source: xxh3-128, in hex, over `tritscope fingerprint 1`, the file's length (u64,
-/// little-endian), all bytes before the data section, and 64 pages of 4096 bytes at the offsets i·(length − 4096)/63,
-/// rounded down (the whole data section where it is shorter than that).
-pub fn fingerprint(model: &Model) -> Result<String> {
-    let source = &model.source;
-    let mut hash = Xxh3::new();
-    hash.update(b"tritscope fingerprint 1");
-    hash.write(&source.len().to_le_bytes());
-    let mut buffer = AlignedBuf::new();
-    for (offset, len) in crate::engine::preview::bands_of(0, model.gguf.data_offset, 1 << 20) {
-        hash.update(source.slice(offset, len as usize, &mut buffer)?);
-    }
-    let data = source.len() - model.gguf.data_offset;
-    if data <= PAGES * PAGE {
-        hash.update(source.slice(model.gguf.data_offset, data as usize, &mut buffer)?);
-    } else {
-        for i in 0..PAGES {
-            let offset = (u128::from(source.len() - PAGE) * u128::from(i) / u128::from(PAGES - 1)) as u64;
-            hash.update(source.slice(offset, PAGE as usize, &mut buffer)?);
-        }
-    }
-    Ok(format!("{:032x}", hash.digest128()))
+/// One file of the output.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    /// Where it goes.
+    pub path: PathBuf,
+    /// Its layout.
+    pub header: Header,
+    /// Indices of its tensors in the model.
+    pub tensors: Vec<usize>,
 }
 
-/// Lays the output out. Errors: a shard of a split model, a layout that overflows.
-pub(super) fn lay_out(model: &Model, plan: &Plan, recipe: &Recipe, options: &ExportOptions) -> Result<Header> {
-    let tensors: Vec<HeaderTensor> = model
-        .tensors
-        .iter()
-        .zip(&plan.decisions)
-        .map(|(t, d)| HeaderTensor {
-            name: t.name.clone(),
-            dims: t.dims.clone(),
-            dtype: d.new_type,
-            bytes: d.new_bytes,
-        })
-        .collect();
+/// Lays the output out. Errors: a type that a GGUF cannot hold, a layout that overflows, a name that shards cannot have.
+pub(super) fn lay_out(model: &Model, plan: &Plan, recipe: &Recipe, options: &ExportOptions) -> Result<Vec<Piece>> {
     let kvs = metadata(model, plan, recipe, options)?;
-    Header::lay_out(&kvs, &tensors, model.gguf.alignment)
-        .ok_or_else(|| Error::format(&model.path, 0, "the output's layout overflows 64 bits"))
+    let groups = groups(model, options);
+    let count = groups.len();
+    let pieces = groups.into_iter().enumerate().map(|(i, tensors)| {
+        let mut entries = if i == 0 { kvs.clone() } else { Vec::new() };
+        let mut path = options.out.clone();
+        if count > 1 {
+            path = shard_path(&options.out, i, count);
+            entries.extend(split_entries(i, count, model.tensors.len()));
+        }
+        let infos = tensors.iter().map(|t| header_tensor(model, plan, *t)).collect::<Result<Vec<HeaderTensor>>>()?;
+        // Alignment is written in the first shard only; the others have the default.
+        let alignment = if i == 0 { model.alignment } else { crate::engine::format::gguf::DEFAULT_ALIGNMENT };
+        let header = Header::lay_out(&entries, &infos, alignment)
+            .ok_or_else(|| Error::format(&model.path, 0, "the output's layout overflows 64 bits"))?;
+        Ok(Piece { path, header, tensors })
+    });
+    pieces.collect()
+}
+
+fn header_tensor(model: &Model, plan: &Plan, index: usize) -> Result<HeaderTensor> {
+    let (tensor, decision) = (&model.tensors[index], &plan.decisions[index]);
+    let number = decision.new_type.number().ok_or_else(|| {
+        let what = format!("{} is no type that a GGUF can hold; --keep-precision converts it", decision.new_type);
+        Error::tensor(&model.path, &tensor.name, what)
+    })?;
+    let mut dims = tensor.dims.clone();
+    if writes_rows_first(model, plan) {
+        dims.reverse();
+    }
+    Ok(HeaderTensor { name: tensor.name.clone(), dims, number, bytes: decision.new_bytes })
+}
+
+/// Files of ruvllm write dimensions rows first; what still has its ternary type stays so.
+pub(super) fn writes_rows_first(model: &Model, plan: &Plan) -> bool {
+    model.rows_first && plan.decisions.iter().any(|d| d.new_type == DType::T158)
+}
+
+/// Tensors of each file: all in one, or as the source's shards had them.
+fn groups(model: &Model, options: &ExportOptions) -> Vec<Vec<usize>> {
+    if !options.keep_split || model.files.len() < 2 {
+        return vec![(0..model.tensors.len()).collect()];
+    }
+    let mut groups = vec![Vec::new(); model.files.len()];
+    for (i, tensor) in model.tensors.iter().enumerate() {
+        groups[tensor.file.min(model.files.len() - 1)].push(i);
+    }
+    groups
+}
+
+/// The keys by which llama.cpp finds a model's shards.
+fn split_entries(i: usize, count: usize, tensors: usize) -> [Vec<u8>; 3] {
+    let short = |n: usize| Value::Unsigned(n as u64, ValueType::U16);
+    [
+        entry("split.no", &short(i)),
+        entry("split.count", &short(count)),
+        entry("split.tensors.count", &Value::Signed(tensors as i64, ValueType::I32)),
+    ]
 }
 
 fn metadata(model: &Model, plan: &Plan, recipe: &Recipe, options: &ExportOptions) -> Result<Vec<Vec<u8>>> {
-    refuse_shards(model)?;
-    let mut pending = vec![];
+    let mut pending: Vec<(String, Value)> = Vec::new();
     if let Some(file_type) = plan.file_type(model) {
-        pending.push(("general.file_type", Value::u32(file_type)));
+        pending.push(("general.file_type".to_owned(), Value::u32(file_type)));
     }
     if plan.decisions.iter().any(|d| d.new_type.is_quantized()) {
-        pending.push(("general.quantization_version", Value::u32(QUANTIZATION_VERSION)));
+        pending.push(("general.quantization_version".to_owned(), Value::u32(QUANTIZATION_VERSION)));
     }
-    let mut kvs = Vec::with_capacity(model.gguf.kvs.len() + pending.len() + 3);
-    let mut buffer = AlignedBuf::new();
-    for kv in model.gguf.kvs.iter().filter(|kv| !is_dropped(kv)) {
+    let t158 = plan.decisions.iter().any(|d| d.new_type == DType::T158);
+    if t158 {
+        pending.extend(ruvllm_entries(recipe));
+    }
+    if let Some(imatrix) = options.imatrix.as_deref().filter(|_| plan.totals.ternary_tensors > 0) {
+        pending.extend(imatrix.provenance());
+    }
+    let mut kvs = Vec::with_capacity(model.metadata.len() + pending.len() + 3);
+    for kv in model.metadata.iter() {
         if let Some(at) = pending.iter().position(|(key, _)| *key == kv.key) {
             let (key, value) = pending.remove(at);
-            kvs.push(entry(key, &value));
-        } else {
-            let len = (kv.bytes.end - kv.bytes.start) as usize;
-            kvs.push(model.source.slice(kv.bytes.start, len, &mut buffer)?.to_vec());
+            // ruvllm's own words about its own tensors stand.
+            let keep = t158 && model.rows_first && key.starts_with(RUVLLM_PREFIX);
+            kvs.push(if keep { model.metadata.raw(kv)? } else { entry(&key, &value) });
+        } else if !is_dropped(kv, t158) {
+            kvs.push(model.metadata.raw(kv)?);
         }
     }
     kvs.extend(pending.iter().map(|(key, value)| entry(key, value)));
@@ -95,17 +132,23 @@ fn metadata(model: &Model, plan: &Plan, recipe: &Recipe, options: &ExportOptions
     Ok(kvs)
 }
 
-/// What an earlier run said of itself is not true of this output; the keys of a "split" into one file mean nothing.
-fn is_dropped(kv: &KvEntry) -> bool {
-    kv.key.starts_with(OWN_PREFIX) || kv.key.starts_with("split.")
+/// What ruvllm reads of a file with its ternary type.
+fn ruvllm_entries(recipe: &Recipe) -> Vec<(String, Value)> {
+    let key = |name: &str| format!("{RUVLLM_PREFIX}{name}");
+    vec![
+        (key("version"), Value::u32(1)),
+        (key("weight_encoding"), Value::string("absmean_ternary")),
+        (key("activation_bits"), Value::u32(8)),
+        (key("router_precision"), Value::string(recipe.keep_precision.ruvllm_name())),
+        (key("block_size"), Value::u32(256)),
+    ]
 }
 
-fn refuse_shards(model: &Model) -> Result<()> {
-    match model.metadata("split.count").and_then(|v| v.as_u64()) {
-        Some(count) if count > 1 => {
-            let what = format!("one of {count} shards of a split model; merge them first (llama-gguf-split --merge)");
-            Err(Error::format(&model.path, 0, what))
-        }
-        _ => Ok(()),
-    }
+/// What an earlier run said of itself is not true of this output; split keys are written anew where they mean something;
+/// ruvllm's coding is told of where its type is written; a file type that does not hold any more is left out.
+fn is_dropped(kv: &Entry, t158: bool) -> bool {
+    kv.key.starts_with(OWN_PREFIX)
+        || kv.key.starts_with("split.")
+        || kv.key == "general.file_type"
+        || !t158 && kv.key.starts_with(RUVLLM_PREFIX)
 }

@@ -2,27 +2,33 @@
 //!
 //! [`export`] freezes a plan, lays the whole file out, streams tensors band by band into `OUT.partial`, waits for the
 //! disk, reads everything back and only then renames. [`pipeline`] turns one tensor into bytes, [`target`] owns the
-//! partial file, [`check`] reads the result back, [`header`] makes the metadata.
+//! partial file, [`check`] reads the result back, [`header`] makes metadata and layout, [`recode`] moves trits from one
+//! ternary format to another.
 
 mod check;
+mod fingerprint;
 mod header;
 mod pipeline;
+mod recode;
 mod target;
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::error::{Diagnostic, Error, Result, Severity};
+use super::imatrix::Imatrix;
 use super::model::Model;
 use super::plan::{Plan, Recipe};
 use super::progress::{Cancel, Delta, Progress, Stage};
 use super::stats::BlockStats;
 
 pub use check::{Check, Reader};
-pub use header::fingerprint;
+pub use fingerprint::fingerprint;
+pub use recode::Survey;
 
 use check::Checker;
+use header::Piece;
 use pipeline::Pipeline;
 use target::Target;
 
@@ -39,7 +45,7 @@ pub enum Verify {
 }
 
 /// Where an export goes and what it takes care of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExportOptions {
     /// The output.
     pub out: PathBuf,
@@ -53,12 +59,25 @@ pub struct ExportOptions {
     pub provenance: bool,
     /// Most bytes of working memory.
     pub max_memory: u64,
+    /// Whether a split source becomes a split output: `OUT-00001-of-0000N.gguf`.
+    pub keep_split: bool,
+    /// How much each input channel counts.
+    pub imatrix: Option<Arc<Imatrix>>,
 }
 
 impl ExportOptions {
     /// The defaults, for this output.
     pub fn new(out: impl Into<PathBuf>) -> Self {
-        Self { out: out.into(), force: false, verify: Verify::Hash, sync: true, provenance: true, max_memory: 64 << 30 }
+        Self {
+            out: out.into(),
+            force: false,
+            verify: Verify::Hash,
+            sync: true,
+            provenance: true,
+            max_memory: 64 << 30,
+            keep_split: false,
+            imatrix: None,
+        }
     }
 }
 
@@ -71,14 +90,18 @@ pub struct TensorOutcome {
     pub slices: Vec<BlockStats>,
     /// NaN and infinite values in a tensor that stays.
     pub non_finite: u64,
+    /// What moving its trits to another format met.
+    pub recoded: Option<Survey>,
 }
 
 /// A finished export.
 #[derive(Debug, Clone)]
 pub struct ExportSummary {
-    /// The output.
+    /// The output; of several files the first.
     pub out: PathBuf,
-    /// Its length.
+    /// All its files.
+    pub files: Vec<PathBuf>,
+    /// Their length together.
     pub bytes: u64,
     /// One outcome a tensor, in file order.
     pub tensors: Vec<TensorOutcome>,
@@ -106,45 +129,58 @@ pub fn export(
     let mut clock = Clock::start(progress);
     refuse_empty(plan)?;
     model.require_sound()?;
-    refuse_unknown_layouts(model)?;
-    target::refuse_out(&options.out, model.source.id(), options.force)?;
+    plan.require_possible(model)?;
+    refuse_unknown_layouts(model, plan)?;
     let band = pipeline::band_len(options.max_memory, rayon::current_num_threads())?;
-    let header = header::lay_out(model, plan, recipe, options)?;
-    let len = header.file_len().unwrap_or(u64::MAX);
-    let target = Target::create(&options.out, model.source.id(), options.force, len)?;
-    target.write_at(&header.bytes, 0)?;
+    let pieces = header::lay_out(model, plan, recipe, options)?;
+    for piece in &pieces {
+        target::refuse_out(&piece.path, &model.file_ids(), options.force)?;
+    }
+    let surveys = recode::survey(model, plan, cancel)?;
+    let len = pieces.iter().map(|p| p.header.file_len().unwrap_or(u64::MAX)).fold(0, u64::saturating_add);
+    let mut targets = Vec::with_capacity(pieces.len());
+    for piece in &pieces {
+        let len = piece.header.file_len().unwrap_or(u64::MAX);
+        let target = Target::create(&piece.path, &model.file_ids(), options.force, len)?;
+        target.write_at(&piece.header.bytes, 0)?;
+        targets.push(target);
+    }
     progress.report(Delta::Total { tensors: plan.totals.tensors, bytes: plan.totals.new_bytes });
 
     clock.next(Stage::Write);
-    let pipeline = Pipeline { model, target: &target, progress, cancel, band, idle: Mutex::default() };
-    let mut outcomes = Vec::with_capacity(model.tensors.len());
-    let mut hashes = Vec::new();
-    for (index, (tensor, decision)) in model.tensors.iter().zip(&plan.decisions).enumerate() {
-        cancel.check()?;
-        progress.report(Delta::Tensor { index, bytes: decision.new_bytes });
-        let offset = header.bytes.len() as u64 + header.offsets[index];
-        let (outcome, bands) = pipeline.write(tensor, decision, offset)?;
-        outcomes.push(outcome);
-        hashes.extend(bands);
-        progress.report(Delta::TensorDone { index });
+    let imatrix = options.imatrix.as_deref();
+    let pipeline = Pipeline { model, imatrix, progress, cancel, band, idle: Mutex::default() };
+    let mut outcomes = vec![TensorOutcome::default(); model.tensors.len()];
+    let mut hashes = Vec::with_capacity(pieces.len());
+    for (piece, target) in pieces.iter().zip(&targets) {
+        hashes.push(write_piece(&pipeline, plan, (piece, target), &surveys, &mut outcomes)?);
     }
     if options.sync {
         clock.next(Stage::Sync);
-        target.sync(cancel)?;
+        targets.iter().try_for_each(|target| target.sync(cancel))?;
     }
     clock.next(Stage::Verify);
-    let checker = Checker { model, plan, partial: target.partial(), progress, cancel, band };
-    let check = checker.run(options.verify, &hashes, &outcomes)?;
+    let mut check = None;
+    for ((piece, target), hashes) in pieces.iter().zip(&targets).zip(&hashes) {
+        let checker = Checker { model, plan, piece, partial: target.partial(), progress, cancel, band };
+        check::merge(&mut check, checker.run(options.verify, hashes, &outcomes)?);
+    }
+    let check = check.ok_or_else(|| Error::Check("no file was written".to_owned()))?;
 
     clock.next(Stage::Finish);
     cancel.check()?;
-    let unsynced = target.publish(options.sync)?;
+    let unsynced = target::publish_all(targets, options.sync)?;
     let mut stats = BlockStats::default();
     outcomes.iter().filter_map(|o| o.stats.as_ref()).for_each(|s| stats.merge(s));
     let mut warnings = warnings(model, plan, &outcomes, &check);
+    if let Some(imatrix) = imatrix {
+        warnings.extend(imatrix.notes(model, plan, recipe.calibration_samples));
+    }
     warnings.extend(unsynced.map(|why| Diagnostic::file(Severity::Warning, "folder-sync", why)));
+    let files: Vec<PathBuf> = pieces.iter().map(|p| p.path.clone()).collect();
     Ok(ExportSummary {
-        out: options.out.clone(),
+        out: files.first().cloned().unwrap_or_else(|| options.out.clone()),
+        files,
         bytes: len,
         tensors: outcomes,
         stats,
@@ -152,6 +188,30 @@ pub fn export(
         stages: clock.stop(),
         warnings,
     })
+}
+
+/// Writes the tensors of one file; the hashes of what was written.
+fn write_piece(
+    pipeline: &Pipeline<'_>,
+    plan: &Plan,
+    (piece, target): (&Piece, &Target),
+    surveys: &[Option<Survey>],
+    outcomes: &mut [TensorOutcome],
+) -> Result<Vec<pipeline::BandHash>> {
+    let mut hashes = Vec::new();
+    for (offset, index) in piece.header.offsets.iter().zip(&piece.tensors) {
+        let (index, decision) = (*index, &plan.decisions[*index]);
+        pipeline.cancel.check()?;
+        pipeline.progress.report(Delta::Tensor { index, bytes: decision.new_bytes });
+        let offset = piece.header.bytes.len() as u64 + offset;
+        let tensor = &pipeline.model.tensors[index];
+        let one_scale = surveys[index].as_ref().and_then(|s| s.one_scale);
+        let (outcome, bands) = pipeline.write(tensor, decision, one_scale, (target, offset))?;
+        outcomes[index] = TensorOutcome { recoded: surveys[index].clone(), ..outcome };
+        hashes.extend(bands);
+        pipeline.progress.report(Delta::TensorDone { index });
+    }
+    Ok(hashes)
 }
 
 /// An export that would leave every tensor as it is says what would change that.
@@ -170,17 +230,18 @@ fn refuse_empty(plan: &Plan) -> Result<()> {
 const MAX_ALIGNMENT: u64 = 1 << 20;
 
 /// What llama.cpp's loader could not place, and nothing here could check.
-fn refuse_unknown_layouts(model: &Model) -> Result<()> {
-    if model.gguf.alignment > MAX_ALIGNMENT {
-        let what = format!("alignment {}; files of more than {MAX_ALIGNMENT} are not written", model.gguf.alignment);
+fn refuse_unknown_layouts(model: &Model, plan: &Plan) -> Result<()> {
+    if model.alignment > MAX_ALIGNMENT {
+        let what = format!("alignment {}; files of more than {MAX_ALIGNMENT} are not written", model.alignment);
         return Err(Error::format(&model.path, 0, what));
     }
-    match model.tensors.iter().find(|t| t.dtype.layout().is_none()) {
-        Some(tensor) => {
-            let what = format!(
-                "{} has no layout that this version knows: such a model is shown, but not exported",
-                tensor.dtype
-            );
+    let unknown = |(t, d): &(&crate::engine::model::Tensor, &crate::engine::plan::Decision)| {
+        d.new_type.layout().is_none() || !t.layout_fits && t.elements() > 0
+    };
+    match model.tensors.iter().zip(&plan.decisions).find(unknown) {
+        Some((tensor, _)) => {
+            let why = tensor.undecodable_reason();
+            let what = format!("{why}: such a model is shown, but not exported");
             Err(Error::tensor(&model.path, &tensor.name, what))
         }
         None => Ok(()),
@@ -231,7 +292,7 @@ fn warnings(model: &Model, plan: &Plan, outcomes: &[TensorOutcome], check: &Chec
         }
     }
     if let Reader::Own { because } = &check.reader {
-        let what = format!("checked by our own reader alone: gguf-rs-lib refuses the source ({because})");
+        let what = format!("checked by our own reader alone: {because}");
         found.push(Diagnostic::file(Severity::Note, "own-reader", what));
     }
     found

@@ -9,17 +9,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::TensorOutcome;
 use super::target::Target;
-use crate::engine::codec::{Layout, encode_float, first_non_finite};
+use super::{TensorOutcome, recode};
+use crate::engine::codec::{Layout, ONE_SCALE_TAIL, encode_dense, first_non_finite};
 use crate::engine::error::{Error, Result};
 use crate::engine::format::source::AlignedBuf;
+use crate::engine::imatrix::{Imatrix, Importance};
+use crate::engine::model::codes::CodeRun;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::plan::{Decision, Step};
-use crate::engine::preview::{bands_of, block_problem};
+use crate::engine::preview::{bands_of, block_problem, columns_at, find_one_scale, importance_of, slices_in};
 use crate::engine::progress::{Cancel, Delta, Progress};
 use crate::engine::stats::BlockStats;
-use crate::engine::ternary::{Format, Method, Scratch, code_block, encode_block};
+use crate::engine::ternary::{Coder, CoderWork, Format};
 
 /// Elements of a band where memory allows.
 const BAND: u64 = 1 << 18;
@@ -58,7 +60,7 @@ pub(super) fn band_len(max_memory: u64, threads: usize) -> Result<u64> {
 /// Writes tensors of one export.
 pub(super) struct Pipeline<'a> {
     pub model: &'a Model,
-    pub target: &'a Target,
+    pub imatrix: Option<&'a Imatrix>,
     pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
     /// Elements of a band.
@@ -73,8 +75,9 @@ pub(super) struct Work {
     raw: AlignedBuf,
     weights: Vec<f32>,
     out: Vec<u8>,
+    coder: CoderWork,
+    codes: CodeRun,
     trits: Vec<i8>,
-    scratch: Scratch,
 }
 
 /// What a band found out.
@@ -85,39 +88,102 @@ struct BandOutcome {
     hash: Option<BandHash>,
 }
 
+/// What is fixed while a tensor is written.
+struct Job<'a> {
+    tensor: &'a Tensor,
+    action: JobAction<'a>,
+    target: &'a Target,
+    /// Offset of the tensor's first byte in the output.
+    base: u64,
+}
+
+/// What is done with each band.
+#[derive(Clone, Copy)]
+enum JobAction<'a> {
+    Copy,
+    Convert(crate::engine::codec::DType),
+    Ternary(&'a Coder, Option<&'a Importance<'a>>),
+    Recode(Format),
+}
+
 impl Pipeline<'_> {
-    /// Writes the tensor at `offset` of the file and returns what was found out and the hashes of what was written.
+    /// Writes the tensor at `offset` of a file and returns what was found out and the hashes of what was written.
+    /// `one_scale` is that of a recoded tensor whose new format has one.
     pub(super) fn write(
         &self,
         tensor: &Tensor,
         decision: &Decision,
-        offset: u64,
+        one_scale: Option<f32>,
+        (target, base): (&Target, u64),
     ) -> Result<(TensorOutcome, Vec<BandHash>)> {
-        let slices = tensor.slices();
-        let bands: Vec<(u64, u64)> = if decision.step == Step::Copy {
-            // Cut between blocks, so that each band can be looked over for itself.
-            let whole = |l: Layout| (self.band / l.block_len).max(1) * l.block_bytes;
-            bands_of(0, tensor.bytes, tensor.dtype.layout().map_or(self.band, whole)).collect()
-        } else {
-            let slice = tensor.elements() / slices;
-            (0..slices).flat_map(|i| bands_of(i * slice, slice, self.band)).collect()
+        let importance = if decision.is_ternary() { importance_of(self.imatrix, tensor)? } else { None };
+        let coder;
+        let (action, tail) = match decision.step {
+            Step::Copy => (JobAction::Copy, None),
+            Step::Convert(to) => (JobAction::Convert(to), None),
+            Step::Recode(to) => (JobAction::Recode(to), to.has_one_scale().then(|| one_scale.unwrap_or(0.0))),
+            Step::Ternary(format, method) => {
+                let whole = if format.has_one_scale() {
+                    let found = find_one_scale(self.model, tensor, method, importance.as_ref(), self.cancel)?;
+                    Some(found.map_err(|e| {
+                        let what = block_problem(&e, 0, tensor.elements() as usize);
+                        Error::tensor(&self.model.path, &tensor.name, what)
+                    })?)
+                } else {
+                    None
+                };
+                coder = Coder::new(format, method, whole);
+                (JobAction::Ternary(&coder, importance.as_ref()), whole.map(|w| w.scale))
+            }
         };
+        let job = Job { tensor, action, target, base };
+        let (outcome, mut hashes) = self.bands(&job, decision)?;
+        if let Some(scale) = tail {
+            let mut bytes = [0u8; ONE_SCALE_TAIL as usize];
+            bytes[..4].copy_from_slice(&scale.to_le_bytes());
+            hashes.push(self.emit(&job, &bytes, base + decision.new_bytes - ONE_SCALE_TAIL)?);
+        }
+        Ok((outcome, hashes))
+    }
+
+    /// Elements of each band, or bytes where the tensor is copied.
+    fn cut(&self, job: &Job<'_>) -> (Vec<(u64, u64)>, u64) {
+        let tensor = job.tensor;
+        match job.action {
+            JobAction::Copy => {
+                // Cut between blocks, so that each band can be looked over for itself.
+                let whole = |l: Layout| (self.band / l.block_len).max(1) * l.block_bytes;
+                let size = tensor.dtype.layout().map_or(self.band, whole);
+                (bands_of(0, tensor.bytes, size).collect(), tensor.slices())
+            }
+            JobAction::Recode(_) => (bands_of(0, tensor.elements(), self.band).collect(), 1),
+            JobAction::Convert(_) => (bands_of(0, tensor.elements(), self.band).collect(), 1),
+            JobAction::Ternary(coder, _) => {
+                let slices = slices_in(tensor, coder.format());
+                let slice = tensor.elements() / slices;
+                ((0..slices).flat_map(|i| bands_of(i * slice, slice, self.band)).collect(), slices)
+            }
+        }
+    }
+
+    fn bands(&self, job: &Job<'_>, decision: &Decision) -> Result<(TensorOutcome, Vec<BandHash>)> {
+        let (bands, slices) = self.cut(job);
         let ternary = decision.is_ternary();
         let mut outcome = TensorOutcome::default();
         if ternary && slices > 1 {
             outcome.slices = vec![BlockStats::default(); slices as usize];
         }
         let mut stats = BlockStats::default();
-        let mut hashes = Vec::with_capacity(bands.len());
+        let mut hashes = Vec::with_capacity(bands.len() + 1);
         // In waves, so that what is kept of bands does not grow with the tensor.
         for wave in bands.chunks(WAVE) {
-            let results = self.wave(tensor, decision.step, wave, offset);
+            let results = self.wave(job, wave);
             self.cancel.check()?;
             for ((first, _), result) in wave.iter().zip(results) {
                 let band = result?;
                 stats.merge(&band.stats);
                 outcome.non_finite += band.non_finite;
-                let slice = u128::from(*first) * u128::from(slices) / u128::from(tensor.elements().max(1));
+                let slice = u128::from(*first) * u128::from(slices) / u128::from(job.tensor.elements().max(1));
                 if let Some(slice) = outcome.slices.get_mut(slice as usize) {
                     slice.merge(&band.stats);
                 }
@@ -130,14 +196,14 @@ impl Pipeline<'_> {
 
     /// Writes some bands in parallel; results in their order. The first error is the first of the wave, whichever thread
     /// meets one first: only bands behind a failed one are skipped.
-    fn wave(&self, tensor: &Tensor, step: Step, wave: &[(u64, u64)], offset: u64) -> Vec<Result<BandOutcome>> {
+    fn wave(&self, job: &Job<'_>, wave: &[(u64, u64)]) -> Vec<Result<BandOutcome>> {
         let failed = AtomicUsize::new(usize::MAX);
         let write = |(i, band): (usize, &(u64, u64))| {
             if failed.load(Ordering::Relaxed) < i {
                 return Ok(BandOutcome::default());
             }
             self.cancel.check()?;
-            let result = self.with_work(|work| self.band(tensor, step, *band, offset, work));
+            let result = self.with_work(|work| self.band(job, *band, work));
             if result.is_err() {
                 failed.fetch_min(i, Ordering::Relaxed);
             }
@@ -156,81 +222,98 @@ impl Pipeline<'_> {
         result
     }
 
-    fn band(&self, tensor: &Tensor, step: Step, band: (u64, u64), base: u64, work: &mut Work) -> Result<BandOutcome> {
-        match step {
-            Step::Copy => self.copy(tensor, band, base, work),
-            Step::Convert(_) | Step::Ternary(..) => {
-                let (first, len) = band;
-                work.weights.resize(len as usize, 0.0);
-                self.model.read_f32(tensor, first, &mut work.weights, &mut work.raw)?;
-                match step {
-                    Step::Ternary(format, method) => self.ternary(tensor, (format, method), first, base, work),
-                    _ => self.convert(tensor, step, first, base, work),
-                }
-            }
+    fn band(&self, job: &Job<'_>, band: (u64, u64), work: &mut Work) -> Result<BandOutcome> {
+        if matches!(job.action, JobAction::Convert(_) | JobAction::Ternary(..)) {
+            let (first, len) = band;
+            work.weights.resize(len as usize, 0.0);
+            self.model.read_f32(job.tensor, first, &mut work.weights, &mut work.raw)?;
+        }
+        match job.action {
+            JobAction::Copy => self.copy(job, band, work),
+            JobAction::Convert(to) => self.convert(job, to, band.0, work),
+            JobAction::Ternary(coder, importance) => self.ternary(job, (coder, importance), band.0, work),
+            JobAction::Recode(to) => self.recode(job, to, band, work),
         }
     }
 
-    fn copy(&self, tensor: &Tensor, (first, len): (u64, u64), base: u64, work: &mut Work) -> Result<BandOutcome> {
+    fn copy(&self, job: &Job<'_>, (first, len): (u64, u64), work: &mut Work) -> Result<BandOutcome> {
+        let tensor = job.tensor;
         let bytes = self.model.read_raw(tensor, first, len as usize, &mut work.raw)?;
         let mut non_finite = 0;
         // Floats are looked over by their bits; only a band that has something to count is decoded.
         let suspicious = !tensor.dtype.is_float() || first_non_finite(tensor.dtype, bytes).is_some();
-        if let (Some(decode), Some(layout)) = (tensor.decoder(), tensor.dtype.layout())
+        if let (Some(decoder), Some(layout)) = (tensor.decoder(), tensor.dtype.layout())
             && !tensor.dtype.is_integer()
             && suspicious
         {
             work.weights.resize((len / layout.block_bytes * layout.block_len) as usize, 0.0);
-            decode(bytes, &mut work.weights);
-            non_finite = work.weights.iter().filter(|w| !w.is_finite()).count() as u64;
+            if decoder.decode_blocks(bytes, &mut work.weights) {
+                non_finite = work.weights.iter().filter(|w| !w.is_finite()).count() as u64;
+            }
         }
-        let hash = self.emit(bytes, base + first)?;
+        let hash = self.emit(job, bytes, job.base + first)?;
         Ok(BandOutcome { non_finite, hash: Some(hash), ..BandOutcome::default() })
     }
 
-    fn convert(&self, tensor: &Tensor, step: Step, first: u64, base: u64, work: &mut Work) -> Result<BandOutcome> {
-        let Step::Convert(to) = step else {
-            return Ok(BandOutcome::default());
-        };
-        let width = to.layout().map_or(4, |l| l.block_bytes);
-        work.out.resize(work.weights.len() * width as usize, 0);
-        encode_float(to, &work.weights, &mut work.out).map_err(|i| {
-            let what = format!("element {} is {}, too large for {to}", first + i as u64, work.weights[i]);
-            Error::tensor(&self.model.path, &tensor.name, what)
+    fn convert(
+        &self,
+        job: &Job<'_>,
+        to: crate::engine::codec::DType,
+        first: u64,
+        work: &mut Work,
+    ) -> Result<BandOutcome> {
+        let layout = to.layout().ok_or_else(|| self.refuse(job, format!("{to} is not written")))?;
+        let bytes_at = |elements: u64| elements / layout.block_len * layout.block_bytes;
+        work.out.resize(bytes_at(work.weights.len() as u64) as usize, 0);
+        encode_dense(to, &work.weights, &mut work.out).map_err(|i| {
+            let value = work.weights.get(i).copied().unwrap_or(f32::NAN);
+            self.refuse(job, format!("element {} is {value}, which {to} cannot hold", first + i as u64))
         })?;
         let non_finite = work.weights.iter().filter(|w| !w.is_finite()).count() as u64;
-        let hash = self.emit(&work.out, base + first * width)?;
+        let hash = self.emit(job, &work.out, job.base + bytes_at(first))?;
         Ok(BandOutcome { non_finite, hash: Some(hash), ..BandOutcome::default() })
     }
 
     fn ternary(
         &self,
-        tensor: &Tensor,
-        (format, method): (Format, Method),
+        job: &Job<'_>,
+        (coder, importance): (&Coder, Option<&Importance<'_>>),
         first: u64,
-        base: u64,
         work: &mut Work,
     ) -> Result<BandOutcome> {
+        let format = coder.format();
         let (block_len, block_bytes) = (format.block_len(), format.block_bytes());
-        work.trits.resize(block_len, 0);
-        work.out.resize(work.weights.len() / block_len * block_bytes, 0);
+        work.out.clear();
+        work.out.resize(work.weights.len().div_ceil(block_len) * block_bytes, 0);
         let mut stats = BlockStats::default();
-        let blocks = work.weights.chunks_exact(block_len).zip(work.out.chunks_exact_mut(block_bytes));
+        let blocks = work.weights.chunks(block_len).zip(work.out.chunks_exact_mut(block_bytes));
         for (i, (weights, out)) in blocks.enumerate() {
-            let code = code_block(method, weights, None, &mut work.trits, &mut work.scratch).map_err(|e| {
-                let what = block_problem(&e, first + (i * block_len) as u64, block_len);
-                Error::tensor(&self.model.path, &tensor.name, what)
-            })?;
-            stats.errors.add_block(weights, code.scale.to_f32(), &work.trits);
-            stats.scales.add(code.scale.to_f32(), code.underflow, code.native);
-            encode_block(format, code.scale, &work.trits, out);
+            let at = first + (i * block_len) as u64;
+            let columns = columns_at(importance, job.tensor, at);
+            let coded = work
+                .coder
+                .code(coder, weights, (columns, at), &mut stats)
+                .map_err(|e| self.refuse(job, block_problem(&e, at, block_len)))?;
+            coder.write(&coded, &mut work.coder, out);
         }
-        let hash = self.emit(&work.out, base + first / block_len as u64 * block_bytes as u64)?;
+        let hash = self.emit(job, &work.out, job.base + first / block_len as u64 * block_bytes as u64)?;
         Ok(BandOutcome { stats, non_finite: 0, hash: Some(hash) })
     }
 
-    fn emit(&self, bytes: &[u8], offset: u64) -> Result<BandHash> {
-        self.target.write_at(bytes, offset)?;
+    fn recode(&self, job: &Job<'_>, to: Format, band: (u64, u64), work: &mut Work) -> Result<BandOutcome> {
+        self.model.read_codes(job.tensor, band, &mut work.codes, &mut work.raw)?;
+        recode::pack(&work.codes, job.tensor.dtype, to, &mut work.trits, &mut work.out);
+        let at = band.0 / to.block_len() as u64 * to.block_bytes() as u64;
+        let hash = self.emit(job, &work.out, job.base + at)?;
+        Ok(BandOutcome { hash: Some(hash), ..BandOutcome::default() })
+    }
+
+    fn refuse(&self, job: &Job<'_>, what: String) -> Error {
+        Error::tensor(&self.model.path, &job.tensor.name, what)
+    }
+
+    fn emit(&self, job: &Job<'_>, bytes: &[u8], offset: u64) -> Result<BandHash> {
+        job.target.write_at(bytes, offset)?;
         self.progress.report(Delta::Bytes(bytes.len() as u64));
         Ok(BandHash { offset, len: bytes.len(), hash: xxh3_128(bytes) })
     }

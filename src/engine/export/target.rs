@@ -31,15 +31,15 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Creates `OUT.partial` with room for `len` bytes. Refuses to write onto `source`, over a file without `force`, over
+    /// Creates `OUT.partial` with room for `len` bytes. Refuses to write onto a source, over a file without `force`, over
     /// anything that is no regular file, and into a folder without room.
-    pub(super) fn create(out: &Path, source: FileId, force: bool, len: u64) -> Result<Self> {
-        refuse_out(out, source, force)?;
+    pub(super) fn create(out: &Path, sources: &[FileId], force: bool, len: u64) -> Result<Self> {
+        refuse_out(out, sources, force)?;
         let mut name = out.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
         let partial = out.with_file_name(name);
         require_space(out, len)?;
-        let file = create_partial(&partial, source, force)?;
+        let file = create_partial(&partial, sources, force)?;
         let folder = File::open(folder_of(out)).ok();
         let target = Self { out: out.to_owned(), partial, file, folder, force, published: false };
         target.reserve(len)?;
@@ -116,19 +116,42 @@ impl Drop for Target {
     }
 }
 
+/// Gives all files of an output their names, or none: where one fails, those that got theirs before are removed again
+/// (unless they replaced another file, which cannot be brought back).
+pub(super) fn publish_all(targets: Vec<Target>, sync: bool) -> Result<Option<String>> {
+    let mut named: Vec<PathBuf> = Vec::new();
+    let mut unsynced = None;
+    for target in targets {
+        let (out, replaced) = (target.out.clone(), target.force && target.out.exists());
+        match target.publish(sync) {
+            Ok(why) => unsynced = unsynced.or(why),
+            Err(e) => {
+                for path in &named {
+                    let _ = std::fs::remove_file(path);
+                }
+                return Err(e);
+            }
+        }
+        if !replaced {
+            named.push(out);
+        }
+    }
+    Ok(unsynced)
+}
+
 /// The folder that holds `path`.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Refuses outputs that must not be written, before anything is created.
-pub(super) fn refuse_out(out: &Path, source: FileId, force: bool) -> Result<()> {
+pub(super) fn refuse_out(out: &Path, sources: &[FileId], force: bool) -> Result<()> {
     let refuse = |what: &str| Err(Error::Usage(format!("{} {what}", out.display())));
     if out.file_name().is_none() || out.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return refuse("names no file");
     }
     match std::fs::metadata(out) {
-        Ok(found) if FileId::of(&found) == source => refuse("is the source itself; choose another output"),
+        Ok(found) if sources.contains(&FileId::of(&found)) => refuse("is the source itself; choose another output"),
         Ok(found) if !found.is_file() => refuse("exists and is no regular file; choose another output"),
         Ok(_) if !force => refuse("exists; --force replaces it"),
         Ok(_) => Ok(()),
@@ -155,11 +178,11 @@ fn require_space(out: &Path, needed: u64) -> Result<()> {
     if needed > available { Err(Error::NoSpace { path: out.to_owned(), needed, available }) } else { Ok(()) }
 }
 
-fn create_partial(partial: &Path, source: FileId, force: bool) -> Result<File> {
+fn create_partial(partial: &Path, sources: &[FileId], force: bool) -> Result<File> {
     let create = || OpenOptions::new().read(true).write(true).create_new(true).open(partial);
     let file = match create() {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            refuse_leftover(partial, source, force)?;
+            refuse_leftover(partial, sources, force)?;
             std::fs::remove_file(partial).map_err(|e| Error::io(partial, "remove", e))?;
             create()
         }
@@ -178,11 +201,11 @@ fn create_partial(partial: &Path, source: FileId, force: bool) -> Result<File> {
 
 /// Refuses to remove what stands under the partial name, unless it is a regular file that nobody writes, that is not the
 /// source, and the user said so.
-fn refuse_leftover(partial: &Path, source: FileId, force: bool) -> Result<()> {
+fn refuse_leftover(partial: &Path, sources: &[FileId], force: bool) -> Result<()> {
     let refuse = |what: &str| Err(Error::Usage(format!("{} {what}", partial.display())));
     let found = std::fs::symlink_metadata(partial).map_err(|e| Error::io(partial, "look at it", e))?;
     let leads_to = std::fs::metadata(partial).map_or(FileId::of(&found), |m| FileId::of(&m));
-    if FileId::of(&found) == source || leads_to == source {
+    if sources.contains(&FileId::of(&found)) || sources.contains(&leads_to) {
         return refuse("is the source itself, and the output's name while it is written; choose another output");
     }
     if !found.is_file() {

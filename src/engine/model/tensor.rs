@@ -1,14 +1,14 @@
 //! One tensor as the rest of the program sees it: name, shape, type, place, role.
 
+use std::sync::Arc;
+
+use super::assembly::Assembly;
 use super::names;
 use super::role::Role;
 use super::roles;
-use crate::engine::codec::{self, DType, Decoder};
+use crate::engine::codec::{self, DType, Decoder, Fill};
+use crate::engine::format::gguf::read::number_words;
 use crate::engine::format::gguf::{Gguf, TensorInfo};
-
-/// Type numbers that other tools write with another meaning (formats.md §2 of the design documents): their bytes are
-/// taken for ggml's only where the offsets agree.
-const AMBIGUOUS: [u32; 5] = [30, 39, 40, 41, 42];
 
 /// Most matrices of a tensor that have figures of their own.
 const MAX_SLICES: u64 = 4096;
@@ -18,10 +18,14 @@ const MAX_SLICES: u64 = 4096;
 pub struct Tensor {
     /// Name as the file spells it.
     pub name: String,
+    /// Other names that patterns may pick it by: those of its parts in the files it was assembled from.
+    pub aliases: Vec<String>,
     /// Dimensions in GGUF order, row length first; empty for a scalar.
     pub dims: Vec<u64>,
     /// Type.
     pub dtype: DType,
+    /// Index of its file in the model.
+    pub file: usize,
     /// Absolute byte offset in the file.
     pub offset: u64,
     /// Bytes of data: by the type where its layout is known and fits, else what the offsets leave.
@@ -34,32 +38,53 @@ pub struct Tensor {
     pub layer: Option<u32>,
     /// Number of one expert, where each expert is a tensor of its own.
     pub expert: Option<u32>,
+    /// Where its elements come from, if not from one stretch of its file.
+    pub assembly: Option<Arc<Assembly>>,
 }
 
 impl Tensor {
-    /// Every tensor of a GGUF, in file order.
-    pub fn all_of(gguf: &Gguf) -> Vec<Self> {
-        let last_offset = gguf.tensors.iter().map(|t| t.offset).max().unwrap_or(0);
-        gguf.tensors.iter().map(|info| Self::from_info(gguf, info, last_offset)).collect()
-    }
-
-    fn from_info(gguf: &Gguf, info: &TensorInfo, last_offset: u64) -> Self {
-        let fits = info.bytes.is_some_and(|bytes| {
-            // Writers differ in what stands behind the last tensor.
-            let gap_allowed = info.offset == last_offset || !AMBIGUOUS.contains(&info.dtype.number());
-            bytes <= info.extent && (gap_allowed || info.extent - bytes < gguf.alignment)
-        });
-        let parsed = names::parse(&info.name);
+    /// A tensor with this name, shape (row length first) and type; its place is yet to be filled in.
+    pub fn named(name: String, dims: Vec<u64>, dtype: DType) -> Self {
+        let parsed = names::parse(&name);
+        let bytes = dtype.bytes_for(dims.iter().product()).unwrap_or(0);
         Self {
-            role: roles::role_of(&info.name, &info.dims),
+            role: roles::role_of(&name, &dims),
             layer: parsed.layer,
             expert: parsed.expert,
-            name: info.name.clone(),
-            dims: info.dims.clone(),
-            dtype: info.dtype,
+            name,
+            aliases: Vec::new(),
+            dims,
+            dtype,
+            file: 0,
+            offset: 0,
+            bytes,
+            layout_fits: true,
+            assembly: None,
+        }
+    }
+
+    /// Every tensor of a GGUF, in file order; `rows_first` where the file writes dimensions the other way round.
+    pub fn all_of(gguf: &Gguf, file: usize, rows_first: bool) -> Vec<Self> {
+        let last_offset = gguf.tensors.iter().map(|t| t.offset).max().unwrap_or(0);
+        gguf.tensors.iter().map(|info| Self::from_info(gguf, info, file, (last_offset, rows_first))).collect()
+    }
+
+    fn from_info(gguf: &Gguf, info: &TensorInfo, file: usize, (last_offset, rows_first): (u64, bool)) -> Self {
+        let fits = info.bytes.is_some_and(|bytes| {
+            // Writers differ in what stands behind the last tensor. A number with one meaning is believed.
+            let gap_allowed = info.offset == last_offset || info.dtype.meanings().count() < 2;
+            bytes <= info.extent && (gap_allowed || info.extent - bytes < gguf.alignment)
+        });
+        let mut dims = info.dims.clone();
+        if rows_first {
+            dims.reverse();
+        }
+        Self {
+            file,
             offset: gguf.data_offset.saturating_add(info.offset),
             bytes: info.bytes.filter(|_| fits).unwrap_or(info.extent),
             layout_fits: fits,
+            ..Self::named(info.name.clone(), dims, info.dtype)
         }
     }
 
@@ -84,10 +109,15 @@ impl Tensor {
     }
 
     /// Matrices in the tensor that have figures of their own: the product of the third and fourth dimension, which is
-    /// the experts for merged ones. 1 where there are none, or more than anybody would look at.
+    /// the experts for merged ones. 1 where there are none, more than anybody would look at, or where blocks run over
+    /// their ends.
     pub fn slices(&self) -> u64 {
-        let slices = self.dims.iter().skip(2).product();
-        if (1..=MAX_SLICES).contains(&slices) { slices } else { 1 }
+        let slices: u64 = self.dims.iter().skip(2).product();
+        if !(1..=MAX_SLICES).contains(&slices) {
+            return 1;
+        }
+        let block = self.dtype.layout().map_or(1, |l| l.block_len);
+        if (self.elements() / slices).is_multiple_of(block) { slices } else { 1 }
     }
 
     /// Bits per weight as stored; 0 for a tensor without elements.
@@ -97,13 +127,27 @@ impl Tensor {
 
     /// The decoder, if the type has one and the bytes are what the type says.
     pub fn decoder(&self) -> Option<Decoder> {
-        codec::decoder(self.dtype).filter(|_| self.layout_fits)
+        // Four rows share a byte: a last group of fewer would leave the bytes short.
+        let whole = self.dtype != DType::I2_S_ROWS || self.rows().is_multiple_of(4);
+        codec::decoder(self.dtype).filter(|_| self.layout_fits && whole)
+    }
+
+    /// Whether its blocks share one scale that stands behind them.
+    pub fn has_one_scale(&self) -> bool {
+        self.dtype.layout().is_some_and(|l| l.fill == Fill::OneScale)
+    }
+
+    /// Whether `name` is its name or that of one of its parts.
+    pub fn goes_by(&self, name: &str) -> bool {
+        self.name == name || self.aliases.iter().any(|alias| alias == name)
     }
 
     /// Why [`Tensor::decoder`] is `None`, in words.
     pub fn undecodable_reason(&self) -> String {
         if self.dtype.known_name().is_none() {
-            format!("type number {} is not known", self.dtype.number())
+            format!("{} is not known", number_words(self.dtype))
+        } else if self.dtype.layout().is_none() {
+            format!("{} is named but has no layout that this version knows", self.dtype)
         } else if !self.layout_fits {
             format!("its offsets leave {} bytes, which {} does not fit", self.bytes, self.dtype)
         } else {

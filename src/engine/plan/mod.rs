@@ -5,14 +5,17 @@
 //! export read the plan and nothing else.
 
 mod notes;
+mod numbers;
 mod pattern;
 mod protect;
 mod recipe;
+mod repack;
 mod resolve;
 mod rule;
 
 pub use pattern::Pattern;
 pub use protect::Protection;
 pub use recipe::{Fallback, Mask, Precision, Recipe};
+pub use repack::repack;
 pub use resolve::{Decision, Plan, Reason, Step, Totals, Winner, resolve};
 pub use rule::{Action, Rule};

@@ -60,12 +60,15 @@ impl Pattern {
         }
     }
 
-    /// Whether the tensor is picked.
+    /// Whether the tensor is picked: by its name, or by those of all its parts in the files it was assembled from.
     pub fn matches(&self, tensor: &Tensor) -> bool {
+        let by = |test: &dyn Fn(&str) -> bool| {
+            test(&tensor.name) || !tensor.aliases.is_empty() && tensor.aliases.iter().all(|alias| test(alias))
+        };
         match self {
-            Self::Name(name) => *name == tensor.name,
-            Self::Glob(_, matcher) => matcher.is_match(&tensor.name),
-            Self::Regex(regex) => regex.is_match(&tensor.name),
+            Self::Name(name) => by(&|n| n == name),
+            Self::Glob(_, matcher) => by(&|n| matcher.is_match(n)),
+            Self::Regex(regex) => by(&|n| regex.is_match(n)),
             Self::Role(roles) => roles.contains(tensor.role),
         }
     }

@@ -3,7 +3,7 @@
 //! Both faces edit this value; `--recipe` reads it, `recipe show` and the interface write it, and an export embeds it in
 //! its output's metadata. The file's form has a version so that later programs can tell.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::pattern::Pattern;
@@ -70,9 +70,27 @@ pub enum Precision {
     Bf16,
     /// Single floats.
     F32,
+    /// 8 bits in blocks of 32.
+    Q8_0,
+    /// 6.56 bits in blocks of 256.
+    #[serde(rename = "q6_k")]
+    Q6K,
+    /// 4.5 bits in blocks of 32.
+    Q4_0,
 }
 
 impl Precision {
+    /// Every precision with its name on the command line and in recipes.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Source, "source"),
+        (Self::F16, "f16"),
+        (Self::Bf16, "bf16"),
+        (Self::F32, "f32"),
+        (Self::Q8_0, "q8_0"),
+        (Self::Q6K, "q6_k"),
+        (Self::Q4_0, "q4_0"),
+    ];
+
     /// The type that kept tensors are converted to, if they are.
     pub fn dtype(self) -> Option<DType> {
         match self {
@@ -80,17 +98,35 @@ impl Precision {
             Self::F16 => Some(DType::F16),
             Self::Bf16 => Some(DType::BF16),
             Self::F32 => Some(DType::F32),
+            Self::Q8_0 => Some(DType::Q8_0),
+            Self::Q6K => Some(DType::Q6_K),
+            Self::Q4_0 => Some(DType::Q4_0),
         }
     }
 
     /// Name on the command line and in recipes.
     pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(p, _)| *p == self).map_or("source", |(_, name)| name)
+    }
+
+    /// What ruvllm calls it (`craftsman.bitnet.router_precision`); it knows floats only.
+    pub fn ruvllm_name(self) -> &'static str {
         match self {
-            Self::Source => "source",
-            Self::F16 => "f16",
             Self::Bf16 => "bf16",
             Self::F32 => "f32",
+            _ => "f16",
         }
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        Self::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(s)).map(|(p, _)| *p).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|(_, name)| *name).collect();
+            format!("unknown precision '{s}': one of {}", names.join(", "))
+        })
     }
 }
 
@@ -110,12 +146,32 @@ pub struct Recipe {
     pub fallback: Fallback,
     /// Precision of what stays.
     pub keep_precision: Precision,
+    /// The same for token embeddings, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<Precision>,
+    /// The same for the output head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<Precision>,
+    /// File of the importance matrix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imatrix: Option<PathBuf>,
+    /// Chunks that the importance matrix is expected to be made from; another number is told.
+    #[serde(skip_serializing_if = "is_default_samples")]
+    pub calibration_samples: usize,
     /// Tensors and roles whose protection is lifted.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "names_or_roles")]
     pub unprotect: Vec<Pattern>,
     /// Ordered rules; the last match wins.
     #[serde(rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+}
+
+/// The seed's default of `calibration_samples`.
+const CALIBRATION_SAMPLES: usize = 1000;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_default_samples(samples: &usize) -> bool {
+    *samples == CALIBRATION_SAMPLES
 }
 
 fn names_or_roles<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Pattern>, D::Error> {
@@ -132,6 +188,10 @@ impl Default for Recipe {
             layers: Mask::Experts,
             fallback: Fallback::Q2_0,
             keep_precision: Precision::Source,
+            embeddings: None,
+            head: None,
+            imatrix: None,
+            calibration_samples: CALIBRATION_SAMPLES,
             unprotect: Vec::new(),
             rules: Vec::new(),
         }
@@ -166,6 +226,17 @@ impl Recipe {
         }
         if self.keep_precision != default.keep_precision {
             flags.extend(["--keep-precision".into(), self.keep_precision.name().into()]);
+        }
+        for (flag, precision) in [("--embeddings", self.embeddings), ("--head", self.head)] {
+            if let Some(precision) = precision {
+                flags.extend([flag.into(), precision.name().into()]);
+            }
+        }
+        if let Some(imatrix) = &self.imatrix {
+            flags.extend(["--imatrix".into(), imatrix.to_string_lossy().into_owned()]);
+        }
+        if self.calibration_samples != default.calibration_samples {
+            flags.extend(["--calibration-samples".into(), self.calibration_samples.to_string()]);
         }
         for pattern in &self.unprotect {
             flags.extend(["--unprotect".into(), pattern.to_string()]);

@@ -4,12 +4,13 @@
 //! and shapes are asked; no data is read.
 
 use super::notes::{Hits, notes};
+use super::numbers::one_meaning;
 use super::protect::Protection;
 use super::recipe::{Fallback, Mask, Recipe};
 use super::rule::Action;
 use crate::engine::codec::DType;
-use crate::engine::error::Diagnostic;
-use crate::engine::model::{Model, Tensor};
+use crate::engine::error::{Diagnostic, Error, Result, Severity};
+use crate::engine::model::{Model, Role, Tensor};
 use crate::engine::ternary::{Format, Method};
 
 /// What the export does with a tensor.
@@ -17,10 +18,12 @@ use crate::engine::ternary::{Format, Method};
 pub enum Step {
     /// Copies its bytes.
     Copy,
-    /// Decodes and stores it in another float type.
+    /// Decodes and stores it in another type.
     Convert(DType),
     /// Makes it ternary.
     Ternary(Format, Method),
+    /// Moves its trits to another ternary format.
+    Recode(Format),
 }
 
 /// Who decided.
@@ -32,6 +35,8 @@ pub enum Winner {
     Rule(usize),
     /// The mask would leave it protected, but its protection was lifted.
     Unprotect,
+    /// A repack, which asks for every ternary tensor.
+    Repack,
 }
 
 /// Why a tensor ends as it does.
@@ -63,6 +68,10 @@ pub enum Reason {
     AlreadyThere,
     /// Its type cannot be decoded; the words say why.
     Undecodable(String),
+    /// Its trits move to another format as they are.
+    Recoded,
+    /// Repacking passes over it: it is not ternary, or stays for the reason given.
+    NotRecoded(String),
     /// It has no elements.
     Empty,
 }
@@ -88,9 +97,18 @@ pub struct Decision {
     pub overridden: bool,
     /// Why it keeps its type although the recipe converts what stays, where it cannot be decoded.
     pub unconverted: Option<String>,
+    /// Why it is converted although the recipe does not ask for it.
+    pub forced: Option<String>,
 }
 
 impl Decision {
+    /// Makes it a conversion to `to`.
+    pub(super) fn convert(&mut self, tensor: &Tensor, to: DType) {
+        self.step = Step::Convert(to);
+        self.new_type = to;
+        self.new_bytes = to.bytes_for(tensor.elements()).unwrap_or(0);
+    }
+
     /// Whether the tensor is made ternary by this plan.
     pub fn is_ternary(&self) -> bool {
         matches!(self.step, Step::Ternary(..))
@@ -114,6 +132,7 @@ impl Decision {
         match self.winner {
             Winner::Mask(mask) => format!("mask {}", mask.name()),
             Winner::Unprotect => "unprotect".to_owned(),
+            Winner::Repack => "repack".to_owned(),
             Winner::Rule(i) => {
                 let pattern = recipe.rules.get(i).map(|r| r.pattern.to_string()).unwrap_or_default();
                 format!("rule {}: {pattern}", i + 1)
@@ -141,15 +160,23 @@ impl Decision {
                 self.new_type,
                 from.dtype()
             ),
+            Reason::RowLength { format, .. } if format.has_one_scale() => {
+                format!("its elements are not a multiple of the {} of a group: stays", format.block_len())
+            }
             Reason::RowLength { format, row } => {
                 format!("rows of {row} are not a multiple of {}: stays", format.block_len())
             }
+            Reason::Recoded => "same trits, other format".to_owned(),
+            Reason::NotRecoded(why) => why.clone(),
             Reason::AlreadyThere => format!("is {} already", self.new_type),
             Reason::Undecodable(why) => format!("stays: {why}"),
             Reason::Empty => "has no elements".to_owned(),
         };
         let converted = match (self.step, &self.unconverted) {
-            (Step::Convert(to), _) => format!(", converted to {to}"),
+            (Step::Convert(to), _) => {
+                let why = self.forced.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+                format!(", converted to {to}{why}")
+            }
             (_, Some(why)) => format!(", not converted: {why}"),
             _ => String::new(),
         };
@@ -182,6 +209,8 @@ pub struct Totals {
     pub overridden: u64,
     /// Tensors that are quantized now and are made ternary from that.
     pub requantized: u64,
+    /// Ternary tensors whose trits move to another format.
+    pub recoded_tensors: u64,
 }
 
 impl Totals {
@@ -212,7 +241,8 @@ pub struct Plan {
     pub decisions: Vec<Decision>,
     /// Their sums.
     pub totals: Totals,
-    /// What the user should know: an empty mask, rules that match nothing, overrides, added losses.
+    /// What the user should know: an empty mask, rules that match nothing, overrides, added losses. One of severity
+    /// `error` stops an export.
     pub notes: Vec<Diagnostic>,
 }
 
@@ -223,7 +253,8 @@ impl Plan {
     }
 
     /// `general.file_type` of the output: the ternary format that at least half of the elements in 2-D and larger
-    /// tensors are in; else the float type that they were converted to, if half are; else the source's.
+    /// tensors are in; else the type that they were converted to, if half are; else the source's. `None`: none is written
+    /// (the source has none, or the format has no number).
     pub fn file_type(&self, model: &Model) -> Option<u32> {
         let matrices = || model.tensors.iter().zip(&self.decisions).filter(|(t, _)| t.rank() >= 2);
         // A file may claim more elements than 64 bits can add up.
@@ -236,7 +267,7 @@ impl Plan {
         let all = params(None);
         let half = |dtype| all > 0 && params(Some(dtype)) * 2 >= all;
         if let Some(format) = Format::ALL.into_iter().find(|f| half(f.dtype())) {
-            return Some(format.file_type());
+            return format.file_type();
         }
         let converted = self.decisions.iter().find_map(|d| match d.step {
             Step::Convert(to) if half(to) => Some(to),
@@ -246,7 +277,19 @@ impl Plan {
             Some(DType::F32) => Some(0),
             Some(DType::F16) => Some(1),
             Some(DType::BF16) => Some(32),
+            Some(DType::Q8_0) => Some(7),
+            Some(DType::Q4_0) => Some(2),
+            Some(DType::Q6_K) => Some(18),
             _ => model.metadata("general.file_type").and_then(|v| v.as_u64()).and_then(|n| u32::try_from(n).ok()),
+        }
+    }
+
+    /// Refuses a plan that no file can be written of: the first note of severity `error`.
+    pub fn require_possible(&self, model: &Model) -> Result<()> {
+        match self.notes.iter().find(|n| n.severity == Severity::Error) {
+            None => Ok(()),
+            Some(Diagnostic { tensor: Some(tensor), message, .. }) => Err(Error::tensor(&model.path, tensor, message)),
+            Some(note) => Err(Error::Usage(note.message.clone())),
         }
     }
 
@@ -259,13 +302,21 @@ impl Plan {
 /// Decides what becomes of every tensor.
 pub fn resolve(model: &Model, recipe: &Recipe) -> Plan {
     let mut hits = vec![Hits::default(); recipe.rules.len()];
-    let decisions: Vec<Decision> = model.tensors.iter().map(|t| decide(t, recipe, &mut hits)).collect();
+    let mut decisions: Vec<Decision> = model.tensors.iter().map(|t| decide(t, recipe, &mut hits)).collect();
+    let conflicts = one_meaning(model, &mut decisions);
+    let totals = totals(model, &decisions);
+    let mut notes = notes(model, recipe, &decisions, &totals, &hits);
+    notes.extend(conflicts);
+    Plan { decisions, totals, notes }
+}
+
+/// Sums over decisions.
+pub(super) fn totals(model: &Model, decisions: &[Decision]) -> Totals {
     let mut totals = Totals::default();
-    for (tensor, decision) in model.tensors.iter().zip(&decisions) {
+    for (tensor, decision) in model.tensors.iter().zip(decisions) {
         add(&mut totals, tensor, decision);
     }
-    let notes = notes(model, recipe, &decisions, &totals, &hits);
-    Plan { decisions, totals, notes }
+    totals
 }
 
 fn add(totals: &mut Totals, tensor: &Tensor, decision: &Decision) {
@@ -277,6 +328,7 @@ fn add(totals: &mut Totals, tensor: &Tensor, decision: &Decision) {
     match decision.step {
         Step::Copy => {}
         Step::Convert(_) => totals.converted_tensors += 1,
+        Step::Recode(_) => totals.recoded_tensors += 1,
         Step::Ternary(..) => {
             totals.ternary_tensors += 1;
             totals.ternary_params = totals.ternary_params.saturating_add(tensor.elements());
@@ -351,26 +403,32 @@ fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, hit
     }
 }
 
+/// A tensor that stays, as it is or in another precision.
+pub(super) fn keep(tensor: &Tensor, recipe: &Recipe, winner: Winner, reason: Reason) -> Decision {
+    let protection = Protection::of(tensor);
+    let kept = kept_step(tensor, protection, recipe);
+    let mut decision = Decision {
+        step: Step::Copy,
+        new_type: tensor.dtype,
+        new_bytes: tensor.bytes,
+        requested: None,
+        winner,
+        reason,
+        protection,
+        overridden: false,
+        unconverted: kept.unconverted,
+        forced: kept.forced,
+    };
+    if let Some(to) = kept.to {
+        decision.convert(tensor, to);
+    }
+    decision
+}
+
 fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [Hits]) -> Decision {
     let protection = Protection::of(tensor);
     let request = request(tensor, protection, recipe, hits);
-    let kept = |reason: Reason| {
-        let step = kept_step(tensor, protection, recipe);
-        let new_type = if let Step::Convert(to) = step { to } else { tensor.dtype };
-        let new_bytes =
-            if step == Step::Copy { tensor.bytes } else { new_type.bytes_for(tensor.elements()).unwrap_or(0) };
-        Decision {
-            step,
-            new_type,
-            new_bytes,
-            requested: request.wanted,
-            winner: request.winner,
-            reason,
-            protection,
-            overridden: false,
-            unconverted: unconverted(tensor, recipe),
-        }
-    };
+    let kept = |reason: Reason| Decision { requested: request.wanted, ..keep(tensor, recipe, request.winner, reason) };
     let Some((format, method)) = request.wanted else {
         return kept(match protection {
             _ if request.kept_by_rule => Reason::Kept,
@@ -406,36 +464,80 @@ fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [Hits]) -> Decision {
         protection,
         overridden: request.overridden,
         unconverted: None,
+        forced: None,
     }
 }
 
 /// The requested format, or the one it falls back to; never a type that is not ternary.
 fn fitting_format(tensor: &Tensor, format: Format, fallback: Fallback) -> Result<(Format, Reason), Reason> {
     let row = tensor.row_len();
-    let fits = |f: Format| row.is_multiple_of(f.block_len() as u64);
+    let fits = |f: Format| f.takes(row, tensor.elements());
+    // Groups of 64 and of 128 have one number: in one output it can mean but one of them. One scale for a tensor is for
+    // another runtime, which does not know Q2_0.
+    let may_fall_back = matches!(format, Format::Tq1_0 | Format::Tq2_0);
     if fits(format) {
         Ok((format, Reason::Selected))
-    } else if fallback == Fallback::Q2_0 && fits(Format::Q2_0) {
+    } else if fallback == Fallback::Q2_0 && may_fall_back && fits(Format::Q2_0) {
         Ok((Format::Q2_0, Reason::FellBack { from: format, row }))
     } else {
         Err(Reason::RowLength { format, row })
     }
 }
 
-/// Why a tensor that stays cannot take the precision that was asked for.
-fn unconverted(tensor: &Tensor, recipe: &Recipe) -> Option<String> {
-    let undecodable = tensor.decoder().is_none() && !tensor.dtype.is_integer();
-    (recipe.keep_precision.dtype().is_some() && undecodable).then(|| tensor.undecodable_reason())
+/// What becomes of a tensor that stays.
+#[derive(Default)]
+struct Kept {
+    /// The type it is converted to; `None`: copied.
+    to: Option<DType>,
+    unconverted: Option<String>,
+    forced: Option<String>,
 }
 
-/// What `keep_precision` does to a tensor that stays. What llama.cpp computes with in F32 stays or becomes F32.
-fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -> Step {
-    let Some(mut to) = recipe.keep_precision.dtype() else {
-        return Step::Copy;
+/// Precision of a tensor that stays. What llama.cpp computes with in F32 stays or becomes F32; block types need rows that
+/// divide, and fall back to Q8_0 and F16.
+fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -> Kept {
+    let of_role = match tensor.role {
+        Role::TokenEmbd => recipe.embeddings,
+        Role::Output => recipe.head,
+        _ => None,
     };
-    if protection.is_some_and(Protection::is_absolute) {
-        to = DType::F32;
+    let wanted = of_role.unwrap_or(recipe.keep_precision).dtype();
+    if tensor.dtype.is_integer() {
+        return Kept::default();
     }
-    let convertible = !tensor.dtype.is_integer() && tensor.decoder().is_some() && tensor.dtype != to;
-    if convertible { Step::Convert(to) } else { Step::Copy }
+    let absolute = protection.is_some_and(Protection::is_absolute);
+    let (to, forced) = match wanted {
+        Some(_) if absolute => (DType::F32, None),
+        Some(to) => block_type_that_fits(tensor, to),
+        None => match forced_type(tensor, absolute) {
+            Some((to, why)) => (to, Some(why)),
+            None => return Kept::default(),
+        },
+    };
+    if tensor.decoder().is_none() {
+        return Kept { unconverted: Some(tensor.undecodable_reason()), ..Kept::default() };
+    }
+    if to == tensor.dtype { Kept::default() } else { Kept { to: Some(to), forced, unconverted: None } }
+}
+
+/// The type, or one with shorter blocks where rows do not divide.
+fn block_type_that_fits(tensor: &Tensor, to: DType) -> (DType, Option<String>) {
+    let takes = |t: DType| t.layout().is_some_and(|l| l.takes(tensor.row_len(), tensor.elements()));
+    let chosen = [to, DType::Q8_0, DType::F16].into_iter().find(|t| takes(*t)).unwrap_or(DType::F32);
+    let why = format!("rows of {} do not divide into blocks of {to}", tensor.row_len());
+    (chosen, (chosen != to).then_some(why))
+}
+
+/// The type that a tensor must become although nobody asked: a GGUF cannot hold its type, or llama.cpp could not compute
+/// with it as it stands in another container.
+fn forced_type(tensor: &Tensor, absolute: bool) -> Option<(DType, String)> {
+    if tensor.dtype == DType::F64 && tensor.assembly.is_some() {
+        return Some((DType::F32, "llama.cpp does not compute with F64".to_owned()));
+    }
+    if tensor.dtype.number().is_none() {
+        let to = if absolute { DType::F32 } else { DType::F16 };
+        return Some((to, format!("a GGUF has no {}", tensor.dtype)));
+    }
+    let half = matches!(tensor.dtype, DType::F16 | DType::BF16);
+    (absolute && half && tensor.assembly.is_some()).then(|| (DType::F32, "llama.cpp wants it as F32".to_owned()))
 }

@@ -370,8 +370,8 @@ pub struct InspectRow {
     /// Type.
     #[serde(rename = "type")]
     pub dtype: String,
-    /// The type's number in the file.
-    pub type_number: u32,
+    /// The type's number in the file; null in safetensors.
+    pub type_number: Option<u32>,
     /// Byte offset in the file.
     pub offset: u64,
     /// Bytes.
@@ -406,15 +406,15 @@ impl InspectReport {
         Self {
             schema: SCHEMA,
             source: model.path.display().to_string(),
-            container: format!("GGUF v{}", model.gguf.version),
-            file_bytes: model.source.len(),
+            container: model.container_words(),
+            file_bytes: model.file_bytes(),
             architecture: model.architecture.clone(),
             name: model.metadata("general.name").and_then(|v| v.as_str().map(str::to_owned)),
-            alignment: model.gguf.alignment,
+            alignment: model.alignment,
             totals: group("all", &model.tensors.iter().collect::<Vec<_>>()),
             types: groups(&|t| t.dtype.to_string()),
             roles: groups(&|t| t.role.to_string()),
-            metadata: model.gguf.kvs.iter().map(|kv| metadata_row(model, kv)).collect(),
+            metadata: model.metadata.iter().map(|kv| metadata_row(model, kv)).collect(),
             tensors: model.tensors.iter().filter(|t| keep(t)).map(inspect_row).collect(),
             diagnostics: model.diagnostics.clone(),
         }
@@ -436,8 +436,8 @@ fn inspect_row(tensor: &Tensor) -> InspectRow {
     }
 }
 
-fn metadata_row(model: &Model, kv: &super::format::gguf::KvEntry) -> MetadataRow {
-    let value = model.gguf.value(&model.source, kv, ARRAY_HEAD);
+fn metadata_row(model: &Model, kv: &super::model::metadata::Entry) -> MetadataRow {
+    let value = model.metadata.value(kv, ARRAY_HEAD);
     let (value_type, len) = match &value {
         Ok(Value::Array { element, len, .. }) => (format!("array of {}", element.name()), Some(*len)),
         _ => (kv.value_type.name().to_owned(), None),

@@ -25,6 +25,10 @@ pub struct ErrorSums {
     pub max_abs_err: f64,
     /// Trits (or decoded values) that are zero.
     pub zeros: u64,
+    /// Σ q·w², weighted by importance q; 0 where there was none.
+    pub sum_qw2: f64,
+    /// Σ q·(w − ŵ)².
+    pub sum_qe2: f64,
 }
 
 /// The five sums and the maximum of one lane.
@@ -66,6 +70,18 @@ impl ErrorSums {
         self.zeros += decoded.iter().map(|q| u64::from(*q == 0.0)).sum::<u64>();
     }
 
+    /// Adds the importance-weighted sums of weights whose reconstruction is `value(i)`; all three are as long.
+    pub fn add_weighted(&mut self, weights: &[f32], importance: &[f32], value: impl Fn(usize) -> f32) {
+        let (mut w2, mut e2) = (0.0, 0.0);
+        for (i, (w, q)) in weights.iter().zip(importance).enumerate() {
+            let (w, q) = (f64::from(*w), f64::from(q.max(0.0)));
+            w2 += q * w * w;
+            e2 += q * (w - f64::from(value(i))).powi(2);
+        }
+        self.sum_qw2 += w2;
+        self.sum_qe2 += e2;
+    }
+
     #[inline]
     fn add_pairs<T: Copy>(&mut self, weights: &[f32], coded: &[T], value: impl Fn(T) -> f64) {
         debug_assert_eq!(weights.len(), coded.len());
@@ -100,6 +116,13 @@ impl ErrorSums {
         self.sum_abs_err += other.sum_abs_err;
         self.max_abs_err = self.max_abs_err.max(other.max_abs_err);
         self.zeros += other.zeros;
+        self.sum_qw2 += other.sum_qw2;
+        self.sum_qe2 += other.sum_qe2;
+    }
+
+    /// Importance-weighted relative error Σq(w − ŵ)² ÷ Σqw²; `None` where nothing was weighted.
+    pub fn weighted_rel_mse(&self) -> Option<f64> {
+        (self.sum_qw2 > 0.0).then(|| self.sum_qe2 / self.sum_qw2)
     }
 
     /// Relative mean squared error Σ(w − q)² ÷ Σw². All zeros rightly coded have 0; all zeros wrongly coded, infinity.

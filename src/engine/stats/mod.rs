@@ -3,6 +3,7 @@
 //! Everything here is a value that merges: bands, experts, tensors and the model are sums of the same struct, added in
 //! file order so that the last digit does not depend on the number of threads.
 
+pub mod forensics;
 mod histogram;
 mod metrics;
 mod sample;

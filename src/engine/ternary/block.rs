@@ -7,7 +7,9 @@ use half::f16;
 
 use super::exact::{Scratch, optimum};
 use super::{Format, Method};
-use crate::engine::codec::{encode_q2_0, encode_tq1_0, encode_tq2_0};
+use crate::engine::codec::{
+    encode_i2_s_a, encode_i2_s_b, encode_q2_0, encode_q2_0_g128, encode_t158, encode_tq1_0, encode_tq2_0,
+};
 
 /// A coded block's scale and what is worth counting about it; the trits are in the caller's buffer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -280,11 +282,16 @@ pub fn dequantize_block(scale: f16, trits: &[i8], out: &mut [f32]) {
     }
 }
 
-/// Writes one block of `format`: [`Format::block_len`] trits into [`Format::block_bytes`] bytes.
+/// Writes one block of `format`: [`Format::block_len`] trits into [`Format::block_bytes`] bytes. Where the tensor has one
+/// scale it stands behind the blocks, and `scale` is not written.
 pub fn encode_block(format: Format, scale: f16, trits: &[i8], out: &mut [u8]) {
     match format {
         Format::Tq2_0 => encode_tq2_0(scale, trits, out),
         Format::Tq1_0 => encode_tq1_0(scale, trits, out),
         Format::Q2_0 => encode_q2_0(scale, trits, out),
+        Format::Q2_0G128 => encode_q2_0_g128(scale, trits, out),
+        Format::T158 => encode_t158(scale, trits, out),
+        Format::I2S => encode_i2_s_a(trits, out),
+        Format::I2SArm => encode_i2_s_b(trits, out),
     }
 }

@@ -76,8 +76,7 @@ impl FromStr for Method {
 }
 
 /// How trits and scales are laid out in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Format {
     /// 2.0625 bits a weight, groups of 256; fast on CPUs.
     Tq2_0,
@@ -85,68 +84,125 @@ pub enum Format {
     Tq1_0,
     /// 2.25 bits a weight, groups of 64; runs in the most backends.
     Q2_0,
+    /// 2.125 bits a weight, groups of 128; PrismML's fork.
+    Q2_0G128,
+    /// 2 bits a weight, one scale for the tensor; bitnet.cpp.
+    I2S,
+    /// I2_S in the packing of ARM builds.
+    I2SArm,
+    /// 2.0625 bits a weight, groups of 256 over the flattened tensor; ruvllm.
+    T158,
+}
+
+/// What is fixed about a format.
+struct Facts {
+    name: &'static str,
+    describe: &'static str,
+    dtype: DType,
+    /// Weights that are packed together.
+    block_len: usize,
+    block_bytes: usize,
+    /// `general.file_type` of a model whose larger part is in this format, where a number for it exists.
+    file_type: Option<u32>,
+    /// Which runtime loads it, where stock llama.cpp does not.
+    runtime: Option<&'static str>,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Tq2_0, Self::Tq1_0, Self::Q2_0];
+    pub const ALL: [Self; 7] =
+        [Self::Tq2_0, Self::Tq1_0, Self::Q2_0, Self::Q2_0G128, Self::I2S, Self::I2SArm, Self::T158];
+
+    /// Those whose blocks are trits and one f16 scale, in rows: what ggml's own ternary types are.
+    pub const IN_ROWS: [Self; 4] = [Self::Tq2_0, Self::Tq1_0, Self::Q2_0, Self::Q2_0G128];
+
+    fn facts(self) -> Facts {
+        let facts = |name, describe, dtype, (block_len, block_bytes), file_type, runtime| Facts {
+            name,
+            describe,
+            dtype,
+            block_len,
+            block_bytes,
+            file_type,
+            runtime,
+        };
+        let (prism, bitnet, ruvllm) = ("PrismML's fork of llama.cpp", "bitnet.cpp", "ruvllm");
+        match self {
+            Self::Tq2_0 => {
+                let what = "2.06 bpw, groups of 256, fast on CPU";
+                facts("tq2_0", what, DType::TQ2_0, (256, 66), Some(37), None)
+            }
+            Self::Tq1_0 => facts("tq1_0", "1.69 bpw, groups of 256, smallest", DType::TQ1_0, (256, 54), Some(36), None),
+            Self::Q2_0 => {
+                facts("q2_0", "2.25 bpw, groups of 64, widest support", DType::Q2_0, (64, 18), Some(41), None)
+            }
+            Self::Q2_0G128 => {
+                let what = "2.13 bpw, groups of 128, PrismML's fork only";
+                facts("q2_0_g128", what, DType::Q2_0_G128, (128, 34), Some(41), Some(prism))
+            }
+            Self::I2S => {
+                let what = "2.00 bpw, one scale a tensor, bitnet.cpp only (x86 packing)";
+                facts("i2_s", what, DType::I2_S, (128, 32), Some(40), Some(bitnet))
+            }
+            Self::I2SArm => {
+                let what = "2.00 bpw, one scale a tensor, bitnet.cpp only (ARM packing)";
+                facts("i2_s_arm", what, DType::I2_S_ARM, (64, 16), Some(40), Some(bitnet))
+            }
+            Self::T158 => {
+                facts("t158", "2.06 bpw, groups of 256, ruvllm only", DType::T158, (256, 66), None, Some(ruvllm))
+            }
+        }
+    }
 
     /// Name on the command line, in recipes and in JSON.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Tq2_0 => "tq2_0",
-            Self::Tq1_0 => "tq1_0",
-            Self::Q2_0 => "q2_0",
-        }
+        self.facts().name
     }
 
     /// One line for help and the interface.
     pub fn describe(self) -> &'static str {
-        match self {
-            Self::Tq2_0 => "2.06 bpw, groups of 256, fast on CPU",
-            Self::Tq1_0 => "1.69 bpw, groups of 256, smallest",
-            Self::Q2_0 => "2.25 bpw, groups of 64, widest support",
-        }
+        self.facts().describe
     }
 
     /// The tensor type it is stored as.
     pub fn dtype(self) -> DType {
-        match self {
-            Self::Tq2_0 => DType::TQ2_0,
-            Self::Tq1_0 => DType::TQ1_0,
-            Self::Q2_0 => DType::Q2_0,
-        }
+        self.facts().dtype
     }
 
-    /// The format that a tensor type stores, if it is a ternary one.
+    /// The format that a tensor type stores, if it is one that is written.
     pub fn from_dtype(dtype: DType) -> Option<Self> {
         Self::ALL.into_iter().find(|f| f.dtype() == dtype)
     }
 
-    /// Weights that share a scale.
+    /// Weights that are packed together; they share a scale but where the whole tensor has one.
     pub fn block_len(self) -> usize {
-        match self {
-            Self::Tq2_0 | Self::Tq1_0 => 256,
-            Self::Q2_0 => 64,
-        }
+        self.facts().block_len
     }
 
     /// Bytes of one block.
     pub fn block_bytes(self) -> usize {
-        match self {
-            Self::Tq2_0 => 66,
-            Self::Tq1_0 => 54,
-            Self::Q2_0 => 18,
-        }
+        self.facts().block_bytes
     }
 
-    /// `general.file_type` of a model whose larger part is in this format (llama.cpp's `llama_ftype`).
-    pub fn file_type(self) -> u32 {
-        match self {
-            Self::Tq1_0 => 36,
-            Self::Tq2_0 => 37,
-            Self::Q2_0 => 41,
-        }
+    /// `general.file_type` of a model whose larger part is in this format (llama.cpp's `llama_ftype`, or the fork's that
+    /// has the format), where there is a number for it.
+    pub fn file_type(self) -> Option<u32> {
+        self.facts().file_type
+    }
+
+    /// Which runtime loads it, where stock llama.cpp does not.
+    pub fn only_in(self) -> Option<&'static str> {
+        self.facts().runtime
+    }
+
+    /// One f32 scale for the whole tensor.
+    pub fn has_one_scale(self) -> bool {
+        matches!(self, Self::I2S | Self::I2SArm)
+    }
+
+    /// Whether a tensor of `elements` elements in rows of `row` can be laid out so.
+    pub fn takes(self, row: u64, elements: u64) -> bool {
+        self.dtype().layout().is_some_and(|l| l.takes(row, elements))
     }
 }
 
@@ -160,10 +216,22 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|f| f.name().eq_ignore_ascii_case(s))
-            .ok_or_else(|| format!("unknown format '{s}': one of tq2_0, tq1_0, q2_0"))
+        Self::ALL.into_iter().find(|f| f.name().eq_ignore_ascii_case(s)).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|f| f.name()).collect();
+            format!("unknown format '{s}': one of {}", names.join(", "))
+        })
+    }
+}
+
+impl serde::Serialize for Format {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Format {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -178,6 +246,7 @@ mod tests {
             assert_eq!(layout.block_len, format.block_len() as u64);
             assert_eq!(layout.block_bytes, format.block_bytes() as u64);
             assert_eq!(Format::from_dtype(format.dtype()), Some(format));
+            assert_eq!(format.name().parse(), Ok(format));
         }
     }
 }

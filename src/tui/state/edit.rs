@@ -151,12 +151,18 @@ pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: 
         clear_explicit(&mut recipe, true);
         return Outcome::Changed(format!("format {next}"), recipe);
     }
-    let row = |t: usize| model.tensors[t].row_len();
-    let single = if let Target::Tensor(index) = target { Some(row(*index)) } else { None };
-    let fits = |f: &Format| single.is_none_or(|row| row.is_multiple_of(f.block_len() as u64));
-    let offered: Vec<Format> = Format::ALL.into_iter().filter(fits).collect();
-    if let ([only], Some(row)) = (offered.as_slice(), single) {
-        return Outcome::Refused(format!("rows of {row} divide only by the {} of {only}", only.block_len()));
+    let single = if let Target::Tensor(index) = target { Some(&model.tensors[*index]) } else { None };
+    let fits = |f: &Format| single.is_none_or(|t| f.takes(t.row_len(), t.elements()));
+    // A file is for one runtime.
+    let runtime = state.recipe().format.only_in();
+    let offered: Vec<Format> = Format::ALL.into_iter().filter(|f| f.only_in() == runtime && fits(f)).collect();
+    match (offered.as_slice(), single) {
+        ([only], Some(t)) => {
+            let what = format!("rows of {} divide only by the {} of {only}", t.row_len(), only.block_len());
+            return Outcome::Refused(what);
+        }
+        ([], Some(t)) => return Outcome::Refused(format!("rows of {} fit no such format", t.row_len())),
+        _ => {}
     }
     let next = step(&offered, current, forward);
     let pairs = pairs.into_iter().map(|(tensor, _, method)| (tensor, next, method)).collect::<Vec<_>>();

@@ -18,8 +18,10 @@ pub mod summary;
 pub mod tree;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::imatrix::Imatrix;
 use crate::engine::plan::Recipe;
 use crate::jobs::ExportStatus;
 
@@ -40,6 +42,8 @@ pub struct Settings {
     pub passing: Option<String>,
     /// The recipe that a model starts with.
     pub recipe: Recipe,
+    /// How much each input channel counts.
+    pub imatrix: Option<Arc<Imatrix>>,
 }
 
 /// A file that is being opened.

@@ -118,8 +118,8 @@ impl Outlook {
             Step::Ternary(format, _) => Ok(format),
             _ => measured_format(tensor, recipe),
         };
-        let shape_fits = |f: &Format| *f == recipe.format || recipe.fallback == Fallback::Q2_0;
-        let may = decision.protection.is_none() && Format::from_dtype(tensor.dtype).is_none();
+        let shape_fits = |f: &Format| *f == recipe.format || recipe.fallback == Fallback::Q2_0 && recipe.format.only_in().is_none();
+        let may = decision.protection.is_none() && !tensor.dtype.is_ternary();
         let eligible = decision.is_ternary() || may && format.as_ref().is_ok_and(shape_fits);
         Self { format, eligible }
     }
@@ -133,7 +133,7 @@ fn measured_format(tensor: &Tensor, recipe: &Recipe) -> Result<Format, String> {
     if tensor.elements() == 0 {
         return Err("has no elements".to_owned());
     }
-    let fits = |f: &Format| tensor.row_len().is_multiple_of(f.block_len() as u64);
+    let fits = |f: &Format| f.takes(tensor.row_len(), tensor.elements());
     [recipe.format, Format::Q2_0].into_iter().find(fits).ok_or_else(|| {
         let short = Format::Q2_0.block_len();
         format!("rows of {} do not divide into blocks of {short} or 256", tensor.row_len())

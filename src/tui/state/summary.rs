@@ -125,7 +125,7 @@ fn of_tensor(model: &Model, plan: &PlanState, previews: &Previews, index: usize)
         tensors: 1,
         eligible: usize::from(outlook.eligible),
         ternary: usize::from(ternary),
-        already: usize::from(Format::from_dtype(tensor.dtype).is_some()),
+        already: usize::from(tensor.dtype.is_ternary()),
         params: tensor.elements(),
         ternary_params: if ternary { tensor.elements() } else { 0 },
         bytes: tensor.bytes,

@@ -32,7 +32,7 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
             .as_deref()
             .map_or_else(|| "no architecture".to_owned(), |a| text::clip(&text::escape(a), 20)),
         format!("{} params", text::count(model.parameters())),
-        text::bytes(model.source.len()),
+        text::bytes(model.file_bytes()),
         "ro".to_owned(),
         types(model),
     ];

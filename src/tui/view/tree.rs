@@ -8,7 +8,6 @@ use super::draw::Canvas;
 use crate::engine::model::tree::NodeKind;
 use crate::engine::plan::Reason;
 use crate::engine::preview::sqnr_db;
-use crate::engine::ternary::Format;
 use crate::text;
 use crate::tui::state::geometry::scrolled;
 use crate::tui::state::summary::{Summary, figures};
@@ -267,7 +266,7 @@ pub(super) fn mark(session: &Session, index: usize, theme: &Theme) -> (char, Sty
         _ if decision.overridden => ('!', theme.warning),
         Reason::FellBack { .. } if decision.is_ternary() => ('↓', theme.ternary),
         _ if decision.is_ternary() => ('●', theme.ternary),
-        _ if Format::from_dtype(tensor.dtype).is_some() => ('=', theme.kept),
+        _ if tensor.dtype.is_ternary() => ('=', theme.kept),
         _ if decision.misses_request() => ('×', theme.warning),
         _ if decision.protection.is_some() => ('P', theme.protected),
         _ => ('○', theme.kept),

@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::value::{self, Value, ValueType};
 use super::{DEFAULT_ALIGNMENT, MAGIC, MAX_DIMS, MAX_NAME, MAX_STRING, align_up};
 use crate::engine::codec::DType;
+use crate::engine::codec::dialect::Occurrence;
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
 use crate::engine::format::bytes::Cursor;
 use crate::engine::format::source::Source;
@@ -42,7 +43,7 @@ pub struct TensorInfo {
     pub name: String,
     /// Dimensions, row length first; at most four, none for a scalar.
     pub dims: Vec<u64>,
-    /// The type number.
+    /// The type: what the number means in this file.
     pub dtype: DType,
     /// Offset in the data section.
     pub offset: u64,
@@ -50,6 +51,8 @@ pub struct TensorInfo {
     pub bytes: Option<u64>,
     /// Bytes from its offset to the next tensor's, or to the end of the file.
     pub extent: u64,
+    /// Offset of this description in the file.
+    pub info_offset: u64,
 }
 
 /// The index of a GGUF file.
@@ -65,14 +68,24 @@ pub struct Gguf {
     pub alignment: u64,
     /// Offset of the data section.
     pub data_offset: u64,
+    /// Length of the data section.
+    pub data_len: u64,
     /// What is odd about the file.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Gguf {
-    /// Indexes `source`. Errors: not a GGUF, a version other than 2 and 3, a structure that the file's length does not
+    /// Indexes `source`; `meaning` says what its type numbers mean. Errors: those of [`Gguf::index`].
+    pub fn read(source: &Source, meaning: impl Fn(u32) -> DType) -> Result<Self> {
+        let mut gguf = Self::index(source)?;
+        gguf.settle(meaning);
+        Ok(gguf)
+    }
+
+    /// Reads header, metadata and tensor infos, taking type numbers for ggml's; sizes are not known before
+    /// [`Gguf::settle`]. Errors: not a GGUF, a version other than 2 and 3, a structure that the file's length does not
     /// back, an alignment that is no power of two.
-    pub fn read(source: &Source) -> Result<Self> {
+    pub fn index(source: &Source) -> Result<Self> {
         let mut cursor = Cursor::new(source, 0);
         let (version, n_tensors, n_kvs) = read_counts(&mut cursor)?;
         let mut diagnostics = Findings::default();
@@ -83,7 +96,7 @@ impl Gguf {
         let mut data_offset =
             align_up(end, alignment).ok_or_else(|| cursor.error("the data section's offset overflows"))?;
         if data_offset > source.len() {
-            if tensors.iter().any(|t| t.bytes != Some(0)) {
+            if tensors.iter().any(|t| t.elements() > 0) {
                 let what = format!(
                     "the data section would begin at {data_offset}, the file has {} bytes: it is cut short",
                     source.len()
@@ -92,9 +105,46 @@ impl Gguf {
             }
             data_offset = source.len();
         }
-        measure(&mut tensors, source.len() - data_offset, alignment, &mut diagnostics);
+        let data_len = source.len() - data_offset;
+        extents(&mut tensors, data_len);
         let diagnostics = diagnostics.finish();
-        Ok(Self { version, kvs, tensors, alignment, data_offset, diagnostics })
+        Ok(Self { version, kvs, tensors, alignment, data_offset, data_len, diagnostics })
+    }
+
+    /// Gives every tensor the meaning of its type number, and with it its size; reports what does not fit together.
+    pub fn settle(&mut self, meaning: impl Fn(u32) -> DType) {
+        let mut diagnostics = Findings::of(std::mem::take(&mut self.diagnostics));
+        for tensor in &mut self.tensors {
+            if let Some(number) = tensor.dtype.number() {
+                tensor.dtype = meaning(number);
+            }
+            match sized(tensor.dtype, &tensor.dims, tensor.elements()) {
+                Ok(bytes) => tensor.bytes = bytes,
+                Err((code, what)) => {
+                    diagnostics
+                        .push(Diagnostic::tensor(Severity::Error, code, &tensor.name, what).at(tensor.info_offset));
+                }
+            }
+        }
+        check_places(&self.tensors, self.data_len, self.alignment, &mut diagnostics);
+        self.diagnostics = diagnostics.finish();
+    }
+
+    /// The tensors of each type number as their places tell them, for [`crate::engine::codec::dialect`].
+    pub fn occurrences(&self) -> BTreeMap<u32, Vec<Occurrence>> {
+        let last = self.tensors.iter().map(|t| t.offset).max().unwrap_or(0);
+        let mut found: BTreeMap<u32, Vec<Occurrence>> = BTreeMap::new();
+        for tensor in &self.tensors {
+            let Some(number) = tensor.dtype.number() else { continue };
+            found.entry(number).or_default().push(Occurrence {
+                elements: tensor.elements(),
+                row: tensor.dims.first().copied().unwrap_or(1),
+                extent: tensor.extent,
+                alignment: self.alignment,
+                last: tensor.offset == last,
+            });
+        }
+        found
     }
 
     /// The entry with this key; of several the first.
@@ -113,6 +163,13 @@ impl Gguf {
     }
 }
 
+impl TensorInfo {
+    /// Elements; reading made sure that they fit 63 bits.
+    pub fn elements(&self) -> u64 {
+        self.dims.iter().product()
+    }
+}
+
 /// Diagnostics while a file is read. Of each kind only the first hundred are kept: a run of zeros parses as hundreds of
 /// thousands of nameless tensors, and each complaint is larger than what it is about.
 #[derive(Default)]
@@ -128,6 +185,11 @@ impl Findings {
         if *count <= MAX_OF_A_KIND {
             self.kept.push(found);
         }
+    }
+
+    /// Goes on with what was found before.
+    fn of(kept: Vec<Diagnostic>) -> Self {
+        Self { kept, counts: BTreeMap::new() }
     }
 
     fn finish(mut self) -> Vec<Diagnostic> {
@@ -247,11 +309,11 @@ fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Findings) -> Re
         // Zeros count as ones: rows and slices are products of some of the dimensions and must not overflow either.
         let volume =
             dims.iter().try_fold(1u64, |n, d| n.checked_mul((*d).max(1))).filter(|n| i64::try_from(*n).is_ok());
-        let elements = volume.map(|_| dims.iter().product());
-        let elements = elements.ok_or_else(|| {
-            cursor.error(format!("the dimensions {dims:?} of tensor '{}' overflow", crate::text::escape(&name)))
-        })?;
-        let dtype = DType(cursor.u32("a tensor type")?);
+        if volume.is_none() {
+            let what = format!("the dimensions {dims:?} of tensor '{}' overflow", crate::text::escape(&name));
+            return Err(cursor.error(what));
+        }
+        let dtype = DType::of_number(cursor.u32("a tensor type")?);
         let offset = cursor.u64("a tensor offset")?;
         let mut report = |severity, code, what: String| {
             diagnostics.push(Diagnostic::tensor(severity, code, &name, what).at(start));
@@ -268,11 +330,14 @@ fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Findings) -> Re
         if let Some(first) = seen.insert(name.clone(), start) {
             report(Severity::Error, "duplicate-name", format!("the name was there before, at offset {first}"));
         }
-        let bytes =
-            sized(dtype, &dims, elements).map_err(|what| report(Severity::Error, what.0, what.1)).ok().flatten();
-        tensors.push(TensorInfo { name, dims, dtype, offset, bytes, extent: 0 });
+        tensors.push(TensorInfo { name, dims, dtype, offset, bytes: None, extent: 0, info_offset: start });
     }
     Ok(tensors)
+}
+
+/// `type number 99`, for types without a name.
+pub fn number_words(dtype: DType) -> String {
+    dtype.number().map_or_else(|| "a type without a number".to_owned(), |n| format!("type number {n}"))
 }
 
 /// Bytes of a tensor of this type and shape: `None` for a type without a known layout, an error where they do not fit.
@@ -281,18 +346,22 @@ fn sized(dtype: DType, dims: &[u64], elements: u64) -> Result<Option<u64>, (&'st
         return Ok(None);
     };
     let row = dims.first().copied().unwrap_or(1);
-    if !row.is_multiple_of(layout.block_len) {
-        let what = format!("rows of {row} are not a multiple of the {} elements of a {dtype} block", layout.block_len);
+    if !layout.takes(row, elements) {
+        let what = if layout.row_grain() > 1 {
+            format!("rows of {row} are not a multiple of the {} elements of a {dtype} block", layout.block_len)
+        } else {
+            format!("{elements} elements are not a multiple of the {} of a {dtype} group", layout.block_len)
+        };
         return Err(("row-length", what));
     }
-    (elements / layout.block_len)
-        .checked_mul(layout.block_bytes)
+    layout
+        .bytes_for(elements)
         .map(Some)
         .ok_or_else(|| ("size-overflow", format!("{elements} elements of {dtype} overflow")))
 }
 
-/// Fills in the extents and reports what offsets are not as llama.cpp wants them: the running padded sum.
-fn measure(tensors: &mut [TensorInfo], data_len: u64, alignment: u64, diagnostics: &mut Findings) {
+/// Fills in the bytes between each tensor's offset and the next one's.
+fn extents(tensors: &mut [TensorInfo], data_len: u64) {
     let mut order: Vec<usize> = (0..tensors.len()).collect();
     order.sort_by_key(|i| (tensors[*i].offset, *i));
     // From the back: the end of each tensor is the nearest larger offset, which equal offsets share.
@@ -304,6 +373,12 @@ fn measure(tensors: &mut [TensorInfo], data_len: u64, alignment: u64, diagnostic
         }
         tensors[i].extent = end.saturating_sub(offset);
     }
+}
+
+/// Reports what offsets are not as llama.cpp wants them: the running padded sum.
+fn check_places(tensors: &[TensorInfo], data_len: u64, alignment: u64, diagnostics: &mut Findings) {
+    let mut order: Vec<usize> = (0..tensors.len()).collect();
+    order.sort_by_key(|i| (tensors[*i].offset, *i));
     for pair in order.windows(2) {
         let (first, second) = (&tensors[pair[0]], &tensors[pair[1]]);
         if first.offset == second.offset && first.bytes != Some(0) && second.bytes != Some(0) {
@@ -317,7 +392,7 @@ fn measure(tensors: &mut [TensorInfo], data_len: u64, alignment: u64, diagnostic
             diagnostics.push(Diagnostic::tensor(severity, code, &tensor.name, what).at(tensor.offset));
         };
         if tensor.dtype.known_name().is_none() {
-            report(Severity::Error, "unknown-type", format!("type number {} is not known", tensor.dtype.number()));
+            report(Severity::Error, "unknown-type", format!("{} is not known", number_words(tensor.dtype)));
         }
         if !tensor.offset.is_multiple_of(alignment) {
             report(Severity::Error, "misaligned", format!("offset {} is not a multiple of {alignment}", tensor.offset));

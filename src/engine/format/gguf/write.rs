@@ -5,7 +5,6 @@
 
 use super::value::{Value, encode, encode_string};
 use super::{MAGIC, align_up};
-use crate::engine::codec::DType;
 
 /// One tensor of a file to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +13,8 @@ pub struct HeaderTensor {
     pub name: String,
     /// Dimensions, row length first.
     pub dims: Vec<u64>,
-    /// Type.
-    pub dtype: DType,
+    /// Number of the type.
+    pub number: u32,
     /// Bytes of its data, without padding.
     pub bytes: u64,
 }
@@ -51,7 +50,7 @@ impl Header {
             encode_string(tensor.name.as_bytes(), &mut bytes);
             bytes.extend_from_slice(&(tensor.dims.len() as u32).to_le_bytes());
             tensor.dims.iter().for_each(|d| bytes.extend_from_slice(&d.to_le_bytes()));
-            bytes.extend_from_slice(&tensor.dtype.number().to_le_bytes());
+            bytes.extend_from_slice(&tensor.number.to_le_bytes());
             bytes.extend_from_slice(&offset.to_le_bytes());
         }
         bytes.resize(usize::try_from(align_up(bytes.len() as u64, alignment)?).ok()?, 0);

@@ -1,0 +1,85 @@
+//! `repack`: the same trits in another ternary format.
+
+use std::fmt::Write;
+
+use super::Context;
+use super::args::RepackArgs;
+use super::output::{Bar, print, print_json, warn};
+use super::quantize::check_words;
+use crate::engine::error::{Error, Result};
+use crate::engine::export::{ExportSummary, Survey, export};
+use crate::engine::plan::{Plan, Recipe, repack};
+use crate::engine::report::PlanReport;
+use crate::engine::ternary::Format;
+use crate::text;
+
+pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
+    let to: Format = args.to.parse().map_err(Error::Usage)?;
+    let model = super::open(&args.file, &args.open, context)?;
+    let recipe = Recipe { format: to, ..Recipe::default() };
+    let plan = repack(&model, to, &recipe, args.partial);
+    refuse_nothing(&plan, to)?;
+    warn(&plan.notes);
+    let bar = Bar::new(context.progress);
+    let pool = super::pool(&args.write, context)?;
+    let options = args.write.options(&args.output);
+    let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
+    bar.clear();
+    let summary = result?;
+    let report = PlanReport::of_export(&model, &recipe, &plan, &summary);
+    if args.json {
+        return print_json(&report);
+    }
+    print(&render(&plan, to, &summary))?;
+    let late: Vec<_> = summary.warnings.iter().filter(|w| !plan.notes.contains(w)).cloned().collect();
+    warn(&late);
+    Ok(())
+}
+
+fn refuse_nothing(plan: &Plan, to: Format) -> Result<()> {
+    let moved = plan.totals.recoded_tensors > 0 || plan.notes.iter().any(|n| n.code == "not-repacked");
+    if moved {
+        return Ok(());
+    }
+    Err(Error::NothingToDo(format!("no tensor is in a ternary format other than {}", to.dtype())))
+}
+
+/// The summary as text.
+fn render(plan: &Plan, to: Format, summary: &ExportSummary) -> String {
+    let mut out = String::new();
+    for file in &summary.files {
+        let _ = writeln!(out, "{}", text::escape(&file.display().to_string()));
+    }
+    let t = &plan.totals;
+    let _ = writeln!(
+        out,
+        "\nrepacked {} of {} tensors to {}\nsize     {} → {}\nbpw      {:.3} → {:.3}",
+        t.recoded_tensors,
+        t.tensors,
+        to.dtype(),
+        text::bytes(t.bytes),
+        text::bytes(t.new_bytes),
+        t.bpw(),
+        t.new_bpw(),
+    );
+    let surveys: Vec<&Survey> = summary.tensors.iter().filter_map(|o| o.recoded.as_ref()).collect();
+    let rounding = surveys.iter().map(|s| s.rounding).fold(0.0, f64::max);
+    if rounding > 0.0 {
+        let _ = writeln!(out, "scales   rounded from f32 to f16: at most {:.4} % off", rounding * 100.0);
+    } else {
+        let _ = writeln!(out, "scales   unchanged");
+    }
+    let sum = |f: fn(&Survey) -> u64| surveys.iter().map(|s| f(s)).sum::<u64>();
+    let (adopted, illegal) = (sum(|s| s.adopted), sum(|s| s.illegal));
+    if adopted > 0 {
+        let _ = writeln!(out, "         {adopted} blocks hold zeros that took their neighbours' scale");
+    }
+    if illegal > 0 {
+        let _ = writeln!(out, "         {illegal} codes mean nothing in the source and were read as 0");
+    }
+    let _ = writeln!(out, "check    {}", check_words(summary));
+    let stages: Vec<String> =
+        summary.stages.iter().map(|(stage, s)| format!("{} {}", stage.label(), text::seconds(*s))).collect();
+    let _ = writeln!(out, "time     {}", stages.join(", "));
+    out
+}

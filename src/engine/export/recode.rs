@@ -1,0 +1,255 @@
+//! Moving trits from one ternary format to another without a change: what fits, what is rounded, and the moving itself.
+//!
+//! A block of the target takes one scale. Where it covers several blocks of the source they must agree in theirs; blocks
+//! of zeros agree with any, since zero times a scale is zero. Where the target has one scale for the tensor, all blocks
+//! must agree. An f32 scale becomes an f16 where the target has f16s: the rounding is measured and told.
+
+use half::f16;
+use rayon::prelude::*;
+
+use crate::engine::codec::DType;
+use crate::engine::error::{Error, Result};
+use crate::engine::format::source::AlignedBuf;
+use crate::engine::model::codes::{CodeRun, has_fourth_level};
+use crate::engine::model::{Model, Tensor};
+use crate::engine::plan::{Plan, Step};
+use crate::engine::preview::bands_of;
+use crate::engine::progress::Cancel;
+use crate::engine::ternary::Format;
+
+/// Elements of a part that is looked at at once; every block length divides it.
+const PART: u64 = 1 << 18;
+
+/// What moving a tensor's trits meets.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Survey {
+    /// Blocks of the target.
+    pub blocks: u64,
+    /// Blocks whose source blocks have different scales: they cannot be moved.
+    pub disagreeing: u64,
+    /// The first of them.
+    pub first_disagreeing: Option<u64>,
+    /// Codes that the target cannot hold: +2 outside Q2_0 and its kin.
+    pub beyond: u64,
+    /// Codes that mean nothing in the source and are read as 0.
+    pub illegal: u64,
+    /// Blocks of zeros that take the scale of their neighbours.
+    pub adopted: u64,
+    /// Largest relative change of a scale by rounding to f16.
+    pub rounding: f64,
+    /// Scales that f16 cannot hold at all: infinite after rounding, or zero or subnormal though trits need them.
+    pub unrepresentable: u64,
+    /// The one scale of a target that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_scale: Option<f32>,
+    /// Different scales in the source, where the target has one for all.
+    pub distinct: u64,
+}
+
+impl Survey {
+    fn merge(&mut self, other: &Self) {
+        self.blocks += other.blocks;
+        self.disagreeing += other.disagreeing;
+        self.first_disagreeing = self.first_disagreeing.or(other.first_disagreeing);
+        self.beyond += other.beyond;
+        self.illegal += other.illegal;
+        self.adopted += other.adopted;
+        self.rounding = self.rounding.max(other.rounding);
+        self.unrepresentable += other.unrepresentable;
+        match (self.one_scale, other.one_scale) {
+            (None, theirs) => (self.one_scale, self.distinct) = (theirs, self.distinct + other.distinct),
+            (Some(mine), Some(theirs)) if mine.to_bits() != theirs.to_bits() => self.distinct += other.distinct,
+            (Some(_), _) => self.distinct += other.distinct.saturating_sub(1),
+        }
+    }
+
+    /// Why the tensor cannot be moved, with the count; `None` where it can.
+    fn refusal(&self, to: Format) -> Option<String> {
+        if self.beyond > 0 {
+            return Some(format!("{} codes mean +2, which {} has no code for", self.beyond, to.dtype()));
+        }
+        if to.has_one_scale() && self.distinct > 1 {
+            let others = self.distinct - 1;
+            return Some(format!("{others} blocks have another scale than the first; {} has one for all", to.dtype()));
+        }
+        if self.disagreeing > 0 {
+            return Some(format!(
+                "the scales of the source disagree in {} of {} blocks of {} (the first is block {})",
+                self.disagreeing,
+                self.blocks,
+                to.block_len(),
+                self.first_disagreeing.unwrap_or(0)
+            ));
+        }
+        if self.unrepresentable > 0 {
+            return Some(format!("{} scales are beyond what f16 holds", self.unrepresentable));
+        }
+        None
+    }
+}
+
+/// Looks at every tensor that the plan recodes. Errors: one that cannot be moved, with the count of what stands in the
+/// way; a failed read; cancellation.
+pub(super) fn survey(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<Option<Survey>>> {
+    let mut surveys = Vec::with_capacity(model.tensors.len());
+    let mut refused: Vec<(usize, String)> = Vec::new();
+    for (index, (tensor, decision)) in model.tensors.iter().zip(&plan.decisions).enumerate() {
+        let Step::Recode(to) = decision.step else {
+            surveys.push(None);
+            continue;
+        };
+        let found = survey_tensor(model, tensor, to, cancel)?;
+        refused.extend(found.refusal(to).map(|why| (index, why)));
+        surveys.push(Some(found));
+    }
+    match refused.first() {
+        None => Ok(surveys),
+        Some((index, why)) => {
+            let more = if refused.len() > 1 {
+                format!("; and {} more tensors like it", refused.len() - 1)
+            } else {
+                String::new()
+            };
+            Err(Error::tensor(&model.path, &model.tensors[*index].name, format!("not repacked: {why}{more}")))
+        }
+    }
+}
+
+fn survey_tensor(model: &Model, tensor: &Tensor, to: Format, cancel: &Cancel) -> Result<Survey> {
+    let bands: Vec<(u64, u64)> = bands_of(0, tensor.elements(), PART).collect();
+    let parts: Vec<Result<Survey>> = bands
+        .par_iter()
+        .map_init(
+            || (CodeRun::default(), AlignedBuf::new()),
+            |(run, buffer), band| {
+                cancel.check()?;
+                model.read_codes(tensor, *band, run, buffer)?;
+                Ok(survey_run(run, tensor.dtype, to, band.0))
+            },
+        )
+        .collect();
+    let mut total = Survey::default();
+    for part in parts {
+        total.merge(&part?);
+    }
+    Ok(total)
+}
+
+fn survey_run(run: &CodeRun, from: DType, to: Format, first: u64) -> Survey {
+    let mut survey = Survey { illegal: illegal_codes(run, from), ..Survey::default() };
+    if has_fourth_level(from) && !has_fourth_level(to.dtype()) {
+        survey.beyond = run.codes.iter().filter(|c| **c == 3).count() as u64;
+    }
+    let len = to.block_len();
+    for (i, codes) in run.codes.chunks(len).enumerate() {
+        survey.blocks += 1;
+        let joined = joined_scale(run, i * len, codes.len());
+        if !joined.agree {
+            survey.disagreeing += 1;
+            survey.first_disagreeing.get_or_insert(first / len as u64 + i as u64);
+        }
+        survey.adopted += u64::from(joined.adopted);
+        let scale = joined.scale;
+        if to.has_one_scale() {
+            // Zeros take whatever scale the tensor has.
+            if joined.zeros {
+                continue;
+            }
+            if survey.one_scale.is_none_or(|one| one.to_bits() != scale.to_bits()) {
+                survey.distinct += 1;
+            }
+            survey.one_scale.get_or_insert(scale);
+        } else if scale.is_finite() && scale != 0.0 {
+            let rounded = f16::from_f32(scale);
+            let change = f64::from((rounded.to_f32() - scale).abs()) / f64::from(scale.abs());
+            let vanished = change > 0.0 && rounded.to_f32().abs() < f16::MIN_POSITIVE.to_f32();
+            survey.unrepresentable += u64::from(!joined.zeros && (!rounded.is_finite() || vanished));
+            survey.rounding = survey.rounding.max(change);
+        }
+    }
+    survey
+}
+
+fn illegal_codes(run: &CodeRun, from: DType) -> u64 {
+    if has_fourth_level(from) { 0 } else { run.codes.iter().filter(|c| **c == 3).count() as u64 }
+}
+
+/// The scale of a block of the target.
+struct Joined {
+    /// Of the source blocks with nonzero codes; where there are none, what the zeros agree in, else 0.
+    scale: f32,
+    /// Whether every code is zero.
+    zeros: bool,
+    /// Whether the source blocks with nonzero codes have one scale.
+    agree: bool,
+    /// Whether some of its source blocks are zeros with another scale.
+    adopted: bool,
+}
+
+/// The scale of the source blocks that hold codes `at .. at + len` of the run.
+fn joined_scale(run: &CodeRun, at: usize, len: usize) -> Joined {
+    let block_len = run.block_len.max(1);
+    let (mut of_trits, mut of_zeros): (Option<f32>, Option<f32>) = (None, None);
+    let (mut agree, mut zeros_agree) = (true, true);
+    let same = |a: f32, b: f32| a.to_bits() == b.to_bits();
+    for block in at / block_len..(at + len).div_ceil(block_len) {
+        let Some(scale) = run.scales.get(block).copied() else { continue };
+        let from = (block * block_len).max(at);
+        let to = ((block + 1) * block_len).min(at + len);
+        if run.codes[from..to].iter().all(|c| *c == 1) {
+            zeros_agree &= same(*of_zeros.get_or_insert(scale), scale);
+        } else {
+            agree &= same(*of_trits.get_or_insert(scale), scale);
+        }
+    }
+    let scale = of_trits.or(of_zeros.filter(|_| zeros_agree)).unwrap_or(0.0);
+    let adopted = of_zeros.is_some_and(|zero| !zeros_agree || !same(zero, scale));
+    Joined { scale, zeros: of_trits.is_none(), agree, adopted }
+}
+
+/// Packs a run of codes as blocks of the target; `trits` and `out` are buffers.
+pub(super) fn pack(run: &CodeRun, from: DType, to: Format, trits: &mut Vec<i8>, out: &mut Vec<u8>) {
+    let (len, bytes) = (to.block_len(), to.block_bytes());
+    out.clear();
+    out.resize(run.codes.len().div_ceil(len) * bytes, 0);
+    for (i, (codes, block)) in run.codes.chunks(len).zip(out.chunks_exact_mut(bytes)).enumerate() {
+        let scale = f16::from_f32(joined_scale(run, i * len, codes.len()).scale);
+        if codes.contains(&3) && has_fourth_level(from) && has_fourth_level(to.dtype()) {
+            pack_four_levels(scale, codes, block);
+            continue;
+        }
+        trits.clear();
+        // A code that means nothing is read as zero.
+        trits.extend(codes.iter().map(|c| if *c == 3 { 0 } else { *c as i8 - 1 }));
+        trits.resize(len, -1);
+        crate::engine::ternary::encode_block(to, scale, trits, block);
+    }
+}
+
+/// Q2_0 in either group length: `d qs[…]`, four codes a byte, lowest bits first.
+fn pack_four_levels(scale: f16, codes: &[u8], block: &mut [u8]) {
+    let (d, qs) = block.split_at_mut(2);
+    d.copy_from_slice(&scale.to_le_bytes());
+    for (q, four) in qs.iter_mut().zip(codes.chunks(4)) {
+        *q = four.iter().rev().fold(0, |byte, code| byte << 2 | code);
+    }
+}
+
+/// Compares a stretch of the source with what was written: codes must be equal, scales equal to the source's or to its
+/// rounding. The error is what differs.
+pub(super) fn compare(source: &CodeRun, from: DType, written: &CodeRun, to: Format) -> Result<(), String> {
+    let legal = |code: u8| if code == 3 && !has_fourth_level(from) { 1 } else { code };
+    if let Some(i) = source.codes.iter().zip(&written.codes).position(|(a, b)| legal(*a) != *b) {
+        return Err(format!("code {i} of a stretch is {} instead of {}", written.codes[i], source.codes[i]));
+    }
+    for (i, codes) in source.codes.chunks(written.block_len.max(1)).enumerate() {
+        let joined = joined_scale(source, i * written.block_len, codes.len());
+        let expected = if to.has_one_scale() { joined.scale } else { f16::from_f32(joined.scale).to_f32() };
+        let found = written.scales.get(i).copied().unwrap_or(f32::NAN);
+        let same = found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan();
+        if !same && !(joined.zeros && to.has_one_scale()) {
+            return Err(format!("scale {i} of a stretch is {found} instead of {expected}"));
+        }
+    }
+    Ok(())
+}

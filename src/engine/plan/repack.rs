@@ -1,0 +1,96 @@
+//! The plan of a repack: every ternary tensor keeps its trits and takes another format.
+//!
+//! Shapes are asked here; whether scales fit is seen when the data is looked at, before anything is written.
+
+use super::numbers::one_meaning;
+use super::recipe::Recipe;
+use super::resolve::{Decision, Plan, Reason, Step, Winner, keep, totals};
+use crate::engine::codec::DType;
+use crate::engine::error::{Diagnostic, Severity};
+use crate::engine::model::{Model, Tensor};
+use crate::engine::ternary::Format;
+
+/// Decides what becomes of every tensor when a model is repacked to `to`. Tensors that cannot take the format make the
+/// plan impossible, unless `partial` lets them stay. `recipe` says what becomes of the others (precision of what stays).
+pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool) -> Plan {
+    let mut notes = Vec::new();
+    let mut misfits = Vec::new();
+    let mut decisions: Vec<Decision> = model
+        .tensors
+        .iter()
+        .map(|tensor| {
+            let kept = |why: String| keep(tensor, recipe, Winner::Repack, Reason::NotRecoded(why));
+            match fits(tensor, to) {
+                Fits::NotTernary => kept("not ternary".to_owned()),
+                Fits::There => Decision {
+                    step: Step::Copy,
+                    new_type: tensor.dtype,
+                    new_bytes: tensor.bytes,
+                    ..keep(tensor, recipe, Winner::Repack, Reason::AlreadyThere)
+                },
+                Fits::No(why) => {
+                    misfits.push((tensor, why.clone()));
+                    Decision {
+                        step: Step::Copy,
+                        new_type: tensor.dtype,
+                        new_bytes: tensor.bytes,
+                        ..keep(tensor, recipe, Winner::Repack, Reason::NotRecoded(format!("stays: {why}")))
+                    }
+                }
+                Fits::Yes => Decision {
+                    step: Step::Recode(to),
+                    new_type: to.dtype(),
+                    new_bytes: to.dtype().bytes_for(tensor.elements()).unwrap_or(0),
+                    unconverted: None,
+                    forced: None,
+                    ..keep(tensor, recipe, Winner::Repack, Reason::Recoded)
+                },
+            }
+        })
+        .collect();
+    if let Some((tensor, why)) = misfits.first() {
+        let more = if misfits.len() > 1 { format!("; and {} more tensors", misfits.len() - 1) } else { String::new() };
+        let what = format!("cannot be {}: {why}{more}", to.dtype());
+        let (severity, hint) =
+            if partial { (Severity::Warning, "") } else { (Severity::Error, "; --partial lets such tensors stay") };
+        notes.push(Diagnostic::tensor(severity, "not-repacked", &tensor.name, what + hint));
+    }
+    let quantized = |t: &Tensor| t.dtype.is_quantized() && !t.dtype.is_ternary();
+    if let Some(tensor) = model.tensors.iter().find(|t| quantized(t)).filter(|_| misfits.is_empty()) {
+        let what = format!("{} is not a ternary type: it is copied as it is", tensor.dtype);
+        notes.push(Diagnostic::tensor(Severity::Note, "not-ternary", &tensor.name, what));
+    }
+    notes.extend(one_meaning(model, &mut decisions));
+    if let Some(runtime) = to.only_in() {
+        let what = format!("{} is loaded by {runtime}; stock llama.cpp does not load it", to.dtype());
+        notes.push(Diagnostic::file(Severity::Warning, "runtime", what));
+    }
+    Plan { totals: totals(model, &decisions), decisions, notes }
+}
+
+enum Fits {
+    NotTernary,
+    There,
+    Yes,
+    No(String),
+}
+
+fn fits(tensor: &Tensor, to: Format) -> Fits {
+    if !tensor.dtype.is_ternary() || tensor.elements() == 0 {
+        return Fits::NotTernary;
+    }
+    if tensor.decoder().is_none() {
+        return Fits::No(tensor.undecodable_reason());
+    }
+    if tensor.dtype == to.dtype() {
+        return Fits::There;
+    }
+    if tensor.dtype == DType::PQ2_0 {
+        return Fits::No("its weights lie in a rotated basis that only PrismML's fork turns back".to_owned());
+    }
+    if !to.takes(tensor.row_len(), tensor.elements()) {
+        let row = tensor.row_len();
+        return Fits::No(format!("rows of {row} are not a multiple of {}", to.block_len()));
+    }
+    Fits::Yes
+}

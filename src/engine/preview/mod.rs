@@ -1,0 +1,363 @@
+//! What the panes and the what-if ask for: a tensor tried in a format by one or more methods, on a sample or on all.
+//!
+//! [`measure`] reads blocks, codes them by every method that is asked for, and returns numbers only. A sample is spread
+//! over the whole tensor with a fixed seed and carries intervals; the exact pass runs over bands in parallel inside the
+//! caller's rayon pool and merges them in order, so that its digits do not depend on the number of threads. Formats with
+//! one scale a tensor are scanned for it first ([`find_one_scale`]).
+
+mod one_scale;
+mod part;
+mod sums;
+
+use rayon::prelude::*;
+
+use super::error::{Error, Result};
+use super::imatrix::{Imatrix, Importance};
+use super::model::{Model, Tensor};
+use super::progress::Cancel;
+use super::stats::{BlockStats, Estimate, F16Histogram, SampleMoments, SamplePlan, SignedF16Histogram};
+use super::ternary::{Coder, Format, Method, whole_code};
+
+pub use one_scale::find_one_scale;
+pub use part::block_problem;
+pub use sums::WeightSums;
+
+use part::{Coders, Part, Work};
+
+/// Blocks in a sample, unless the caller wants another number.
+pub const SAMPLE_BLOCKS: usize = 1024;
+/// Seed of every sample that is shown.
+pub const SAMPLE_SEED: u64 = 0x7472_6974;
+/// Elements that one task of an exact pass takes.
+const BAND: u64 = 1 << 16;
+/// Bands whose parts are in memory at once.
+const WAVE: usize = 64;
+/// Row bands that a report distinguishes at most.
+const ROW_BANDS: u64 = 64;
+
+/// How much of a tensor is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Depth {
+    /// So many blocks, spread evenly, with this seed.
+    Sample {
+        /// Blocks wanted; all are taken where the tensor has no more.
+        blocks: usize,
+        /// Seed of the sample.
+        seed: u64,
+    },
+    /// Every block.
+    Exact,
+}
+
+impl Depth {
+    /// The sample that is shown until the exact figures are there.
+    pub const SHOWN: Self = Self::Sample { blocks: SAMPLE_BLOCKS, seed: SAMPLE_SEED };
+}
+
+/// What one method makes of the tensor.
+#[derive(Debug, Clone)]
+pub struct MethodReport {
+    /// The method.
+    pub method: Method,
+    /// Error and scale sums over the blocks looked at.
+    pub stats: BlockStats,
+    /// Relative squared error with its 95 % interval; a point once exact.
+    pub rel_mse: Estimate,
+    /// Per-block sums, for estimates over several tensors.
+    pub moments: SampleMoments,
+    /// Per-block scales.
+    pub scales: F16Histogram,
+    /// Why the method cannot code the tensor, if it cannot.
+    pub problem: Option<String>,
+}
+
+impl MethodReport {
+    /// SQNR in dB of the (estimated) relative error.
+    pub fn sqnr_db(&self) -> f64 {
+        sqnr_db(self.rel_mse.value)
+    }
+}
+
+/// −10·log10 of a relative squared error; infinite where there is none.
+pub fn sqnr_db(rel_mse: f64) -> f64 {
+    if rel_mse > 0.0 { -10.0 * rel_mse.log10() } else { f64::INFINITY }
+}
+
+/// What was measured of a tensor.
+#[derive(Debug, Clone)]
+pub struct TensorReport {
+    /// Index of the tensor in the model.
+    pub tensor: usize,
+    /// The format whose block length was used.
+    pub format: Format,
+    /// Whether every block was looked at.
+    pub exact: bool,
+    /// Blocks of the tensor.
+    pub blocks: u64,
+    /// Blocks looked at.
+    pub sampled_blocks: u64,
+    /// The methods, in the order they were asked for.
+    pub methods: Vec<MethodReport>,
+    /// The weights looked at.
+    pub weights: SignedF16Histogram,
+    /// Sums of the weights: Σw, Σw², Σ|w|, and how many.
+    pub sums: WeightSums,
+    /// First method, per matrix of a 3-D tensor (per expert, where they are merged). Only in exact reports of
+    /// tensors that have more than one.
+    pub slices: Vec<BlockStats>,
+    /// First method, in at most 64 bands of rows. Only in exact reports.
+    pub row_bands: Vec<BlockStats>,
+    /// Index of the first NaN or infinity among the elements looked at; no method can code the tensor then.
+    pub non_finite: Option<u64>,
+}
+
+impl TensorReport {
+    /// What one method makes of the tensor, if it was asked for.
+    pub fn method(&self, method: Method) -> Option<&MethodReport> {
+        self.methods.iter().find(|m| m.method == method)
+    }
+}
+
+/// What is measured: a tensor in blocks of a format, by these methods, weighted or not.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Index of the tensor in the model.
+    pub tensor: usize,
+    /// The format.
+    pub format: Format,
+    /// The methods; the first one's figures are also given per slice and row band.
+    pub methods: &'a [Method],
+    /// How much is looked at.
+    pub depth: Depth,
+    /// What each column counts, if it is known.
+    pub imatrix: Option<&'a Imatrix>,
+}
+
+/// Measures what `methods` make of a tensor in blocks of `format`. The first method's figures are also given per slice
+/// and row band. Errors: a tensor whose type has no decoder or whose rows do not divide, an importance matrix of another
+/// size, a failed read, cancellation.
+pub fn measure(
+    model: &Model,
+    index: usize,
+    format: Format,
+    methods: &[Method],
+    depth: Depth,
+    cancel: &Cancel,
+) -> Result<TensorReport> {
+    measure_weighted(model, &Ask { tensor: index, format, methods, depth, imatrix: None }, cancel)
+}
+
+/// The same with an importance matrix.
+pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result<TensorReport> {
+    let (tensor, format) = (&model.tensors[ask.tensor], ask.format);
+    let block_len = format.block_len() as u64;
+    if !format.takes(tensor.row_len(), tensor.elements()) || tensor.elements() == 0 {
+        let what = format!("rows of {} are not a multiple of the {block_len} elements of a block", tensor.row_len());
+        return Err(Error::tensor(&model.path, &tensor.name, what));
+    }
+    let importance = importance_of(ask.imatrix, tensor)?;
+    let blocks = tensor.elements().div_ceil(block_len);
+    let mut report = TensorReport {
+        tensor: ask.tensor,
+        format,
+        exact: true,
+        blocks,
+        sampled_blocks: blocks,
+        methods: Vec::new(),
+        weights: SignedF16Histogram::new(),
+        sums: WeightSums::default(),
+        slices: Vec::new(),
+        row_bands: Vec::new(),
+        non_finite: None,
+    };
+    let look = Look { model, tensor, format, methods: ask.methods, importance, cancel };
+    let total = match ask.depth {
+        Depth::Sample { blocks: wanted, seed } if (wanted as u64) < blocks => {
+            report.exact = false;
+            report.sampled_blocks = wanted as u64;
+            look.sample(&SamplePlan::new(blocks, wanted, seed))?
+        }
+        _ => look.exact(&mut report)?,
+    };
+    report.weights = total.weights;
+    report.sums = total.sums;
+    report.non_finite = total.non_finite;
+    report.methods = ask
+        .methods
+        .iter()
+        .zip(total.methods)
+        .map(|(method, part)| {
+            let errors = &part.stats.errors;
+            let moments = part.moments.unwrap_or_else(|| SampleMoments::complete(blocks, errors.sum_e2, errors.sum_w2));
+            MethodReport {
+                method: *method,
+                rel_mse: moments.estimate(),
+                stats: part.stats,
+                moments,
+                scales: part.scales,
+                problem: part.problem,
+            }
+        })
+        .collect();
+    Ok(report)
+}
+
+/// What an importance matrix has about a tensor. Of token embeddings a matrix of another size is passed over.
+pub fn importance_of<'a>(imatrix: Option<&'a Imatrix>, tensor: &Tensor) -> Result<Option<Importance<'a>>> {
+    let Some(imatrix) = imatrix else { return Ok(None) };
+    match imatrix.for_tensor(&tensor.name, tensor.row_len(), tensor.slices()) {
+        Ok(found) => Ok(found),
+        Err(mismatch) => {
+            let embedding = tensor.role == super::model::Role::TokenEmbd;
+            mismatch.judge(&imatrix.path, embedding).map(|_| None)
+        }
+    }
+}
+
+/// The importance of the columns of the row that element `first` lies in.
+pub fn columns_at<'a>(importance: Option<&Importance<'a>>, tensor: &Tensor, first: u64) -> Option<&'a [f32]> {
+    let slice = tensor.elements() / tensor.slices();
+    importance.and_then(|i| i.of_expert((first / slice.max(1)) as usize))
+}
+
+/// Matrices of a tensor that bands of a format keep apart: all of them where blocks end with them, else none.
+pub fn slices_in(tensor: &Tensor, format: Format) -> u64 {
+    let slices = tensor.slices();
+    if (tensor.elements() / slices).is_multiple_of(format.block_len() as u64) { slices } else { 1 }
+}
+
+/// One look at a tensor.
+struct Look<'a> {
+    model: &'a Model,
+    tensor: &'a Tensor,
+    format: Format,
+    methods: &'a [Method],
+    importance: Option<Importance<'a>>,
+    cancel: &'a Cancel,
+}
+
+impl Look<'_> {
+    fn columns(&self, first: u64) -> Option<&[f32]> {
+        columns_at(self.importance.as_ref(), self.tensor, first)
+    }
+
+    fn sample(&self, plan: &SamplePlan) -> Result<Part> {
+        let (tensor, block_len) = (self.tensor, self.format.block_len() as u64);
+        let blocks = tensor.elements().div_ceil(block_len);
+        // A block of the source may be longer than ours: the unit that is read holds whole blocks of both.
+        let unit = tensor.dtype.layout().map_or(block_len, |l| l.block_len.max(block_len));
+        let mut work = Work::default();
+        let mut read = |i: usize, block: u64, out: &mut Vec<f32>| -> Result<()> {
+            if i.is_multiple_of(32) {
+                self.cancel.check()?;
+            }
+            let first = block * block_len;
+            let start = first / unit * unit;
+            work.weights.resize((tensor.elements() - start).min(unit) as usize, 0.0);
+            self.model.read_f32(tensor, start, &mut work.weights, &mut work.buffer)?;
+            let at = (first - start) as usize;
+            let end = (at + block_len as usize).min(work.weights.len());
+            out.extend_from_slice(&work.weights[at..end]);
+            Ok(())
+        };
+        let mut block_weights = Vec::new();
+        if self.format.has_one_scale() {
+            // The scale of the sample stands for the tensor's.
+            let mut all = Vec::new();
+            for (i, block) in plan.iter().enumerate() {
+                read(i, block, &mut all)?;
+            }
+            let coder = |method: &Method| {
+                let code = whole_code(*method, &all, None).map_err(|e| block_problem(&e, 0, all.len()))?;
+                Ok(Coder::new(self.format, *method, Some(code)))
+            };
+            let coders: Coders = self.methods.iter().map(coder).collect();
+            let mut part = Part::new(&coders, Some(blocks));
+            let mut work = Work::default();
+            for (block, weights) in plan.iter().zip(all.chunks(block_len as usize)) {
+                let first = block * block_len;
+                part.add_block(&coders, weights, (self.columns(first), first), &mut work.coder);
+            }
+            return Ok(part);
+        }
+        let coders: Coders = self.methods.iter().map(|m| Ok(Coder::new(self.format, *m, None))).collect();
+        let mut part = Part::new(&coders, Some(blocks));
+        let mut coder_work = Work::default();
+        for (i, block) in plan.iter().enumerate() {
+            block_weights.clear();
+            read(i, block, &mut block_weights)?;
+            let first = block * block_len;
+            part.add_block(&coders, &block_weights, (self.columns(first), first), &mut coder_work.coder);
+        }
+        Ok(part)
+    }
+
+    fn coders(&self) -> Result<Coders> {
+        let mut coders = Coders::new();
+        for method in self.methods {
+            let whole = if self.format.has_one_scale() {
+                match find_one_scale(self.model, self.tensor, *method, self.importance.as_ref(), self.cancel)? {
+                    Ok(code) => Some(code),
+                    Err(problem) => {
+                        coders.push(Err(block_problem(&problem, 0, self.tensor.elements() as usize)));
+                        continue;
+                    }
+                }
+            } else {
+                None
+            };
+            coders.push(Ok(Coder::new(self.format, *method, whole)));
+        }
+        Ok(coders)
+    }
+
+    fn exact(&self, report: &mut TensorReport) -> Result<Part> {
+        let tensor = self.tensor;
+        let coders = self.coders()?;
+        let slices = slices_in(tensor, self.format);
+        let slice_len = tensor.elements() / slices;
+        let bands: Vec<(u64, u64)> =
+            (0..slices).flat_map(|slice| bands_of(slice * slice_len, slice_len, BAND)).collect();
+        report.slices = if slices > 1 { vec![BlockStats::default(); slices as usize] } else { Vec::new() };
+        let row_bands = tensor.rows().clamp(1, ROW_BANDS);
+        report.row_bands = vec![BlockStats::default(); row_bands as usize];
+        let mut total = Part::new(&coders, None);
+        // In waves: a part holds its histograms, and a tensor may have a hundred thousand bands.
+        for wave in bands.chunks(WAVE) {
+            let parts: Vec<Result<Part>> =
+                wave.par_iter().map_init(Work::default, |work, band| self.band_part(*band, &coders, work)).collect();
+            for ((first, _), part) in wave.iter().zip(parts) {
+                let part = part?;
+                if let Some(primary) = part.methods.first() {
+                    if let Some(slice) = report.slices.get_mut((first / slice_len) as usize) {
+                        slice.merge(&primary.stats);
+                    }
+                    let band = u128::from(*first) * u128::from(row_bands) / u128::from(tensor.elements());
+                    if let Some(band) = report.row_bands.get_mut(band as usize) {
+                        band.merge(&primary.stats);
+                    }
+                }
+                total.merge(part);
+            }
+        }
+        Ok(total)
+    }
+
+    fn band_part(&self, (first, len): (u64, u64), coders: &Coders, work: &mut Work) -> Result<Part> {
+        self.cancel.check()?;
+        work.weights.resize(len as usize, 0.0);
+        self.model.read_f32(self.tensor, first, &mut work.weights, &mut work.buffer)?;
+        let block_len = self.format.block_len();
+        let mut part = Part::new(coders, None);
+        for (i, block) in work.weights.chunks(block_len).enumerate() {
+            let at = first + (i * block_len) as u64;
+            part.add_block(coders, block, (self.columns(at), at), &mut work.coder);
+        }
+        Ok(part)
+    }
+}
+
+/// Cuts `len` elements from `first` on into bands of at most `size`, a multiple of every block length.
+pub fn bands_of(first: u64, len: u64, size: u64) -> impl Iterator<Item = (u64, u64)> {
+    (0..len.div_ceil(size)).map(move |i| (first + i * size, size.min(len - i * size)))
+}

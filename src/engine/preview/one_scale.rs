@@ -1,0 +1,71 @@
+//! The one scale of a tensor, found by passes over all of its weights in parallel.
+
+use rayon::prelude::*;
+
+use super::{bands_of, columns_at};
+use crate::engine::error::Result;
+use crate::engine::format::source::AlignedBuf;
+use crate::engine::imatrix::Importance;
+use crate::engine::model::{Model, Tensor};
+use crate::engine::progress::Cancel;
+use crate::engine::ternary::{BlockError, Gather, Method, Whole, WholeCode};
+
+/// Elements of a part. Fixed: sums are added up part by part, and the result must not depend on threads or memory.
+const PART: u64 = 1 << 20;
+/// Parts whose sums are in memory at once.
+const WAVE: usize = 4;
+
+/// The tensor's code under `method`; the inner error is a tensor that the method cannot code. Errors: a failed read,
+/// cancellation.
+pub fn find_one_scale(
+    model: &Model,
+    tensor: &Tensor,
+    method: Method,
+    importance: Option<&Importance<'_>>,
+    cancel: &Cancel,
+) -> Result<Result<WholeCode, BlockError>> {
+    let mut whole = Whole::new(method);
+    let slices = tensor.slices();
+    let slice = tensor.elements() / slices;
+    // Parts keep to slices where importance does, so that each has one row of it.
+    let bands: Vec<(u64, u64)> = if importance.is_some() {
+        (0..slices).flat_map(|i| bands_of(i * slice, slice, PART)).collect()
+    } else {
+        bands_of(0, tensor.elements(), PART).collect()
+    };
+    loop {
+        let mut total = whole.gather();
+        for wave in bands.chunks(WAVE) {
+            let parts: Vec<Result<Gather>> = wave
+                .par_iter()
+                .map_init(
+                    || (Vec::new(), AlignedBuf::new(), Vec::new()),
+                    |(weights, buffer, row), (first, len)| {
+                        cancel.check()?;
+                        weights.resize(*len as usize, 0.0);
+                        model.read_f32(tensor, *first, weights, buffer)?;
+                        let mut part = whole.gather();
+                        match columns_at(importance, tensor, *first) {
+                            None => part.add(weights, None, *first),
+                            Some(columns) => {
+                                row.clear();
+                                let start = (first % columns.len().max(1) as u64) as usize;
+                                row.extend(columns.iter().cycle().skip(start).take(weights.len()));
+                                part.add(weights, Some(row), *first);
+                            }
+                        }
+                        Ok(part)
+                    },
+                )
+                .collect();
+            for part in parts {
+                total.merge(&part?);
+            }
+        }
+        match whole.take(&total) {
+            Ok(None) => {}
+            Ok(Some(code)) => return Ok(Ok(code)),
+            Err(problem) => return Ok(Err(problem)),
+        }
+    }
+}

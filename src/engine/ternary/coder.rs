@@ -1,0 +1,117 @@
+//! Blocks of a tensor coded in a [`Format`] by a [`Method`]: what previews and exports share.
+//!
+//! A [`Coder`] knows what is fixed for the tensor (format, method, and the one scale where the format has one); a
+//! [`CoderWork`] holds what a worker reuses. Coding a block also adds up its errors, so that figures come out of the same
+//! pass as the codes.
+
+use super::block::{BlockError, code_block, encode_block};
+use super::exact::Scratch;
+use super::whole::WholeCode;
+use super::{Format, Method};
+use crate::engine::stats::BlockStats;
+
+/// What is fixed for a tensor.
+#[derive(Debug, Clone, Copy)]
+pub struct Coder {
+    format: Format,
+    method: Method,
+    whole: Option<WholeCode>,
+}
+
+/// Buffers of one worker.
+#[derive(Debug, Default)]
+pub struct CoderWork {
+    trits: Vec<i8>,
+    scratch: Scratch,
+    importance: Vec<f32>,
+}
+
+/// A coded block; its trits are in the worker's buffers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coded {
+    /// What a trit of +1 decodes to.
+    pub scale: f32,
+    /// The block was ternary before.
+    pub native: bool,
+    /// The scale is 0 or subnormal in f16 though there are nonzero weights.
+    pub underflow: bool,
+}
+
+impl Coder {
+    /// `whole` is the tensor's code where [`Format::has_one_scale`].
+    pub fn new(format: Format, method: Method, whole: Option<WholeCode>) -> Self {
+        Self { format, method, whole }
+    }
+
+    /// The format.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Codes one block and adds what it cost to `stats`. `weights` are a block's, or fewer at the end of a flattened
+    /// tensor; `importance` is as long.
+    pub fn code(
+        &self,
+        weights: &[f32],
+        importance: Option<&[f32]>,
+        work: &mut CoderWork,
+        stats: &mut BlockStats,
+    ) -> Result<Coded, BlockError> {
+        work.trits.clear();
+        work.trits.resize(weights.len(), 0);
+        let coded = if let Some(whole) = &self.whole {
+            if let Some(index) = weights.iter().position(|w| !w.is_finite()) {
+                return Err(BlockError::NonFinite { index, value: weights[index] });
+            }
+            whole.trits(weights, &mut work.trits);
+            Coded { scale: whole.scale, native: whole.native, underflow: false }
+        } else {
+            let code = code_block(self.method, weights, importance, &mut work.trits, &mut work.scratch)?;
+            Coded { scale: code.scale.to_f32(), native: code.native, underflow: code.underflow }
+        };
+        stats.errors.add_block(weights, coded.scale, &work.trits);
+        if let Some(importance) = importance {
+            let scale = coded.scale;
+            stats.errors.add_weighted(weights, importance, |i| scale * f32::from(work.trits[i]));
+        }
+        stats.scales.add(coded.scale, coded.underflow, coded.native);
+        Ok(coded)
+    }
+
+    /// Writes the block that was coded last into its bytes.
+    pub fn write(&self, coded: &Coded, work: &mut CoderWork, out: &mut [u8]) {
+        // The filler behind the end of a flattened tensor is zero bytes: trits of −1 that nobody reads.
+        work.trits.resize(self.format.block_len(), -1);
+        encode_block(self.format, half::f16::from_f32(coded.scale), &work.trits, out);
+    }
+}
+
+/// The importance of a block's columns: `columns` is that of a row, the block begins at element `first` and may run over
+/// several rows.
+pub fn block_importance<'a>(columns: &'a [f32], first: u64, len: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
+    let start = (first % columns.len().max(1) as u64) as usize;
+    if let Some(inside) = columns.get(start..start + len) {
+        return inside;
+    }
+    buffer.clear();
+    buffer.extend(columns.iter().cycle().skip(start).take(len));
+    buffer
+}
+
+impl CoderWork {
+    /// [`Coder::code`] with the importance of a whole row; `first` is the block's first element.
+    pub fn code(
+        &mut self,
+        coder: &Coder,
+        weights: &[f32],
+        (columns, first): (Option<&[f32]>, u64),
+        stats: &mut BlockStats,
+    ) -> Result<Coded, BlockError> {
+        let Some(columns) = columns else { return coder.code(weights, None, self, stats) };
+        let mut buffer = std::mem::take(&mut self.importance);
+        let importance = block_importance(columns, first, weights.len(), &mut buffer);
+        let coded = coder.code(weights, Some(importance), self, stats);
+        self.importance = buffer;
+        coded
+    }
+}

@@ -1,0 +1,399 @@
+//! One scale for a whole tensor (I2_S): found in a few passes over weights that are never all in memory.
+//!
+//! A pass gathers sums in a [`Gather`]; parts merge in order, so that the result does not depend on threads. [`Whole`]
+//! says what the next pass has to gather and ends with a [`WholeCode`]: the scale, and the rule that picks each trit.
+//!
+//! The exact optimum is the one of [`super::optimum`] with the tensor as the block: the best support is a prefix of |w| in
+//! descending order. |w| as a bit pattern orders like |w|, so prefixes are found by radix: a pass over buckets of the upper
+//! 16 bits gives (Σq, Σq|w|) of each; between two bucket edges the gain (S + s)²/(Q + m) is bounded by its value at the
+//! ends with s = m·(upper edge), because it is convex in m; buckets whose bound stays below the best edge are dropped, the
+//! others are divided by 256 and gathered again, until buckets are single values. Nothing is approximated.
+
+use super::Method;
+use super::block::BlockError;
+
+/// Bits of a pattern that the first pass sorts by: exponent and seven bits of mantissa.
+const COARSE_SHIFT: u32 = 16;
+/// Bits that each further pass adds.
+const STEP: u32 = 8;
+/// Buckets that may be refined at once; more would mean that nearly all |w| are alike, where any edge is as good.
+const MAX_OPEN: usize = 4096;
+
+const MAGNITUDE: u32 = 0x7fff_ffff;
+const INFINITE: u32 = 0x7f80_0000;
+
+/// How a tensor with one scale is coded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WholeCode {
+    /// What a trit of +1 decodes to.
+    pub scale: f32,
+    /// Whether the tensor was {−s, 0, +s} before.
+    pub native: bool,
+    rule: Rule,
+}
+
+/// How a trit follows from a weight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Rule {
+    /// sign(w) where |w| > threshold.
+    Above(f64),
+    /// round(clamp(w/γ)): ±1 from |w/γ| = ½ up, the quotient in f32.
+    Ratio(f32),
+    /// round(w · (1/d)) with the reciprocal and product in f32.
+    Inverse(f32),
+}
+
+impl WholeCode {
+    /// The trits of some of the tensor's weights.
+    pub fn trits(&self, weights: &[f32], trits: &mut [i8]) {
+        for (t, w) in trits.iter_mut().zip(weights) {
+            *t = match self.rule {
+                Rule::Above(threshold) => {
+                    let w = f64::from(*w);
+                    i8::from(w > threshold) - i8::from(w < -threshold)
+                }
+                Rule::Ratio(gamma) => half_up(w / gamma),
+                Rule::Inverse(inverse) => half_up(w * inverse),
+            };
+        }
+    }
+}
+
+fn half_up(ratio: f32) -> i8 {
+    i8::from(ratio >= 0.5) - i8::from(ratio <= -0.5)
+}
+
+/// (Σq, Σq|w|) of the weights in a bucket.
+type Mass = (f64, f64);
+
+/// What a pass gathers.
+#[derive(Debug, Clone)]
+pub struct Gather {
+    goal: Goal,
+    n: u64,
+    sum_abs: f64,
+    least: u32,
+    greatest: u32,
+    non_finite: Option<(u64, f32)>,
+    mass: Vec<Mass>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Goal {
+    /// Sums, extremes, and coarse buckets where the optimum is wanted.
+    First { buckets: bool },
+    /// Σ|w| and count where this rule gives a nonzero trit.
+    Support(Rule),
+    /// The open buckets, each divided by 2⁸: their first patterns at this shift, ascending.
+    Refine { starts: Vec<u32>, shift: u32 },
+}
+
+impl Gather {
+    fn new(goal: Goal) -> Self {
+        let buckets = match &goal {
+            Goal::First { buckets: true } => 1 << (31 - COARSE_SHIFT),
+            Goal::First { .. } => 0,
+            Goal::Support(_) => 1,
+            Goal::Refine { starts, .. } => starts.len() << STEP,
+        };
+        Self {
+            goal,
+            n: 0,
+            sum_abs: 0.0,
+            least: u32::MAX,
+            greatest: 0,
+            non_finite: None,
+            mass: vec![(0.0, 0.0); buckets],
+        }
+    }
+
+    /// Adds weights, the first of which is element `first` of the tensor; `importance` is as long.
+    pub fn add(&mut self, weights: &[f32], importance: Option<&[f32]>, first: u64) {
+        let q = |i: usize| importance.and_then(|q| q.get(i)).map_or(1.0, |q| f64::from(q.max(0.0)));
+        match &self.goal {
+            Goal::First { buckets } => {
+                for (i, w) in weights.iter().enumerate() {
+                    let pattern = w.to_bits() & MAGNITUDE;
+                    if pattern >= INFINITE && self.non_finite.is_none() {
+                        self.non_finite = Some((first + i as u64, *w));
+                    }
+                    self.sum_abs += f64::from(w.abs());
+                    self.least = self.least.min(pattern.wrapping_sub(1));
+                    self.greatest = self.greatest.max(pattern);
+                    if *buckets {
+                        add_mass(&mut self.mass[(pattern >> COARSE_SHIFT) as usize], q(i), *w);
+                    }
+                }
+                self.n += weights.len() as u64;
+            }
+            Goal::Support(rule) => {
+                let code = WholeCode { scale: 0.0, native: false, rule: *rule };
+                let mut trit = [0i8];
+                for w in weights {
+                    code.trits(std::slice::from_ref(w), &mut trit);
+                    if trit[0] != 0 {
+                        add_mass(&mut self.mass[0], 1.0, *w);
+                    }
+                }
+            }
+            Goal::Refine { starts, shift } => {
+                for (i, w) in weights.iter().enumerate() {
+                    let fine = (w.to_bits() & MAGNITUDE) >> shift;
+                    if let Ok(open) = starts.binary_search(&(fine >> STEP << STEP)) {
+                        let slot = (open << STEP) + (fine & ((1 << STEP) - 1)) as usize;
+                        add_mass(&mut self.mass[slot], q(i), *w);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds a later part.
+    pub fn merge(&mut self, other: &Self) {
+        self.n += other.n;
+        self.sum_abs += other.sum_abs;
+        self.least = self.least.min(other.least);
+        self.greatest = self.greatest.max(other.greatest);
+        self.non_finite = self.non_finite.or(other.non_finite);
+        for (mine, theirs) in self.mass.iter_mut().zip(&other.mass) {
+            *mine = (mine.0 + theirs.0, mine.1 + theirs.1);
+        }
+    }
+}
+
+fn add_mass(mass: &mut Mass, q: f64, w: f32) {
+    mass.0 += q;
+    mass.1 += q * f64::from(w.abs());
+}
+
+/// The search for a tensor's one scale.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    method: Method,
+    goal: Goal,
+    /// What is known of all weights in descending order: the lowest pattern of each bucket, its width, its mass.
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    low: u32,
+    shift: u32,
+    mass: Mass,
+}
+
+impl Bucket {
+    fn upper(&self) -> f64 {
+        f64::from(f32::from_bits(self.low | ((1u64 << self.shift) - 1) as u32))
+    }
+}
+
+impl Whole {
+    /// Begins; every method but `lossless` takes any finite weights.
+    pub fn new(method: Method) -> Self {
+        Self { method, goal: Goal::First { buckets: method == Method::Exact }, buckets: Vec::new() }
+    }
+
+    /// An empty gathering for the next pass.
+    pub fn gather(&self) -> Gather {
+        Gather::new(self.goal.clone())
+    }
+
+    /// Takes what a pass over all weights gathered: the code, or `None` where another pass is needed. Errors: weights that
+    /// are not finite (the index is the tensor's), a tensor that `lossless` refuses, a scale beyond f32.
+    pub fn take(&mut self, gathered: &Gather) -> Result<Option<WholeCode>, BlockError> {
+        match &gathered.goal {
+            Goal::First { .. } => self.after_first(gathered),
+            Goal::Support(rule) => {
+                let (count, sum) = gathered.mass[0];
+                self.done(if count > 0.0 { sum / count } else { 0.0 }, *rule)
+            }
+            Goal::Refine { starts, shift } => {
+                self.replace(starts, *shift, &gathered.mass);
+                self.search()
+            }
+        }
+    }
+
+    fn after_first(&mut self, g: &Gather) -> Result<Option<WholeCode>, BlockError> {
+        if let Some((index, value)) = g.non_finite {
+            return Err(BlockError::NonFinite { index: usize::try_from(index).unwrap_or(usize::MAX), value });
+        }
+        let mean = g.sum_abs / g.n.max(1) as f64;
+        let greatest = f32::from_bits(g.greatest);
+        let native = g.least == u32::MAX || g.least + 1 == g.greatest;
+        if native && self.method != Method::Absmean && self.method != Method::Max {
+            let scale = if g.least == u32::MAX { 0.0 } else { greatest };
+            return Ok(Some(WholeCode { scale, native: true, rule: Rule::Above(0.0) }));
+        }
+        match self.method {
+            Method::Lossless => Err(BlockError::NotTernary { index: 0 }),
+            Method::Absmean => {
+                let gamma = mean as f32 + 1e-8;
+                self.done(f64::from(gamma), Rule::Ratio(gamma))
+            }
+            Method::Max => {
+                let inverse = if greatest == 0.0 { 0.0 } else { 1.0 / greatest };
+                self.done(f64::from(greatest), Rule::Inverse(inverse))
+            }
+            Method::Refit => {
+                self.goal = Goal::Support(Rule::Ratio(mean as f32 + 1e-8));
+                Ok(None)
+            }
+            Method::Twn => {
+                self.goal = Goal::Support(Rule::Above(0.75 * mean));
+                Ok(None)
+            }
+            Method::Exact => {
+                let bucket = |(i, mass): (usize, &Mass)| Bucket {
+                    low: (i as u32) << COARSE_SHIFT,
+                    shift: COARSE_SHIFT,
+                    mass: *mass,
+                };
+                self.buckets = g.mass.iter().enumerate().rev().filter(|(_, m)| m.0 > 0.0).map(bucket).collect();
+                self.search()
+            }
+        }
+    }
+
+    fn done(&self, scale: f64, rule: Rule) -> Result<Option<WholeCode>, BlockError> {
+        let scale = scale as f32;
+        if scale.is_finite() {
+            Ok(Some(WholeCode { scale, native: false, rule }))
+        } else {
+            Err(BlockError::ScaleOverflow { scale })
+        }
+    }
+
+    /// Puts refined buckets in the place of those that were opened.
+    fn replace(&mut self, starts: &[u32], shift: u32, mass: &[Mass]) {
+        let mut fine: Vec<Bucket> = Vec::new();
+        for bucket in &self.buckets {
+            let start = bucket.low >> shift;
+            match starts.binary_search(&start) {
+                Ok(open) if bucket.shift == shift + STEP => {
+                    let slots = &mass[open << STEP..(open + 1) << STEP];
+                    let filled = slots.iter().enumerate().rev().filter(|(_, m)| m.0 > 0.0);
+                    fine.extend(filled.map(|(i, m)| Bucket { low: (start + i as u32) << shift, shift, mass: *m }));
+                }
+                _ => fine.push(*bucket),
+            }
+        }
+        self.buckets = fine;
+    }
+
+    /// Looks for the best edge and for buckets whose inside may hold a better one.
+    fn search(&mut self) -> Result<Option<WholeCode>, BlockError> {
+        let (mut q, mut s) = (0.0, 0.0);
+        let (mut best, mut scale) = (0.0, 0.0);
+        for bucket in &self.buckets {
+            q += bucket.mass.0;
+            s += bucket.mass.1;
+            if s * s / q > best {
+                (best, scale) = (s * s / q, s / q);
+            }
+        }
+        let (mut q, mut s) = (0.0f64, 0.0f64);
+        let mut open: Vec<Bucket> = Vec::new();
+        for bucket in &self.buckets {
+            let (m, sum) = bucket.mass;
+            // Of a whole bucket at its upper edge; a part of it lies below the larger of the two ends.
+            let bound = (s + m * bucket.upper()).powi(2) / (q + m);
+            if bucket.shift > 0 && bound > best {
+                open.push(*bucket);
+            }
+            q += m;
+            s += sum;
+        }
+        // Refine the widest first; those that are finer wait for the next look.
+        let Some(widest) = open.iter().map(|b| b.shift).max().filter(|_| open.len() <= MAX_OPEN) else {
+            return self.done(scale, Rule::Above(f64::from(scale as f32) / 2.0)).map(|code| code.map(zero_rule));
+        };
+        let shift = widest - STEP;
+        let mut starts: Vec<u32> = open.iter().filter(|b| b.shift == widest).map(|b| b.low >> shift).collect();
+        starts.sort_unstable();
+        self.goal = Goal::Refine { starts, shift };
+        Ok(None)
+    }
+}
+
+/// With a scale of 0 every code has the same error; zeros say so.
+fn zero_rule(code: WholeCode) -> WholeCode {
+    if code.scale == 0.0 { WholeCode { rule: Rule::Above(f64::INFINITY), ..code } } else { code }
+}
+
+/// Codes weights that are all in memory, as a test and a preview of a sample do.
+pub fn whole_code(method: Method, weights: &[f32], importance: Option<&[f32]>) -> Result<WholeCode, BlockError> {
+    let mut whole = Whole::new(method);
+    loop {
+        let mut gather = whole.gather();
+        gather.add(weights, importance, 0);
+        if let Some(code) = whole.take(&gather)? {
+            return Ok(code);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Scratch, optimum};
+    use super::*;
+
+    fn noise(n: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed | 1;
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1u32 << 24) as f32 - 0.5
+        };
+        (0..n).map(|_| (0..6).map(|_| uniform()).sum::<f32>() * 0.07).collect()
+    }
+
+    #[test]
+    fn the_optimum_is_that_of_sorting() {
+        for (n, seed) in [(1, 1), (7, 2), (500, 3), (20_000, 4), (20_000, 5)] {
+            let weights = noise(n, seed);
+            let importance: Vec<f32> = noise(n, seed + 100).iter().map(|x| x * x + 1e-4).collect();
+            let best = optimum(&weights, None, &mut Scratch::default());
+            let found = whole_code(Method::Exact, &weights, None).unwrap();
+            assert!((f64::from(found.scale) - best.scale).abs() < 1e-6 * best.scale, "{n}: {found:?} {best:?}");
+            let weighted = optimum(&weights, Some(&importance), &mut Scratch::default());
+            let found = whole_code(Method::Exact, &weights, Some(&importance)).unwrap();
+            // The block's weighting adds 10⁻⁶ to every weight.
+            assert!(
+                (f64::from(found.scale) - weighted.scale).abs() < 1e-4 * weighted.scale,
+                "{n} {found:?} {weighted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_method_codes_a_tensor_and_native_ones_keep_theirs() {
+        let weights = noise(4096, 9);
+        let mean = weights.iter().map(|w| f64::from(w.abs())).sum::<f64>() / 4096.0;
+        let absmean = whole_code(Method::Absmean, &weights, None).unwrap();
+        assert_eq!(absmean.scale, mean as f32 + 1e-8);
+        let max = whole_code(Method::Max, &weights, None).unwrap();
+        assert_eq!(max.scale, weights.iter().fold(0.0f32, |m, w| m.max(w.abs())));
+        let mut trits = vec![0; 4096];
+        for method in [Method::Refit, Method::Twn] {
+            let code = whole_code(method, &weights, None).unwrap();
+            code.trits(&weights, &mut trits);
+            let kept: Vec<f64> =
+                weights.iter().zip(&trits).filter(|(_, t)| **t != 0).map(|(w, _)| f64::from(w.abs())).collect();
+            let mean = kept.iter().sum::<f64>() / kept.len() as f64;
+            assert!((f64::from(code.scale) - mean).abs() < 1e-7, "{method}");
+        }
+        assert!(matches!(whole_code(Method::Lossless, &weights, None), Err(BlockError::NotTernary { .. })));
+        let native: Vec<f32> = (0..300).map(|i| [-0.3, 0.0, 0.3][i % 3]).collect();
+        let code = whole_code(Method::Lossless, &native, None).unwrap();
+        let mut trits = vec![9; 300];
+        code.trits(&native, &mut trits);
+        assert_eq!((code.scale, code.native, &trits[..3]), (0.3, true, &[-1i8, 0, 1][..]));
+        let zeros = whole_code(Method::Exact, &[0.0; 64], None).unwrap();
+        assert_eq!((zeros.scale, zeros.native), (0.0, true));
+        assert!(matches!(
+            whole_code(Method::Exact, &[1.0, f32::NAN], None),
+            Err(BlockError::NonFinite { index: 1, .. })
+        ));
+    }
+}
