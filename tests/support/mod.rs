@@ -6,6 +6,9 @@
 #![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
 #![allow(clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 
+pub mod reading;
+pub mod writers;
+
 use std::path::{Path, PathBuf};
 
 use half::f16;
@@ -124,7 +127,14 @@ impl Tiny {
     /// Adds a tensor of raw bytes.
     pub fn tensor(mut self, name: &str, dims: &[u64], dtype: DType, data: Vec<u8>) -> Self {
         let (name, dims) = (name.as_bytes().to_vec(), dims.to_vec());
-        self.tensors.push(TinyTensor { name, dims, type_number: dtype.number().expect("a GGUF type"), data, offset: None, n_dims: None });
+        self.tensors.push(TinyTensor {
+            name,
+            dims,
+            type_number: dtype.number().expect("a GGUF type"),
+            data,
+            offset: None,
+            n_dims: None,
+        });
         self
     }
 
