@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use tritscope::engine::codec::DType;
 use tritscope::engine::error::{Result, Severity};
 use tritscope::engine::export::{ExportOptions, ExportSummary, Verify, export};
 use tritscope::engine::format::source::AlignedBuf;
@@ -97,7 +98,9 @@ pub fn carry_out(
     }
     let summary = summary?;
     let path = summary.out.clone();
-    let written = open(&path)?;
+    // Nothing in a file says which packing it has: who wrote the rarer one says so.
+    let arm = plan.decisions.iter().map(|d| d.new_type).find(|t| *t == DType::I2_S_ARM);
+    let written = Model::open(&path, &OpenOptions { dialects: arm.into_iter().collect(), ..OpenOptions::default() })?;
     written.require_sound()?;
     Ok(Written { folder, path, model: written, summary })
 }
