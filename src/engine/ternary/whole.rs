@@ -75,6 +75,9 @@ pub struct Gather {
     least: u32,
     greatest: u32,
     non_finite: Option<(u64, f32)>,
+    /// The first nonzero pattern (0: none yet) and its element, and the first element with another one.
+    first: (u32, u64),
+    differs: Option<u64>,
     mass: Vec<Mass>,
 }
 
@@ -103,6 +106,8 @@ impl Gather {
             least: u32::MAX,
             greatest: 0,
             non_finite: None,
+            first: (0, 0),
+            differs: None,
             mass: vec![(0.0, 0.0); buckets],
         }
     }
@@ -112,15 +117,19 @@ impl Gather {
         let q = |i: usize| importance.and_then(|q| q.get(i)).map_or(1.0, |q| f64::from(q.max(0.0)));
         match &self.goal {
             Goal::First { buckets } => {
+                let buckets = *buckets;
                 for (i, w) in weights.iter().enumerate() {
                     let pattern = w.to_bits() & MAGNITUDE;
                     if pattern >= INFINITE && self.non_finite.is_none() {
                         self.non_finite = Some((first + i as u64, *w));
                     }
+                    if pattern != self.first.0 && pattern != 0 && self.differs.is_none() {
+                        self.meet(pattern, first + i as u64);
+                    }
                     self.sum_abs += f64::from(w.abs());
                     self.least = self.least.min(pattern.wrapping_sub(1));
                     self.greatest = self.greatest.max(pattern);
-                    if *buckets {
+                    if buckets {
                         add_mass(&mut self.mass[(pattern >> COARSE_SHIFT) as usize], q(i), *w);
                     }
                 }
@@ -148,8 +157,21 @@ impl Gather {
         }
     }
 
+    /// Takes note of a nonzero pattern that is not the first.
+    fn meet(&mut self, pattern: u32, element: u64) {
+        if self.first.0 == 0 {
+            self.first = (pattern, element);
+        } else if pattern != self.first.0 {
+            self.differs = self.differs.or(Some(element));
+        }
+    }
+
     /// Adds a later part.
     pub fn merge(&mut self, other: &Self) {
+        if other.first.0 != 0 {
+            self.meet(other.first.0, other.first.1);
+            self.differs = self.differs.or(other.differs);
+        }
         self.n += other.n;
         self.sum_abs += other.sum_abs;
         self.least = self.least.min(other.least);
@@ -227,7 +249,10 @@ impl Whole {
             return Ok(Some(WholeCode { scale, native: true, rule: Rule::Above(0.0) }));
         }
         match self.method {
-            Method::Lossless => Err(BlockError::NotTernary { index: 0 }),
+            Method::Lossless => {
+                let index = g.differs.and_then(|i| usize::try_from(i).ok()).unwrap_or(0);
+                Err(BlockError::NotTernary { index })
+            }
             Method::Absmean => {
                 let gamma = mean as f32 + 1e-8;
                 self.done(f64::from(gamma), Rule::Ratio(gamma))
