@@ -3,10 +3,11 @@
 //! The notes are part of the plan; both faces show these words and add none of their own.
 
 use super::recipe::{Mask, Recipe};
-use super::resolve::{Decision, Reason, Totals};
+use super::resolve::{Decision, Reason, Step, Totals};
 use super::rule::Action;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::model::{Model, Tensor};
+use crate::engine::ternary::Format;
 use crate::text::escape;
 
 /// Tensors that a note names before it counts the rest.
@@ -51,7 +52,16 @@ pub(super) fn notes(
         let text = format!("{} already quantized in the source: the losses add up", tensors(totals.requantized));
         note(Severity::Warning, "requantized", text);
     }
+    let written = |f: &Format| decisions.iter().any(|d| matches!(d.step, Step::Ternary(format, _) if format == *f));
+    notes.extend(Format::ALL.into_iter().filter(written).filter_map(runtime));
     notes
+}
+
+/// Which runtime loads a format, where stock llama.cpp does not.
+pub(super) fn runtime(format: Format) -> Option<Diagnostic> {
+    let runtime = format.only_in()?;
+    let what = format!("{} is loaded by {runtime}; stock llama.cpp does not load it", format.dtype());
+    Some(Diagnostic::file(Severity::Warning, "runtime", what))
 }
 
 /// Masks and rules that select nothing.

@@ -2,6 +2,7 @@
 //!
 //! Shapes are asked here; whether scales fit is seen when the data is looked at, before anything is written.
 
+use super::notes::runtime;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
 use super::resolve::{Decision, Plan, Reason, Step, Winner, keep, totals};
@@ -61,10 +62,7 @@ pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool) -> Plan
         notes.push(Diagnostic::tensor(Severity::Note, "not-ternary", &tensor.name, what));
     }
     notes.extend(one_meaning(model, &mut decisions));
-    if let Some(runtime) = to.only_in() {
-        let what = format!("{} is loaded by {runtime}; stock llama.cpp does not load it", to.dtype());
-        notes.push(Diagnostic::file(Severity::Warning, "runtime", what));
-    }
+    notes.extend(runtime(to));
     Plan { totals: totals(model, &decisions), decisions, notes }
 }
 
