@@ -15,7 +15,7 @@ use tritscope::engine::codec::DType;
 use tritscope::engine::codec::dialect::{Basis, Finding};
 use tritscope::engine::error::Severity;
 use tritscope::engine::model::{Model, OpenOptions};
-use tritscope::engine::plan::{Mask, Recipe, resolve};
+use tritscope::engine::plan::{Mask, Precision, Recipe, repack, resolve};
 use tritscope::engine::preview::{Depth, measure};
 use tritscope::engine::progress::Cancel;
 use tritscope::engine::ternary::{Format, Method};
@@ -100,6 +100,15 @@ fn a_rotated_file_says_so() {
     let model = prism_ml(DType::PQ2_0, 1).0.open().unwrap();
     assert_eq!(finding(&model, 142).chosen, DType::PQ2_0);
     assert!(finding(&model, 142).to_string().contains("rotated basis"), "{}", finding(&model, 142));
+    // Weights in a rotated basis mean nothing in another type: they stay, whatever is asked for.
+    let asked = Recipe { layers: Mask::All, keep_precision: Precision::F16, ..Recipe::default() };
+    let plan = resolve(&model, &asked);
+    for (tensor, decision) in model.tensors.iter().zip(&plan.decisions).filter(|(t, _)| t.dtype == DType::PQ2_0) {
+        assert_eq!(decision.new_type, DType::PQ2_0, "{}", tensor.name);
+        assert!(decision.reason_text().contains("rotated basis"), "{}", decision.reason_text());
+    }
+    let plan = repack(&model, Format::Q2_0, &asked, false);
+    assert!(plan.require_possible(&model).unwrap_err().to_string().contains("rotated basis"));
 }
 
 #[test]

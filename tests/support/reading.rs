@@ -90,7 +90,8 @@ pub fn carry_out(
     change: impl FnOnce(&mut ExportOptions),
 ) -> Result<Written> {
     let folder = tempfile::tempdir().expect("a folder for tests");
-    let mut options = ExportOptions { verify: Verify::Full, ..ExportOptions::new(folder.path().join("out.gguf")) };
+    let out = folder.path().join("out.gguf");
+    let mut options = ExportOptions { verify: Verify::Full, sync: false, ..ExportOptions::new(out) };
     change(&mut options);
     let summary = export(model, plan, recipe, &options, &Silent, &Cancel::new());
     if summary.is_err() {

@@ -6,7 +6,6 @@ use super::notes::runtime;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
 use super::resolve::{Decision, Plan, Reason, Step, Winner, keep, totals};
-use crate::engine::codec::DType;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::Format;
@@ -77,14 +76,11 @@ fn fits(tensor: &Tensor, to: Format) -> Fits {
     if !tensor.dtype.is_ternary() || tensor.elements() == 0 {
         return Fits::NotTernary;
     }
-    if tensor.decoder().is_none() {
-        return Fits::No(tensor.undecodable_reason());
+    if let Some(why) = tensor.bound_reason() {
+        return Fits::No(why);
     }
     if tensor.dtype == to.dtype() {
         return Fits::There;
-    }
-    if tensor.dtype == DType::PQ2_0 {
-        return Fits::No("its weights lie in a rotated basis that only PrismML's fork turns back".to_owned());
     }
     if !to.takes(tensor.row_len(), tensor.elements()) {
         let row = tensor.row_len();
