@@ -6,9 +6,9 @@ use super::Context;
 use super::args::RepackArgs;
 use super::output::{Bar, print, print_json, warn};
 use super::quantize::check_words;
-use crate::engine::error::{Error, Result};
-use crate::engine::export::{ExportSummary, Survey, export};
-use crate::engine::plan::{Plan, Recipe, repack};
+use crate::engine::error::{Error, Result, Severity};
+use crate::engine::export::{ExportSummary, Survey, export, unmovable};
+use crate::engine::plan::{Plan, Recipe, repack, repack_but};
 use crate::engine::report::PlanReport;
 use crate::engine::ternary::Format;
 use crate::text;
@@ -17,11 +17,15 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
     let to: Format = args.to.parse().map_err(Error::Usage)?;
     let model = super::open(&args.file, &args.open, context)?;
     let recipe = Recipe { format: to, ..Recipe::default() };
-    let plan = repack(&model, to, &recipe, args.partial);
+    let pool = super::pool(&args.write, context)?;
+    let mut plan = repack(&model, to, &recipe, args.partial);
+    if args.partial {
+        let staying = pool.install(|| unmovable(&model, &plan, &context.cancel))?;
+        plan = repack_but(&model, to, &recipe, &staying);
+    }
     refuse_nothing(&plan, to)?;
     warn(&plan.notes);
     let bar = Bar::new(context.progress);
-    let pool = super::pool(&args.write, context)?;
     let options = args.write.options(&args.output);
     let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
     bar.clear();
@@ -37,11 +41,14 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
 }
 
 fn refuse_nothing(plan: &Plan, to: Format) -> Result<()> {
-    let moved = plan.totals.recoded_tensors > 0 || plan.notes.iter().any(|n| n.code == "not-repacked");
-    if moved {
-        return Ok(());
+    let misfit = plan.notes.iter().find(|n| n.code == "not-repacked");
+    match misfit {
+        _ if plan.totals.recoded_tensors > 0 => Ok(()),
+        // Without --partial the export says it, as an error about the tensor.
+        Some(note) if note.severity == Severity::Error => Ok(()),
+        Some(note) => Err(Error::NothingToDo(format!("no tensor {}", note.message))),
+        None => Err(Error::NothingToDo(format!("no tensor is in a ternary format other than {}", to.dtype()))),
     }
-    Err(Error::NothingToDo(format!("no tensor is in a ternary format other than {}", to.dtype())))
 }
 
 /// The summary as text.
@@ -72,7 +79,7 @@ fn render(plan: &Plan, to: Format, summary: &ExportSummary) -> String {
     let sum = |f: fn(&Survey) -> u64| surveys.iter().map(|s| f(s)).sum::<u64>();
     let (adopted, illegal) = (sum(|s| s.adopted), sum(|s| s.illegal));
     if adopted > 0 {
-        let _ = writeln!(out, "         {adopted} blocks hold zeros that took their neighbours' scale");
+        let _ = writeln!(out, "         {adopted} blocks hold zeros that took the scale of others");
     }
     if illegal > 0 {
         let _ = writeln!(out, "         {illegal} codes mean nothing in the source and were read as 0");

@@ -25,7 +25,7 @@ use super::stats::BlockStats;
 
 pub use check::{Check, Reader};
 pub use fingerprint::fingerprint;
-pub use recode::Survey;
+pub use recode::{Survey, unmovable};
 
 use check::Checker;
 use header::Piece;

@@ -13,14 +13,25 @@ use crate::engine::ternary::Format;
 /// Decides what becomes of every tensor when a model is repacked to `to`. Tensors that cannot take the format make the
 /// plan impossible, unless `partial` lets them stay. `recipe` says what becomes of the others (precision of what stays).
 pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool) -> Plan {
+    plan(model, to, recipe, (partial, &[]))
+}
+
+/// The same where some tensors stay because their data cannot be moved: index and reason of each.
+pub fn repack_but(model: &Model, to: Format, recipe: &Recipe, staying: &[(usize, String)]) -> Plan {
+    plan(model, to, recipe, (true, staying))
+}
+
+fn plan(model: &Model, to: Format, recipe: &Recipe, (partial, staying): (bool, &[(usize, String)])) -> Plan {
     let mut notes = Vec::new();
     let mut misfits = Vec::new();
     let mut decisions: Vec<Decision> = model
         .tensors
         .iter()
-        .map(|tensor| {
+        .enumerate()
+        .map(|(i, tensor)| {
+            let stays = staying.iter().find(|(index, _)| *index == i).map(|(_, why)| Fits::No(why.clone()));
             let kept = |why: String| keep(tensor, recipe, Winner::Repack, Reason::NotRecoded(why));
-            match fits(tensor, to) {
+            match stays.unwrap_or_else(|| fits(tensor, to)) {
                 Fits::NotTernary => kept("not ternary".to_owned()),
                 Fits::There => Decision {
                     step: Step::Copy,
@@ -83,8 +94,11 @@ fn fits(tensor: &Tensor, to: Format) -> Fits {
         return Fits::There;
     }
     if !to.takes(tensor.row_len(), tensor.elements()) {
-        let row = tensor.row_len();
-        return Fits::No(format!("rows of {row} are not a multiple of {}", to.block_len()));
+        let what = match to.has_one_scale() {
+            true => format!("{} elements", tensor.elements()),
+            false => format!("rows of {}", tensor.row_len()),
+        };
+        return Fits::No(format!("{what} are not a multiple of {}", to.block_len()));
     }
     Fits::Yes
 }
