@@ -40,6 +40,15 @@ pub fn raw(model: &Model, name: &str) -> Vec<u8> {
     model.read_raw(tensor, 0, tensor.bytes as usize, &mut AlignedBuf::new()).expect(name).to_vec()
 }
 
+/// Asserts that two lists are equal, and shows where they begin to differ rather than all of them.
+#[track_caller]
+pub fn assert_same<T: PartialEq + std::fmt::Debug>(found: &[T], meant: &[T], what: &str) {
+    assert_eq!(found.len(), meant.len(), "{what}: lengths");
+    if let Some(i) = found.iter().zip(meant).position(|(a, b)| a != b) {
+        panic!("{what}: element {i} is {:?} instead of {:?}", found[i], meant[i]);
+    }
+}
+
 /// Bits of floats, so that −0 and 0 differ.
 pub fn bits(weights: &[f32]) -> Vec<u32> {
     weights.iter().map(|w| w.to_bits()).collect()
