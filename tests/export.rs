@@ -104,7 +104,9 @@ fn order_metadata_alignment_and_kept_bytes_are_carried_over() {
     assert_eq!(written.metadata("general.file_type"), Some(Value::u32(37)));
     assert_eq!(written.metadata("general.quantization_version"), Some(Value::u32(2)));
     assert_eq!(written.gguf().unwrap().alignment, 64);
-    assert!(written.gguf().unwrap().tensors.iter().all(|t| t.offset % 64 == 0) && written.source().len().is_multiple_of(64));
+    assert!(
+        written.gguf().unwrap().tensors.iter().all(|t| t.offset % 64 == 0) && written.source().len().is_multiple_of(64)
+    );
     for name in ["output_norm.weight", "token_embd.weight"] {
         assert_eq!(raw(&written, name), raw(&model, name));
     }
@@ -485,7 +487,8 @@ fn a_type_without_a_layout_and_an_absurd_alignment_are_refused_before_the_work()
     let model = dense().tensor("blk.0.attn_q.weight", &[256, 2], DType::of_number(134), vec![0; 160]).open().unwrap();
     let error = run(&model, &all(), &options).unwrap_err();
     assert!(
-        error.exit_code() == 3 && error.to_string().contains("'blk.0.attn_q.weight': IQ1_BN is named but has no layout"),
+        error.exit_code() == 3
+            && error.to_string().contains("'blk.0.attn_q.weight': IQ1_BN is named but has no layout"),
         "{error}"
     );
     let model = Tiny::default().alignment(1 << 22).normal("blk.0.ffn_up.weight", &[256, 4], 1).open().unwrap();

@@ -72,8 +72,14 @@ fn every_metadata_type_is_decoded_in_file_order() {
         .unwrap();
     let keys: String = model.gguf().unwrap().kvs.iter().skip(1).map(|kv| kv.key.as_str()).collect();
     assert_eq!(keys, "abcdefghijklm");
-    let shown: Vec<String> =
-        model.gguf().unwrap().kvs.iter().skip(1).map(|kv| model.gguf().unwrap().value(model.source(), kv, 2).unwrap().to_string()).collect();
+    let shown: Vec<String> = model
+        .gguf()
+        .unwrap()
+        .kvs
+        .iter()
+        .skip(1)
+        .map(|kv| model.gguf().unwrap().value(model.source(), kv, 2).unwrap().to_string())
+        .collect();
     let expected = ["200", "-1", "4660", "-2", "4294967295", "-7", "0.5", "true", "ünï", "[i32 × 3] 1, -2, …"];
     assert_eq!(shown[..10], expected);
     assert_eq!(model.metadata("k").unwrap().as_u64(), Some(u64::MAX));

@@ -258,7 +258,8 @@ fn rules_and_lifted_protections_without_effect_are_told() {
 
 #[test]
 fn a_type_without_a_decoder_stays_and_says_why() {
-    let model = Tiny::default().tensor("blk.0.ffn_up.weight", &[256, 2], DType::of_number(134), vec![0; 272]).open().unwrap();
+    let model =
+        Tiny::default().tensor("blk.0.ffn_up.weight", &[256, 2], DType::of_number(134), vec![0; 272]).open().unwrap();
     let convert = Recipe { keep_precision: Precision::F16, ..recipe(Mask::Custom, &[]) };
     let words = of(&model, &resolve(&model, &convert), "blk.0.ffn_up.weight").reason_text();
     assert_eq!(words, "not selected, not converted: IQ1_BN is named but has no layout that this version knows");

@@ -7,7 +7,7 @@ use super::args::RepackArgs;
 use super::output::{Bar, print, print_json, warn};
 use super::quantize::check_words;
 use crate::engine::error::{Error, Result};
-use crate::engine::export::{ExportSummary, Survey, export};
+use crate::engine::export::{ExportSummary, Survey, export, unfit};
 use crate::engine::plan::{Plan, Recipe, repack};
 use crate::engine::report::PlanReport;
 use crate::engine::ternary::Format;
@@ -17,11 +17,16 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
     let to: Format = args.to.parse().map_err(Error::Usage)?;
     let model = super::open(&args.file, &args.open, context)?;
     let recipe = Recipe { format: to, ..Recipe::default() };
-    let plan = repack(&model, to, &recipe, args.partial);
+    let pool = super::pool(&args.write, context)?;
+    let mut plan = repack(&model, to, &recipe, args.partial, &[]);
+    if args.partial {
+        let unfit = pool.install(|| unfit(&model, &plan, &context.cancel))?;
+        plan = repack(&model, to, &recipe, true, &unfit);
+    }
+    plan.require_possible(&model)?;
     refuse_nothing(&plan, to)?;
     warn(&plan.notes);
     let bar = Bar::new(context.progress);
-    let pool = super::pool(&args.write, context)?;
     let options = args.write.options(&args.output);
     let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
     bar.clear();

@@ -124,7 +124,14 @@ impl Tiny {
     /// Adds a tensor of raw bytes.
     pub fn tensor(mut self, name: &str, dims: &[u64], dtype: DType, data: Vec<u8>) -> Self {
         let (name, dims) = (name.as_bytes().to_vec(), dims.to_vec());
-        self.tensors.push(TinyTensor { name, dims, type_number: dtype.number().expect("a GGUF type"), data, offset: None, n_dims: None });
+        self.tensors.push(TinyTensor {
+            name,
+            dims,
+            type_number: dtype.number().expect("a GGUF type"),
+            data,
+            offset: None,
+            n_dims: None,
+        });
         self
     }
 

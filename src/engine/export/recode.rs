@@ -91,17 +91,7 @@ impl Survey {
 /// Looks at every tensor that the plan recodes. Errors: one that cannot be moved, with the count of what stands in the
 /// way; a failed read; cancellation.
 pub(super) fn survey(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<Option<Survey>>> {
-    let mut surveys = Vec::with_capacity(model.tensors.len());
-    let mut refused: Vec<(usize, String)> = Vec::new();
-    for (index, (tensor, decision)) in model.tensors.iter().zip(&plan.decisions).enumerate() {
-        let Step::Recode(to) = decision.step else {
-            surveys.push(None);
-            continue;
-        };
-        let found = survey_tensor(model, tensor, to, cancel)?;
-        refused.extend(found.refusal(to).map(|why| (index, why)));
-        surveys.push(Some(found));
-    }
+    let (surveys, refused) = look(model, plan, cancel)?;
     match refused.first() {
         None => Ok(surveys),
         Some((index, why)) => {
@@ -113,6 +103,29 @@ pub(super) fn survey(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<
             Err(Error::tensor(&model.path, &model.tensors[*index].name, format!("not repacked: {why}{more}")))
         }
     }
+}
+
+/// The tensors among those that the plan recodes whose data cannot take their new format, and why. Errors: a failed read,
+/// cancellation.
+pub fn unfit(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<(usize, String)>> {
+    look(model, plan, cancel).map(|(_, refused)| refused)
+}
+
+type Refused = Vec<(usize, String)>;
+
+fn look(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<(Vec<Option<Survey>>, Refused)> {
+    let mut surveys = Vec::with_capacity(model.tensors.len());
+    let mut refused: Refused = Vec::new();
+    for (index, (tensor, decision)) in model.tensors.iter().zip(&plan.decisions).enumerate() {
+        let Step::Recode(to) = decision.step else {
+            surveys.push(None);
+            continue;
+        };
+        let found = survey_tensor(model, tensor, to, cancel)?;
+        refused.extend(found.refusal(to).map(|why| (index, why)));
+        surveys.push(Some(found));
+    }
+    Ok((surveys, refused))
 }
 
 fn survey_tensor(model: &Model, tensor: &Tensor, to: Format, cancel: &Cancel) -> Result<Survey> {

@@ -2,6 +2,7 @@
 //!
 //! Shapes are asked here; whether scales fit is seen when the data is looked at, before anything is written.
 
+use super::notes::notes_on_formats;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
 use super::resolve::{Decision, Plan, Reason, Step, Winner, keep, totals};
@@ -11,16 +12,19 @@ use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::Format;
 
 /// Decides what becomes of every tensor when a model is repacked to `to`. Tensors that cannot take the format make the
-/// plan impossible, unless `partial` lets them stay. `recipe` says what becomes of the others (precision of what stays).
-pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool) -> Plan {
+/// plan impossible, unless `partial` lets them stay. `recipe` says what becomes of the others (precision of what stays);
+/// `unfit` are tensors whose data cannot take the format, with the reason, as a look at it found.
+pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool, unfit: &[(usize, String)]) -> Plan {
     let mut notes = Vec::new();
     let mut misfits = Vec::new();
     let mut decisions: Vec<Decision> = model
         .tensors
         .iter()
-        .map(|tensor| {
+        .enumerate()
+        .map(|(index, tensor)| {
             let kept = |why: String| keep(tensor, recipe, Winner::Repack, Reason::NotRecoded(why));
-            match fits(tensor, to) {
+            let found = unfit.iter().find(|(i, _)| *i == index).map(|(_, why)| Fits::No(why.clone()));
+            match found.unwrap_or_else(|| fits(tensor, to)) {
                 Fits::NotTernary => kept("not ternary".to_owned()),
                 Fits::There => Decision {
                     step: Step::Copy,
@@ -61,10 +65,7 @@ pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool) -> Plan
         notes.push(Diagnostic::tensor(Severity::Note, "not-ternary", &tensor.name, what));
     }
     notes.extend(one_meaning(model, &mut decisions));
-    if let Some(runtime) = to.only_in() {
-        let what = format!("{} is loaded by {runtime}; stock llama.cpp does not load it", to.dtype());
-        notes.push(Diagnostic::file(Severity::Warning, "runtime", what));
-    }
+    notes_on_formats(model, &decisions, &mut notes);
     Plan { totals: totals(model, &decisions), decisions, notes }
 }
 

@@ -75,6 +75,10 @@ pub struct Gather {
     least: u32,
     greatest: u32,
     non_finite: Option<(u64, f32)>,
+    /// The first nonzero weight: its index and pattern.
+    first: Option<(u64, u32)>,
+    /// Index of the first nonzero weight whose magnitude differs from that one's.
+    differs: Option<u64>,
     mass: Vec<Mass>,
 }
 
@@ -103,6 +107,8 @@ impl Gather {
             least: u32::MAX,
             greatest: 0,
             non_finite: None,
+            first: None,
+            differs: None,
             mass: vec![(0.0, 0.0); buckets],
         }
     }
@@ -118,6 +124,10 @@ impl Gather {
                         self.non_finite = Some((first + i as u64, *w));
                     }
                     self.sum_abs += f64::from(w.abs());
+                    if pattern != 0 && self.differs.is_none() {
+                        let (_, magnitude) = *self.first.get_or_insert((first + i as u64, pattern));
+                        self.differs = (magnitude != pattern).then_some(first + i as u64);
+                    }
                     self.least = self.least.min(pattern.wrapping_sub(1));
                     self.greatest = self.greatest.max(pattern);
                     if *buckets {
@@ -155,6 +165,13 @@ impl Gather {
         self.least = self.least.min(other.least);
         self.greatest = self.greatest.max(other.greatest);
         self.non_finite = self.non_finite.or(other.non_finite);
+        match (self.first, other.first) {
+            (None, theirs) => (self.first, self.differs) = (theirs, other.differs),
+            (Some((_, mine)), Some((at, theirs))) if mine != theirs => {
+                self.differs = self.differs.or(Some(at));
+            }
+            _ => self.differs = self.differs.or(other.differs),
+        }
         for (mine, theirs) in self.mass.iter_mut().zip(&other.mass) {
             *mine = (mine.0 + theirs.0, mine.1 + theirs.1);
         }
@@ -227,7 +244,10 @@ impl Whole {
             return Ok(Some(WholeCode { scale, native: true, rule: Rule::Above(0.0) }));
         }
         match self.method {
-            Method::Lossless => Err(BlockError::NotTernary { index: 0 }),
+            Method::Lossless => {
+                let index = g.differs.and_then(|i| usize::try_from(i).ok()).unwrap_or(0);
+                Err(BlockError::NotTernary { index })
+            }
             Method::Absmean => {
                 let gamma = mean as f32 + 1e-8;
                 self.done(f64::from(gamma), Rule::Ratio(gamma))

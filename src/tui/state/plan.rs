@@ -118,7 +118,8 @@ impl Outlook {
             Step::Ternary(format, _) => Ok(format),
             _ => measured_format(tensor, recipe),
         };
-        let shape_fits = |f: &Format| *f == recipe.format || recipe.fallback == Fallback::Q2_0 && recipe.format.only_in().is_none();
+        let shape_fits =
+            |f: &Format| *f == recipe.format || recipe.fallback == Fallback::Q2_0 && recipe.format.only_in().is_none();
         let may = decision.protection.is_none() && !tensor.dtype.is_ternary();
         let eligible = decision.is_ternary() || may && format.as_ref().is_ok_and(shape_fits);
         Self { format, eligible }
