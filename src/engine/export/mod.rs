@@ -46,6 +46,7 @@ pub enum Verify {
 
 /// Where an export goes and what it takes care of.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct ExportOptions {
     /// The output.
     pub out: PathBuf,

@@ -72,8 +72,8 @@ impl Metadata {
     }
 
     /// Entries in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Entry> {
-        self.entries.iter()
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// How many entries there are.

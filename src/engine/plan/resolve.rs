@@ -505,7 +505,8 @@ fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -
     if tensor.dtype.is_integer() {
         return Kept::default();
     }
-    let absolute = protection.is_some_and(Protection::is_absolute);
+    // Positions and token types are added to embeddings, which llama.cpp does in F32 only.
+    let absolute = protection.is_some_and(|p| p.is_absolute() || p == Protection::Position);
     let (to, forced) = match wanted {
         Some(_) if absolute => (DType::F32, None),
         Some(to) => block_type_that_fits(tensor, to),

@@ -170,7 +170,9 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
         row_bands: Vec::new(),
         non_finite: None,
     };
-    let look = Look { model, tensor, format, methods: ask.methods, importance, cancel };
+    // A codebook is searched in one way: what is found stands for every method that was asked for.
+    let distinct = if format.is_plain() { ask.methods.len() } else { ask.methods.len().min(1) };
+    let look = Look { model, tensor, format, methods: &ask.methods[..distinct], importance, cancel };
     let total = match ask.depth {
         Depth::Sample { blocks: wanted, seed } if (wanted as u64) < blocks => {
             report.exact = false;
@@ -182,7 +184,7 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
     report.weights = total.weights;
     report.sums = total.sums;
     report.non_finite = total.non_finite;
-    report.methods = ask
+    report.methods = look
         .methods
         .iter()
         .zip(total.methods)
@@ -199,6 +201,10 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
             }
         })
         .collect();
+    if let Some(first) = report.methods.first().cloned() {
+        let others = ask.methods.iter().skip(distinct);
+        report.methods.extend(others.map(|method| MethodReport { method: *method, ..first.clone() }));
+    }
     Ok(report)
 }
 

@@ -223,7 +223,7 @@ impl Whole {
             Goal::First { .. } => self.after_first(gathered),
             Goal::Support(rule) => {
                 let (count, sum) = gathered.mass[0];
-                self.done(if count > 0.0 { sum / count } else { 0.0 }, *rule)
+                Self::done(if count > 0.0 { sum / count } else { 0.0 }, *rule)
             }
             Goal::Refine { starts, shift } => {
                 self.replace(starts, *shift, &gathered.mass);
@@ -250,11 +250,11 @@ impl Whole {
             }
             Method::Absmean => {
                 let gamma = mean as f32 + 1e-8;
-                self.done(f64::from(gamma), Rule::Ratio(gamma))
+                Self::done(f64::from(gamma), Rule::Ratio(gamma))
             }
             Method::Max => {
                 let inverse = if greatest == 0.0 { 0.0 } else { 1.0 / greatest };
-                self.done(f64::from(greatest), Rule::Inverse(inverse))
+                Self::done(f64::from(greatest), Rule::Inverse(inverse))
             }
             Method::Refit => {
                 self.goal = Goal::Support(Rule::Ratio(mean as f32 + 1e-8));
@@ -276,7 +276,7 @@ impl Whole {
         }
     }
 
-    fn done(&self, scale: f64, rule: Rule) -> Result<Option<WholeCode>, BlockError> {
+    fn done(scale: f64, rule: Rule) -> Result<Option<WholeCode>, BlockError> {
         let scale = scale as f32;
         if scale.is_finite() {
             Ok(Some(WholeCode { scale, native: false, rule }))
@@ -327,7 +327,7 @@ impl Whole {
         }
         // Refine the widest first; those that are finer wait for the next look.
         let Some(widest) = open.iter().map(|b| b.shift).max().filter(|_| open.len() <= MAX_OPEN) else {
-            return self.done(scale, Rule::Above(f64::from(scale as f32) / 2.0)).map(|code| code.map(zero_rule));
+            return Self::done(scale, Rule::Above(f64::from(scale as f32) / 2.0)).map(|code| code.map(zero_rule));
         };
         let shift = widest - STEP;
         let mut starts: Vec<u32> = open.iter().filter(|b| b.shift == widest).map(|b| b.low >> shift).collect();
