@@ -112,6 +112,12 @@ pub struct TensorReport {
 }
 
 impl TensorReport {
+    /// Whether every block looked at was {−s, 0, +s} before, so that coding it loses nothing.
+    pub fn is_native(&self) -> bool {
+        let scales = self.methods.first().map(|m| &m.stats.scales);
+        self.format.is_plain() && scales.is_some_and(|s| s.blocks > 0 && s.native == s.blocks)
+    }
+
     /// What one method makes of the tensor, if it was asked for.
     pub fn method(&self, method: Method) -> Option<&MethodReport> {
         self.methods.iter().find(|m| m.method == method)

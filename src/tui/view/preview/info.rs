@@ -75,14 +75,9 @@ fn facts_beside(session: &Session, index: usize) -> Vec<String> {
         .map(crate::engine::codec::dialect::Finding::short)
         .collect();
     let report = what_if(&session.plan, index).and_then(|(format, _)| session.previews.report((index, format)));
-    if let Some(report) = report
-        && let Some(first) = report.methods.first()
-        && report.format.is_plain()
-        && first.stats.scales.blocks > 0
-        && first.stats.scales.native == first.stats.scales.blocks
-    {
+    if let Some(report) = report.filter(|r| r.is_native()) {
         let seen = if report.exact { "every block" } else { "every block sampled" };
-        facts.push(format!("{seen} is {{−s, 0, +s}} already: --method lossless keeps all of it"));
+        facts.push(format!("{seen} is {{−s, 0, +s}} already: nothing is lost (m offers lossless)"));
     }
     facts
 }
