@@ -68,7 +68,7 @@ fn layouts(c: &mut Criterion) {
         let (Some(decode), Some(bytes)) = (decoder(dtype), dtype.bytes_for(weights.len() as u64)) else { continue };
         let packed = vec![0x35u8; bytes as usize];
         group.bench_function(format!("decode-{dtype}"), |b| {
-            b.iter(|| decode.decode_blocks(black_box(&packed), black_box(&mut copy)))
+            b.iter(|| decode.decode_blocks(black_box(&packed), black_box(&mut copy)));
         });
     }
     let trits = vec![1i8; weights.len()];

@@ -107,7 +107,7 @@ fn a_rotated_file_says_so() {
         assert_eq!(decision.new_type, DType::PQ2_0, "{}", tensor.name);
         assert!(decision.reason_text().contains("rotated basis"), "{}", decision.reason_text());
     }
-    let plan = repack(&model, Format::Q2_0, &asked, false);
+    let plan = repack(&model, Format::Q2_0, &asked, false, &[]);
     assert!(plan.require_possible(&model).unwrap_err().to_string().contains("rotated basis"));
 }
 

@@ -296,13 +296,17 @@ fn the_number_of_threads_changes_nothing() {
     assert_eq!(run(1), run(4));
 }
 
+/// The formats whose blocks are trits and a scale.
+const PLAIN: [Format; 7] =
+    [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::I2S, Format::I2SArm, Format::T158];
+
 proptest! {
     // No file of past failures: a failing case becomes a test by hand.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_coded_block_decodes_to_its_scale_times_its_trits(
-        format in prop::sample::select(&Format::ALL[..]),
+        format in prop::sample::select(&PLAIN[..]),
         bits in 0u16..0x7c00,
         seed in any::<u64>(),
     ) {
@@ -324,7 +328,7 @@ proptest! {
 
     #[test]
     fn what_a_format_holds_is_coded_again_without_loss(
-        format in prop::sample::select(&Format::ALL[..]),
+        format in prop::sample::select(&PLAIN[..]),
         bits in 1u16..0x7c00,
         seed in any::<u64>(),
     ) {

@@ -353,7 +353,7 @@ impl<F: Fn(&Delta) + Sync> Progress for At<F> {
 fn run_at(model: &Model, out: &Path, cancel: &Cancel, at: impl Fn(&Delta) + Sync) -> Result<ExportSummary> {
     let recipe = Recipe { format: Format::Q2_0, ..Recipe::default() };
     let options = ExportOptions { verify: Verify::Hash, sync: false, ..ExportOptions::new(out) };
-    export(model, &repack(model, Format::Q2_0, &recipe, false), &recipe, &options, &At(at), cancel)
+    export(model, &repack(model, Format::Q2_0, &recipe, false, &[]), &recipe, &options, &At(at), cancel)
 }
 
 #[test]
@@ -407,7 +407,7 @@ fn neither_threads_nor_memory_nor_mapping_change_a_byte() {
         let model = Model::open(&path, &OpenOptions { mmap, ..OpenOptions::default() }).unwrap();
         let recipe = Recipe { format: Format::Q2_0, ..Recipe::default() };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let plan = repack(&model, Format::Q2_0, &recipe, false);
+        let plan = repack(&model, Format::Q2_0, &recipe, false, &[]);
         let out = pool.install(|| carry_out(&model, &plan, &recipe, |o| o.max_memory = max_memory).unwrap());
         outputs.push(std::fs::read(&out.path).unwrap());
     }
@@ -441,7 +441,10 @@ fn the_command_line_says_what_was_moved_rounded_and_checked() {
     let (code, text) = run(folder.path(), &["repack", "model.gguf", "-o", "out.gguf", "--to", "tq2_0"]);
     assert!(code == Some(2) && text.contains("--force"), "{text}");
     let (code, text) = run(folder.path(), &["repack", "out.gguf", "-o", "i2.gguf", "--to", "i2_s"]);
-    assert!(code == Some(0) && text.contains("loaded by bitnet.cpp") && text.contains("scales   unchanged"), "{text}");
+    assert!(
+        code == Some(0) && text.contains("which bitnet.cpp loads") && text.contains("scales   unchanged"),
+        "{text}"
+    );
     let (code, text) = run(folder.path(), &["repack", "out.gguf", "-o", "j.gguf", "--to", "q2_0", "--json"]);
     assert!(code == Some(0) && serde_json::from_str::<serde_json::Value>(&text).unwrap()["check"]["recoded"] == 1);
     assert_eq!(run(folder.path(), &["repack", "out.gguf", "-o", "k.gguf", "--to", "q8_0"]).0, Some(2));

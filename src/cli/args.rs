@@ -260,6 +260,9 @@ pub struct RunArgs {
     /// How the file is read
     #[command(flatten)]
     pub open: OpenArgs,
+    /// For safetensors: take names and metadata from this GGUF of the same architecture
+    #[arg(long, value_name = "GGUF")]
+    pub base: Option<PathBuf>,
     /// Stop with exit code 1, before any data is read, if a requested tensor cannot have the requested format
     #[arg(long)]
     pub strict: bool,

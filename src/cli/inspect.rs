@@ -61,7 +61,7 @@ fn metadata(model: &Model, all: bool) -> String {
     let mut table = Table::new(&[("key", Align::Left), ("type", Align::Left), ("value", Align::Left)]);
     let prefix = model.architecture.as_ref().map(|a| format!("{a}."));
     let mut hidden = 0;
-    for kv in model.metadata.iter() {
+    for kv in model.metadata.entries() {
         let telling = kv.key.starts_with("general.")
             || kv.key.starts_with("tritscope.")
             || prefix.as_ref().is_some_and(|p| kv.key.starts_with(p));

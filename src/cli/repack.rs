@@ -6,9 +6,9 @@ use super::Context;
 use super::args::RepackArgs;
 use super::output::{Bar, print, print_json, warn};
 use super::quantize::check_words;
-use crate::engine::error::{Error, Result, Severity};
-use crate::engine::export::{ExportSummary, Survey, export, unmovable};
-use crate::engine::plan::{Plan, Recipe, repack, repack_but};
+use crate::engine::error::{Error, Result};
+use crate::engine::export::{ExportSummary, Survey, export, unfit};
+use crate::engine::plan::{Plan, Recipe, repack};
 use crate::engine::report::PlanReport;
 use crate::engine::ternary::Format;
 use crate::text;
@@ -18,11 +18,12 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
     let model = super::open(&args.file, &args.open, context)?;
     let recipe = Recipe { format: to, ..Recipe::default() };
     let pool = super::pool(&args.write, context)?;
-    let mut plan = repack(&model, to, &recipe, args.partial);
+    let mut plan = repack(&model, to, &recipe, args.partial, &[]);
     if args.partial {
-        let staying = pool.install(|| unmovable(&model, &plan, &context.cancel))?;
-        plan = repack_but(&model, to, &recipe, &staying);
+        let unfit = pool.install(|| unfit(&model, &plan, &context.cancel))?;
+        plan = repack(&model, to, &recipe, true, &unfit);
     }
+    plan.require_possible(&model)?;
     refuse_nothing(&plan, to)?;
     warn(&plan.notes);
     let bar = Bar::new(context.progress);
@@ -41,14 +42,13 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
 }
 
 fn refuse_nothing(plan: &Plan, to: Format) -> Result<()> {
-    let misfit = plan.notes.iter().find(|n| n.code == "not-repacked");
-    match misfit {
-        _ if plan.totals.recoded_tensors > 0 => Ok(()),
-        // Without --partial the export says it, as an error about the tensor.
-        Some(note) if note.severity == Severity::Error => Ok(()),
-        Some(note) => Err(Error::NothingToDo(format!("no tensor {}", note.message))),
-        None => Err(Error::NothingToDo(format!("no tensor is in a ternary format other than {}", to.dtype()))),
+    if plan.totals.recoded_tensors > 0 {
+        return Ok(());
     }
+    Err(Error::NothingToDo(match plan.notes.iter().find(|n| n.code == "not-repacked") {
+        Some(note) => format!("every ternary tensor {}", note.message),
+        None => format!("no tensor is in a ternary format other than {}", to.dtype()),
+    }))
 }
 
 /// The summary as text.

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod error;
 pub mod export;
 pub mod format;
+pub mod hf;
 pub mod imatrix;
 pub mod model;
 pub mod plan;

@@ -51,7 +51,7 @@ impl Files {
     }
 }
 
-/// Reads a folder: folders and `*.gguf`, folders first, in natural order.
+/// Reads a folder: folders and models, folders first, in natural order.
 pub(super) fn read_folder(path: PathBuf) -> Event {
     let entries = list(&path).map_err(|e| format!("cannot read the folder: {e}"));
     Event::Folder { path, entries }
@@ -65,7 +65,8 @@ fn list(path: &Path) -> std::io::Result<Vec<Entry>> {
         let Ok(metadata) = std::fs::metadata(entry.path()) else { continue };
         let name = entry.file_name().to_string_lossy().into_owned();
         let folder = metadata.is_dir();
-        if folder || name.to_lowercase().ends_with(".gguf") {
+        let lower = name.to_lowercase();
+        if folder || [".gguf", ".safetensors", ".safetensors.index.json"].iter().any(|end| lower.ends_with(end)) {
             entries.push(Entry { name, folder, bytes: metadata.len() });
         }
     }

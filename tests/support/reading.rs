@@ -123,5 +123,5 @@ pub fn quantized(model: &Model, recipe: &Recipe) -> Result<Written> {
 /// Repacks.
 pub fn repacked(model: &Model, to: Format, partial: bool) -> Result<Written> {
     let recipe = Recipe { format: to, ..Recipe::default() };
-    carry_out(model, &repack(model, to, &recipe, partial), &recipe, |_| {})
+    carry_out(model, &repack(model, to, &recipe, partial, &[]), &recipe, |_| {})
 }

@@ -11,20 +11,28 @@ pub mod codes;
 pub mod dialect;
 mod dialect_blocks;
 mod dtype;
+mod encode_error;
 mod f8;
 mod float;
 mod iq1;
+mod iq1_encode;
+mod iq1_grid;
+mod iq1_search;
 mod iq2;
 mod iq3;
 mod iq4;
 mod k;
+mod kept_encode;
 mod legacy;
 mod tq;
 mod unsigned;
 
 pub use dialect_blocks::{encode_i2_s_a, encode_i2_s_b, encode_q2_0_g128, encode_t158};
 pub use dtype::{DType, Fill, Layout, ONE_SCALE_TAIL};
+pub use encode_error::EncodeError;
 pub use float::{encode_float, first_non_finite};
+pub use iq1_encode::{Iq1Scratch, encode_iq1_s};
+pub use kept_encode::{encode_q4_0, encode_q6_k, encode_q8_0};
 pub use tq::{encode_q2_0, encode_tq1_0, encode_tq2_0};
 
 /// How the bytes of a type become floats.
@@ -56,7 +64,20 @@ impl Decoder {
 /// exactly as many elements. `Err(i)`: value `i` is not finite or too large for the type (floats take NaN and infinities
 /// as they are); `Err(0)` for types without an encoder.
 pub fn encode_dense(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<(), usize> {
-    encode_float(dtype, values, out)
+    let encode = match dtype {
+        DType::Q8_0 => encode_q8_0,
+        DType::Q4_0 => encode_q4_0,
+        DType::Q6_K => encode_q6_k,
+        _ => return encode_float(dtype, values, out),
+    };
+    let (len, bytes) = dtype.layout().map_or((1, 1), |l| (l.block_len as usize, l.block_bytes as usize));
+    for (i, (block, out)) in values.chunks_exact(len).zip(out.chunks_exact_mut(bytes)).enumerate() {
+        encode(block, out).map_err(|e| match e {
+            EncodeError::NonFinite(at) => i * len + at,
+            EncodeError::ScaleOverflow { .. } => i * len,
+        })?;
+    }
+    Ok(())
 }
 
 /// The decoder of a type, if this program has one.

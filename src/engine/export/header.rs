@@ -112,7 +112,7 @@ fn metadata(model: &Model, plan: &Plan, recipe: &Recipe, options: &ExportOptions
         pending.extend(imatrix.provenance());
     }
     let mut kvs = Vec::with_capacity(model.metadata.len() + pending.len() + 3);
-    for kv in model.metadata.iter() {
+    for kv in model.metadata.entries() {
         if let Some(at) = pending.iter().position(|(key, _)| *key == kv.key) {
             let (key, value) = pending.remove(at);
             // ruvllm's own words about its own tensors stand.

@@ -25,7 +25,7 @@ use super::stats::BlockStats;
 
 pub use check::{Check, Reader};
 pub use fingerprint::fingerprint;
-pub use recode::{Survey, unmovable};
+pub use recode::{Survey, unfit};
 
 use check::Checker;
 use header::Piece;
@@ -46,6 +46,7 @@ pub enum Verify {
 
 /// Where an export goes and what it takes care of.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct ExportOptions {
     /// The output.
     pub out: PathBuf,
@@ -127,7 +128,7 @@ pub fn export(
     cancel: &Cancel,
 ) -> Result<ExportSummary> {
     let mut clock = Clock::start(progress);
-    refuse_empty(plan)?;
+    refuse_empty(model, plan)?;
     model.require_sound()?;
     plan.require_possible(model)?;
     refuse_unknown_layouts(model, plan)?;
@@ -215,8 +216,9 @@ fn write_piece(
 }
 
 /// An export that would leave every tensor as it is says what would change that.
-fn refuse_empty(plan: &Plan) -> Result<()> {
-    if plan.changes_anything() {
+fn refuse_empty(model: &Model, plan: &Plan) -> Result<()> {
+    // A model that becomes a GGUF is a change even if no tensor's type is.
+    if plan.changes_anything() || matches!(model.container, super::model::Container::Converted(_)) {
         return Ok(());
     }
     let why = plan.notes.iter().find(|n| ["protected-skipped", "missed", "no-experts"].contains(&n.code)).map_or_else(

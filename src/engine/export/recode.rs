@@ -12,7 +12,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::format::source::AlignedBuf;
 use crate::engine::model::codes::{CodeRun, has_fourth_level};
 use crate::engine::model::{Model, Tensor};
-use crate::engine::plan::{Decision, Plan, Step};
+use crate::engine::plan::{Plan, Step};
 use crate::engine::preview::bands_of;
 use crate::engine::progress::Cancel;
 use crate::engine::ternary::Format;
@@ -93,37 +93,45 @@ impl Survey {
 /// Looks at every tensor that the plan recodes. Errors: one that cannot be moved, with the count of what stands in the
 /// way; a failed read; cancellation.
 pub(super) fn survey(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<Option<Survey>>> {
-    let surveys = surveys(model, plan, cancel)?;
-    let refused = refusals(plan, &surveys);
-    let Some((index, why)) = refused.first() else { return Ok(surveys) };
-    let more = match refused.len() {
-        1 => String::new(),
-        n => format!("; and {} more tensors like it", n - 1),
-    };
-    let what = format!("not repacked: {why}{more}; --partial lets such tensors stay");
-    Err(Error::tensor(&model.path, &model.tensors[*index].name, what))
+    let (surveys, refused) = look(model, plan, cancel)?;
+    match refused.first() {
+        None => Ok(surveys),
+        Some((index, why)) => {
+            let more = if refused.len() > 1 {
+                format!("; and {} more tensors like it", refused.len() - 1)
+            } else {
+                String::new()
+            };
+            Err(Error::tensor(
+                &model.path,
+                &model.tensors[*index].name,
+                format!("not repacked: {why}{more}; --partial lets such tensors stay"),
+            ))
+        }
+    }
 }
 
-/// Tensors whose data cannot be moved as the plan says, each with the count of what stands in the way: for
-/// [`crate::engine::plan::repack_but`]. Errors: a failed read, cancellation.
-pub fn unmovable(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<(usize, String)>> {
-    Ok(refusals(plan, &surveys(model, plan, cancel)?))
+/// The tensors among those that the plan recodes whose data cannot take their new format, and why. Errors: a failed read,
+/// cancellation.
+pub fn unfit(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<(usize, String)>> {
+    look(model, plan, cancel).map(|(_, refused)| refused)
 }
 
-fn surveys(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<Option<Survey>>> {
-    let look = |(tensor, decision): (&Tensor, &Decision)| match decision.step {
-        Step::Recode(to) => survey_tensor(model, tensor, to, cancel).map(Some),
-        _ => Ok(None),
-    };
-    model.tensors.iter().zip(&plan.decisions).map(look).collect()
-}
+type Refused = Vec<(usize, String)>;
 
-fn refusals(plan: &Plan, surveys: &[Option<Survey>]) -> Vec<(usize, String)> {
-    let refused = |(i, (decision, survey)): (usize, (&Decision, &Option<Survey>))| match decision.step {
-        Step::Recode(to) => Some((i, survey.as_ref()?.refusal(to)?)),
-        _ => None,
-    };
-    plan.decisions.iter().zip(surveys).enumerate().filter_map(refused).collect()
+fn look(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<(Vec<Option<Survey>>, Refused)> {
+    let mut surveys = Vec::with_capacity(model.tensors.len());
+    let mut refused: Refused = Vec::new();
+    for (index, (tensor, decision)) in model.tensors.iter().zip(&plan.decisions).enumerate() {
+        let Step::Recode(to) = decision.step else {
+            surveys.push(None);
+            continue;
+        };
+        let found = survey_tensor(model, tensor, to, cancel)?;
+        refused.extend(found.refusal(to).map(|why| (index, why)));
+        surveys.push(Some(found));
+    }
+    Ok((surveys, refused))
 }
 
 fn survey_tensor(model: &Model, tensor: &Tensor, to: Format, cancel: &Cancel) -> Result<Survey> {
@@ -172,7 +180,7 @@ fn first_scale(
 fn survey_run(run: &CodeRun, from: DType, (to, one_scale): (Format, Option<f32>), first: u64) -> Survey {
     let mut survey = Survey { illegal: illegal_codes(run, from), one_scale, ..Survey::default() };
     if means_two(from) && !has_fourth_level(to.dtype()) {
-        survey.beyond = run.codes.iter().filter(|c| **c == 3).count() as u64;
+        survey.beyond = threes(run);
     }
     let len = to.block_len();
     for (i, codes) in run.codes.chunks(len).enumerate() {
@@ -207,7 +215,11 @@ fn means_two(from: DType) -> bool {
 }
 
 fn illegal_codes(run: &CodeRun, from: DType) -> u64 {
-    if means_two(from) { 0 } else { run.codes.iter().filter(|c| **c == 3).count() as u64 }
+    if means_two(from) { 0 } else { threes(run) }
+}
+
+fn threes(run: &CodeRun) -> u64 {
+    run.codes.iter().map(|code| u64::from(*code == 3)).sum()
 }
 
 /// The scale of a block of the target.
@@ -283,7 +295,8 @@ pub(super) fn compare(source: &CodeRun, from: DType, written: &CodeRun, to: Form
         let expected = if to.has_one_scale() { joined.scale } else { f16::from_f32(joined.scale).to_f32() };
         let found = written.scales.get(i).copied().unwrap_or(f32::NAN);
         let same = found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan();
-        if !same && !(joined.zeros && to.has_one_scale()) {
+        let indifferent = joined.zeros && to.has_one_scale();
+        if !same && !indifferent {
             return Err(format!("scale {i} of a stretch is {found} instead of {expected}"));
         }
     }

@@ -61,9 +61,19 @@ impl Metadata {
         Self { entries: values.into_iter().map(entry).collect(), source: None }
     }
 
+    /// Keeps the entries whose key `keep` says so of.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.entries.retain(|entry| keep(&entry.key));
+    }
+
+    /// Adds an entry that is held as a value.
+    pub fn push(&mut self, key: &str, value: Value) {
+        self.entries.push(Entry { key: key.to_owned(), value_type: value.value_type(), place: Place::Owned(value) });
+    }
+
     /// Entries in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Entry> {
-        self.entries.iter()
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// How many entries there are.

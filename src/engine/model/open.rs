@@ -151,7 +151,7 @@ fn resolve_dialects(
     let hints = Hints {
         architecture,
         ruvllm: metadata.find("craftsman.bitnet.version").is_some(),
-        rotated: metadata.iter().any(|e| e.key.contains("hadamard") || e.key.contains("rotation")),
+        rotated: metadata.entries().iter().any(|e| e.key.contains("hadamard") || e.key.contains("rotation")),
     };
     let overruled = |number| overrides.iter().rev().copied().find(|t| t.number() == Some(number));
     occurrences

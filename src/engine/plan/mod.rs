@@ -16,6 +16,6 @@ mod rule;
 pub use pattern::Pattern;
 pub use protect::Protection;
 pub use recipe::{Fallback, Mask, Precision, Recipe};
-pub use repack::{repack, repack_but};
+pub use repack::repack;
 pub use resolve::{Decision, Plan, Reason, Step, Totals, Winner, resolve};
 pub use rule::{Action, Rule};

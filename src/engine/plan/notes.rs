@@ -48,20 +48,44 @@ pub(super) fn notes(
         let text = format!("asked for but not possible: {}: {}{more}", escape(&tensor.name), decision.reason_text());
         note(Severity::Warning, "missed", text);
     }
+    notes_on_formats(model, decisions, &mut notes);
+    let mut note = |severity, code, text: String| notes.push(Diagnostic::file(severity, code, text));
     if totals.requantized > 0 {
         let text = format!("{} already quantized in the source: the losses add up", tensors(totals.requantized));
         note(Severity::Warning, "requantized", text);
     }
-    let written = |f: &Format| decisions.iter().any(|d| matches!(d.step, Step::Ternary(format, _) if format == *f));
-    notes.extend(Format::ALL.into_iter().filter(written).filter_map(runtime));
     notes
 }
 
-/// Which runtime loads a format, where stock llama.cpp does not.
-pub(super) fn runtime(format: Format) -> Option<Diagnostic> {
-    let runtime = format.only_in()?;
-    let what = format!("{} is loaded by {runtime}; stock llama.cpp does not load it", format.dtype());
-    Some(Diagnostic::file(Severity::Warning, "runtime", what))
+/// What the formats ask of whoever loads the output, and what they make of tensors that stay.
+pub(super) fn notes_on_formats(model: &Model, decisions: &[Decision], notes: &mut Vec<Diagnostic>) {
+    let written = |format: Format| {
+        let is = move |d: &&Decision| match d.step {
+            Step::Ternary(f, _) | Step::Recode(f) => f == format,
+            _ => false,
+        };
+        decisions.iter().filter(is).count() as u64
+    };
+    for format in Format::ALL {
+        let count = written(format);
+        if let Some(runtime) = format.only_in().filter(|_| count > 0) {
+            let text =
+                format!("{} in {}, which {runtime} loads and stock llama.cpp does not", tensors(count), format.dtype());
+            notes.push(Diagnostic::file(Severity::Warning, "runtime", text));
+        }
+    }
+    let mut forced: Vec<(&str, crate::engine::codec::DType, u64)> = Vec::new();
+    for (_, decision) in model.tensors.iter().zip(decisions) {
+        let (Some(why), Step::Convert(to)) = (&decision.forced, decision.step) else { continue };
+        match forced.iter_mut().find(|(w, t, _)| *w == why.as_str() && *t == to) {
+            Some(row) => row.2 += 1,
+            None => forced.push((why, to, 1)),
+        }
+    }
+    for (why, to, count) in forced {
+        let text = format!("{} converted to {to}: {why}", tensors(count));
+        notes.push(Diagnostic::file(Severity::Note, "converted", text));
+    }
 }
 
 /// Masks and rules that select nothing.

@@ -2,7 +2,7 @@
 //!
 //! Shapes are asked here; whether scales fit is seen when the data is looked at, before anything is written.
 
-use super::notes::runtime;
+use super::notes::notes_on_formats;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
 use super::resolve::{Decision, Plan, Reason, Step, Winner, keep, totals};
@@ -11,27 +11,19 @@ use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::Format;
 
 /// Decides what becomes of every tensor when a model is repacked to `to`. Tensors that cannot take the format make the
-/// plan impossible, unless `partial` lets them stay. `recipe` says what becomes of the others (precision of what stays).
-pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool) -> Plan {
-    plan(model, to, recipe, (partial, &[]))
-}
-
-/// The same where some tensors stay because their data cannot be moved: index and reason of each.
-pub fn repack_but(model: &Model, to: Format, recipe: &Recipe, staying: &[(usize, String)]) -> Plan {
-    plan(model, to, recipe, (true, staying))
-}
-
-fn plan(model: &Model, to: Format, recipe: &Recipe, (partial, staying): (bool, &[(usize, String)])) -> Plan {
+/// plan impossible, unless `partial` lets them stay. `recipe` says what becomes of the others (precision of what stays);
+/// `unfit` are tensors whose data cannot take the format, with the reason, as a look at it found.
+pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool, unfit: &[(usize, String)]) -> Plan {
     let mut notes = Vec::new();
     let mut misfits = Vec::new();
     let mut decisions: Vec<Decision> = model
         .tensors
         .iter()
         .enumerate()
-        .map(|(i, tensor)| {
-            let stays = staying.iter().find(|(index, _)| *index == i).map(|(_, why)| Fits::No(why.clone()));
+        .map(|(index, tensor)| {
             let kept = |why: String| keep(tensor, recipe, Winner::Repack, Reason::NotRecoded(why));
-            match stays.unwrap_or_else(|| fits(tensor, to)) {
+            let found = unfit.iter().find(|(i, _)| *i == index).map(|(_, why)| Fits::No(why.clone()));
+            match found.unwrap_or_else(|| fits(tensor, to)) {
                 Fits::NotTernary => kept("not ternary".to_owned()),
                 Fits::There => Decision {
                     step: Step::Copy,
@@ -72,7 +64,7 @@ fn plan(model: &Model, to: Format, recipe: &Recipe, (partial, staying): (bool, &
         notes.push(Diagnostic::tensor(Severity::Note, "not-ternary", &tensor.name, what));
     }
     notes.extend(one_meaning(model, &mut decisions));
-    notes.extend(runtime(to));
+    notes_on_formats(model, &decisions, &mut notes);
     Plan { totals: totals(model, &decisions), decisions, notes }
 }
 
@@ -94,9 +86,10 @@ fn fits(tensor: &Tensor, to: Format) -> Fits {
         return Fits::There;
     }
     if !to.takes(tensor.row_len(), tensor.elements()) {
-        let what = match to.has_one_scale() {
-            true => format!("{} elements", tensor.elements()),
-            false => format!("rows of {}", tensor.row_len()),
+        let what = if to.has_one_scale() {
+            format!("{} elements", tensor.elements())
+        } else {
+            format!("rows of {}", tensor.row_len())
         };
         return Fits::No(format!("{what} are not a multiple of {}", to.block_len()));
     }

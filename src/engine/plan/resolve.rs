@@ -474,7 +474,7 @@ fn fitting_format(tensor: &Tensor, format: Format, fallback: Fallback) -> Result
     let fits = |f: Format| f.takes(row, tensor.elements());
     // Groups of 64 and of 128 have one number: in one output it can mean but one of them. One scale for a tensor is for
     // another runtime, which does not know Q2_0.
-    let may_fall_back = matches!(format, Format::Tq1_0 | Format::Tq2_0);
+    let may_fall_back = matches!(format, Format::Tq1_0 | Format::Tq2_0 | Format::Iq1S);
     if fits(format) {
         Ok((format, Reason::Selected))
     } else if fallback == Fallback::Q2_0 && may_fall_back && fits(Format::Q2_0) {
@@ -505,7 +505,8 @@ fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -
     if tensor.dtype.is_integer() {
         return Kept::default();
     }
-    let absolute = protection.is_some_and(Protection::is_absolute);
+    // Positions and token types are added to embeddings, which llama.cpp does in F32 only.
+    let absolute = protection.is_some_and(|p| p.is_absolute() || p == Protection::Position);
     let (to, forced) = match wanted {
         Some(_) if absolute => (DType::F32, None),
         Some(to) => block_type_that_fits(tensor, to),
@@ -539,5 +540,6 @@ fn forced_type(tensor: &Tensor, absolute: bool) -> Option<(DType, String)> {
         return Some((to, format!("a GGUF has no {}", tensor.dtype)));
     }
     let half = matches!(tensor.dtype, DType::F16 | DType::BF16);
-    (absolute && half && tensor.assembly.is_some()).then(|| (DType::F32, "llama.cpp wants it as F32".to_owned()))
+    let f32_only = tensor.assembly.as_ref().is_some_and(|a| absolute || a.is_f32_only());
+    (f32_only && half).then(|| (DType::F32, "llama.cpp wants it as F32".to_owned()))
 }

@@ -112,6 +112,12 @@ pub struct TensorReport {
 }
 
 impl TensorReport {
+    /// Whether every block looked at was {−s, 0, +s} before, so that coding it loses nothing.
+    pub fn is_native(&self) -> bool {
+        let scales = self.methods.first().map(|m| &m.stats.scales);
+        self.format.is_plain() && scales.is_some_and(|s| s.blocks > 0 && s.native == s.blocks)
+    }
+
     /// What one method makes of the tensor, if it was asked for.
     pub fn method(&self, method: Method) -> Option<&MethodReport> {
         self.methods.iter().find(|m| m.method == method)
@@ -170,7 +176,9 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
         row_bands: Vec::new(),
         non_finite: None,
     };
-    let look = Look { model, tensor, format, methods: ask.methods, importance, cancel };
+    // A codebook is searched in one way: what is found stands for every method that was asked for.
+    let distinct = if format.is_plain() { ask.methods.len() } else { ask.methods.len().min(1) };
+    let look = Look { model, tensor, format, methods: &ask.methods[..distinct], importance, cancel };
     let total = match ask.depth {
         Depth::Sample { blocks: wanted, seed } if (wanted as u64) < blocks => {
             report.exact = false;
@@ -182,7 +190,7 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
     report.weights = total.weights;
     report.sums = total.sums;
     report.non_finite = total.non_finite;
-    report.methods = ask
+    report.methods = look
         .methods
         .iter()
         .zip(total.methods)
@@ -199,6 +207,10 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
             }
         })
         .collect();
+    if let Some(first) = report.methods.first().cloned() {
+        let others = ask.methods.iter().skip(distinct);
+        report.methods.extend(others.map(|method| MethodReport { method: *method, ..first.clone() }));
+    }
     Ok(report)
 }
 

@@ -414,7 +414,7 @@ impl InspectReport {
             totals: group("all", &model.tensors.iter().collect::<Vec<_>>()),
             types: groups(&|t| t.dtype.to_string()),
             roles: groups(&|t| t.role.to_string()),
-            metadata: model.metadata.iter().map(|kv| metadata_row(model, kv)).collect(),
+            metadata: model.metadata.entries().iter().map(|kv| metadata_row(model, kv)).collect(),
             tensors: model.tensors.iter().filter(|t| keep(t)).map(inspect_row).collect(),
             diagnostics: model.diagnostics.clone(),
         }

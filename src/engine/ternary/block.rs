@@ -45,6 +45,9 @@ pub enum BlockError {
         /// First weight that differs.
         index: usize,
     },
+    /// `lossless`: the format shifts every value.
+    #[error("IQ1_S holds no block without loss")]
+    NotLossless,
     /// `lossless`: the block is ternary but f16 does not hold its scale exactly.
     #[error("ternary, but f16 does not hold the scale {scale} exactly")]
     ScaleNotF16 {
@@ -293,5 +296,7 @@ pub fn encode_block(format: Format, scale: f16, trits: &[i8], out: &mut [u8]) {
         Format::T158 => encode_t158(scale, trits, out),
         Format::I2S => encode_i2_s_a(trits, out),
         Format::I2SArm => encode_i2_s_b(trits, out),
+        // Not made of trits and a scale: `Coder` has its bytes already.
+        Format::Iq1S => {}
     }
 }

@@ -8,6 +8,7 @@ use super::block::{BlockError, code_block, encode_block};
 use super::exact::Scratch;
 use super::whole::WholeCode;
 use super::{Format, Method};
+use crate::engine::codec::{EncodeError, Iq1Scratch, decoder, encode_iq1_s};
 use crate::engine::stats::BlockStats;
 
 /// What is fixed for a tensor.
@@ -22,6 +23,10 @@ pub struct Coder {
 #[derive(Debug, Default)]
 pub struct CoderWork {
     trits: Vec<i8>,
+    /// The bytes of an IQ1_S block, and what they decode to.
+    bytes: Vec<u8>,
+    decoded: Vec<f32>,
+    iq1: Iq1Scratch,
     scratch: Scratch,
     importance: Vec<f32>,
 }
@@ -57,6 +62,9 @@ impl Coder {
         work: &mut CoderWork,
         stats: &mut BlockStats,
     ) -> Result<Coded, BlockError> {
+        if !self.format.is_plain() {
+            return self.code_iq1_s(weights, importance, work, stats);
+        }
         work.trits.clear();
         work.trits.resize(weights.len(), 0);
         let coded = if let Some(whole) = &self.whole {
@@ -78,8 +86,45 @@ impl Coder {
         Ok(coded)
     }
 
+    /// A codebook has no method: the block is searched for, and its errors are those of what it decodes to.
+    fn code_iq1_s(
+        &self,
+        weights: &[f32],
+        importance: Option<&[f32]>,
+        work: &mut CoderWork,
+        stats: &mut BlockStats,
+    ) -> Result<Coded, BlockError> {
+        if self.method == Method::Lossless {
+            return Err(BlockError::NotLossless);
+        }
+        work.bytes.resize(self.format.block_bytes(), 0);
+        encode_iq1_s(weights, importance, &mut work.bytes, &mut work.iq1).map_err(|e| match e {
+            EncodeError::NonFinite(index) => {
+                BlockError::NonFinite { index, value: weights.get(index).copied().unwrap_or(f32::NAN) }
+            }
+            EncodeError::ScaleOverflow { largest } => BlockError::ScaleOverflow { scale: largest },
+        })?;
+        work.decoded.resize(weights.len(), 0.0);
+        if let Some(decoder) = decoder(self.format.dtype()) {
+            decoder.decode_blocks(&work.bytes, &mut work.decoded);
+        }
+        stats.errors.add_decoded(weights, &work.decoded);
+        if let Some(importance) = importance {
+            stats.errors.add_weighted(weights, importance, |i| work.decoded[i]);
+        }
+        let scale = half::f16::from_le_bytes([work.bytes[0], work.bytes[1]]).to_f32().abs();
+        let native = super::native_scale(weights).is_some();
+        let underflow = scale < half::f16::MIN_POSITIVE.to_f32() && weights.iter().any(|w| *w != 0.0);
+        stats.scales.add(scale, underflow, native);
+        Ok(Coded { scale, native, underflow })
+    }
+
     /// Writes the block that was coded last into its bytes.
     pub fn write(&self, coded: &Coded, work: &mut CoderWork, out: &mut [u8]) {
+        if !self.format.is_plain() {
+            out.copy_from_slice(&work.bytes);
+            return;
+        }
         // The filler behind the end of a flattened tensor is zero bytes: trits of −1 that nobody reads.
         work.trits.resize(self.format.block_len(), -1);
         encode_block(self.format, half::f16::from_f32(coded.scale), &work.trits, out);

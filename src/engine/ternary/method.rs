@@ -92,6 +92,8 @@ pub enum Format {
     I2SArm,
     /// 2.0625 bits a weight, groups of 256 over the flattened tensor; ruvllm.
     T158,
+    /// 1.5625 bits a weight: ternary vectors of a codebook, shifted by an eighth of their scale; llama.cpp.
+    Iq1S,
 }
 
 /// What is fixed about a format.
@@ -110,8 +112,8 @@ struct Facts {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 7] =
-        [Self::Tq2_0, Self::Tq1_0, Self::Q2_0, Self::Q2_0G128, Self::I2S, Self::I2SArm, Self::T158];
+    pub const ALL: [Self; 8] =
+        [Self::Tq2_0, Self::Tq1_0, Self::Q2_0, Self::Q2_0G128, Self::I2S, Self::I2SArm, Self::T158, Self::Iq1S];
 
     /// Those whose blocks are trits and one f16 scale, in rows: what ggml's own ternary types are.
     pub const IN_ROWS: [Self; 4] = [Self::Tq2_0, Self::Tq1_0, Self::Q2_0, Self::Q2_0G128];
@@ -150,6 +152,10 @@ impl Format {
             }
             Self::T158 => {
                 facts("t158", "2.06 bpw, groups of 256, ruvllm only", DType::T158, (256, 66), None, Some(ruvllm))
+            }
+            Self::Iq1S => {
+                let what = "1.56 bpw, codebook, nearly ternary; wants an imatrix";
+                facts("iq1_s", what, DType::IQ1_S, (256, 50), Some(24), None)
             }
         }
     }
@@ -198,6 +204,11 @@ impl Format {
     /// One f32 scale for the whole tensor.
     pub fn has_one_scale(self) -> bool {
         matches!(self, Self::I2S | Self::I2SArm)
+    }
+
+    /// Whether a block is trits and a scale. IQ1_S is not: its blocks are searched for in a codebook, by no [`Method`].
+    pub fn is_plain(self) -> bool {
+        self != Self::Iq1S
     }
 
     /// Whether a tensor of `elements` elements in rows of `row` can be laid out so.

@@ -75,8 +75,9 @@ pub struct Gather {
     least: u32,
     greatest: u32,
     non_finite: Option<(u64, f32)>,
-    /// The first nonzero pattern (0: none yet) and its element, and the first element with another one.
-    first: (u32, u64),
+    /// The first nonzero weight: its index and pattern.
+    first: Option<(u64, u32)>,
+    /// Index of the first nonzero weight whose magnitude differs from that one's.
     differs: Option<u64>,
     mass: Vec<Mass>,
 }
@@ -106,7 +107,7 @@ impl Gather {
             least: u32::MAX,
             greatest: 0,
             non_finite: None,
-            first: (0, 0),
+            first: None,
             differs: None,
             mass: vec![(0.0, 0.0); buckets],
         }
@@ -117,19 +118,19 @@ impl Gather {
         let q = |i: usize| importance.and_then(|q| q.get(i)).map_or(1.0, |q| f64::from(q.max(0.0)));
         match &self.goal {
             Goal::First { buckets } => {
-                let buckets = *buckets;
                 for (i, w) in weights.iter().enumerate() {
                     let pattern = w.to_bits() & MAGNITUDE;
                     if pattern >= INFINITE && self.non_finite.is_none() {
                         self.non_finite = Some((first + i as u64, *w));
                     }
-                    if pattern != self.first.0 && pattern != 0 && self.differs.is_none() {
-                        self.meet(pattern, first + i as u64);
-                    }
                     self.sum_abs += f64::from(w.abs());
+                    if pattern != 0 && self.differs.is_none() {
+                        let (_, magnitude) = *self.first.get_or_insert((first + i as u64, pattern));
+                        self.differs = (magnitude != pattern).then_some(first + i as u64);
+                    }
                     self.least = self.least.min(pattern.wrapping_sub(1));
                     self.greatest = self.greatest.max(pattern);
-                    if buckets {
+                    if *buckets {
                         add_mass(&mut self.mass[(pattern >> COARSE_SHIFT) as usize], q(i), *w);
                     }
                 }
@@ -157,26 +158,20 @@ impl Gather {
         }
     }
 
-    /// Takes note of a nonzero pattern that is not the first.
-    fn meet(&mut self, pattern: u32, element: u64) {
-        if self.first.0 == 0 {
-            self.first = (pattern, element);
-        } else if pattern != self.first.0 {
-            self.differs = self.differs.or(Some(element));
-        }
-    }
-
     /// Adds a later part.
     pub fn merge(&mut self, other: &Self) {
-        if other.first.0 != 0 {
-            self.meet(other.first.0, other.first.1);
-            self.differs = self.differs.or(other.differs);
-        }
         self.n += other.n;
         self.sum_abs += other.sum_abs;
         self.least = self.least.min(other.least);
         self.greatest = self.greatest.max(other.greatest);
         self.non_finite = self.non_finite.or(other.non_finite);
+        match (self.first, other.first) {
+            (None, theirs) => (self.first, self.differs) = (theirs, other.differs),
+            (Some((_, mine)), Some((at, theirs))) if mine != theirs => {
+                self.differs = self.differs.or(Some(at));
+            }
+            _ => self.differs = self.differs.or(other.differs),
+        }
         for (mine, theirs) in self.mass.iter_mut().zip(&other.mass) {
             *mine = (mine.0 + theirs.0, mine.1 + theirs.1);
         }
@@ -228,7 +223,7 @@ impl Whole {
             Goal::First { .. } => self.after_first(gathered),
             Goal::Support(rule) => {
                 let (count, sum) = gathered.mass[0];
-                self.done(if count > 0.0 { sum / count } else { 0.0 }, *rule)
+                Self::done(if count > 0.0 { sum / count } else { 0.0 }, *rule)
             }
             Goal::Refine { starts, shift } => {
                 self.replace(starts, *shift, &gathered.mass);
@@ -255,11 +250,11 @@ impl Whole {
             }
             Method::Absmean => {
                 let gamma = mean as f32 + 1e-8;
-                self.done(f64::from(gamma), Rule::Ratio(gamma))
+                Self::done(f64::from(gamma), Rule::Ratio(gamma))
             }
             Method::Max => {
                 let inverse = if greatest == 0.0 { 0.0 } else { 1.0 / greatest };
-                self.done(f64::from(greatest), Rule::Inverse(inverse))
+                Self::done(f64::from(greatest), Rule::Inverse(inverse))
             }
             Method::Refit => {
                 self.goal = Goal::Support(Rule::Ratio(mean as f32 + 1e-8));
@@ -281,7 +276,7 @@ impl Whole {
         }
     }
 
-    fn done(&self, scale: f64, rule: Rule) -> Result<Option<WholeCode>, BlockError> {
+    fn done(scale: f64, rule: Rule) -> Result<Option<WholeCode>, BlockError> {
         let scale = scale as f32;
         if scale.is_finite() {
             Ok(Some(WholeCode { scale, native: false, rule }))
@@ -332,7 +327,7 @@ impl Whole {
         }
         // Refine the widest first; those that are finer wait for the next look.
         let Some(widest) = open.iter().map(|b| b.shift).max().filter(|_| open.len() <= MAX_OPEN) else {
-            return self.done(scale, Rule::Above(f64::from(scale as f32) / 2.0)).map(|code| code.map(zero_rule));
+            return Self::done(scale, Rule::Above(f64::from(scale as f32) / 2.0)).map(|code| code.map(zero_rule));
         };
         let shift = widest - STEP;
         let mut starts: Vec<u32> = open.iter().filter(|b| b.shift == widest).map(|b| b.low >> shift).collect();

@@ -125,11 +125,20 @@ fn toggle_many(model: &Model, state: &PlanState, target: &Target) -> Outcome {
 }
 
 /// The next (or previous) method for the ternary tensors of the target; the recipe's default where there are none, or
-/// where they are all that there is.
-pub fn cycle_method(model: &Model, state: &PlanState, target: &Target, forward: bool) -> Outcome {
+/// where they are all that there is. `lossless` is among them where `is_native` says of every tensor that it is ternary
+/// already.
+pub fn cycle_method(
+    model: &Model,
+    state: &PlanState,
+    target: &Target,
+    forward: bool,
+    is_native: impl Fn((usize, Format)) -> bool,
+) -> Outcome {
     let (pairs, everything) = requested(state, target);
     let current = pairs.first().filter(|_| !everything).map_or(state.recipe().method, |(_, _, method)| *method);
-    let next = step(&Method::COMPARED, current, forward);
+    let native = !pairs.is_empty() && pairs.iter().all(|(tensor, format, _)| is_native((*tensor, *format)));
+    let offered = if native { &Method::ALL[..] } else { &Method::COMPARED };
+    let next = step(offered, current, forward);
     if everything {
         let mut recipe = state.recipe().clone();
         recipe.method = next;

@@ -45,6 +45,8 @@ pub struct Figures {
     pub methods: Vec<MethodFigures>,
     /// Index of the first NaN or infinity.
     pub non_finite: Option<u64>,
+    /// Whether every block looked at was {−s, 0, +s} before.
+    pub native: bool,
 }
 
 impl Figures {
@@ -55,7 +57,12 @@ impl Figures {
             moments: m.moments.clone(),
             problem: m.problem.clone(),
         });
-        Self { exact: report.exact, methods: methods.collect(), non_finite: report.non_finite }
+        Self {
+            exact: report.exact,
+            methods: methods.collect(),
+            non_finite: report.non_finite,
+            native: report.is_native(),
+        }
     }
 
     /// The figures of a method that can code the tensor.

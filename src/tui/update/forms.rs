@@ -123,7 +123,7 @@ fn start(state: &mut State) -> Vec<Effect> {
     let busy = state.jobs.active().any(|job| job.out == path);
     let problem = problem.or_else(|| busy.then(|| "another export is writing to this path".to_owned()));
     if problem.is_none() {
-        let effect = export(session, form, path, &state.settings.imatrix);
+        let effect = export(session, form, path, state.settings.imatrix.clone());
         state.dialog = None;
         return vec![effect];
     }
@@ -153,7 +153,7 @@ fn export(
     session: &Session,
     form: &QuantizeForm,
     path: PathBuf,
-    imatrix: &Option<Arc<crate::engine::imatrix::Imatrix>>,
+    imatrix: Option<Arc<crate::engine::imatrix::Imatrix>>,
 ) -> Effect {
     let plan = session.plan.plan();
     let recipe = session.plan.recipe().clone();
@@ -163,7 +163,7 @@ fn export(
     let mut options = ExportOptions::new(path);
     options.force = form.overwrite;
     options.verify = form.verify;
-    options.imatrix.clone_from(imatrix);
+    options.imatrix = imatrix;
     Effect::Export { model: Arc::clone(&session.model), plan: Arc::clone(plan), recipe, options, what }
 }
 

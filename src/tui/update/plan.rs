@@ -31,7 +31,8 @@ fn change(session: &mut Session, action: Action) -> (Tone, String) {
     let outcome = match action {
         Action::ToggleTernary => edit::toggle(model, plan, &target, confirmed),
         Action::NextMethod | Action::PreviousMethod => {
-            edit::cycle_method(model, plan, &target, action == Action::NextMethod)
+            let is_native = |subject| session.previews.figures(subject).is_some_and(|f| f.native);
+            edit::cycle_method(model, plan, &target, action == Action::NextMethod, is_native)
         }
         Action::NextFormat | Action::PreviousFormat => {
             edit::cycle_format(model, plan, &target, action == Action::NextFormat)

@@ -395,7 +395,7 @@ fn check_places(tensors: &[TensorInfo], data_len: u64, alignment: u64, diagnosti
         }
     }
     let mut expected = Some(0u64);
-    for tensor in tensors.iter() {
+    for tensor in tensors {
         let mut report = |severity, code, what| {
             diagnostics.push(Diagnostic::tensor(severity, code, &tensor.name, what).at(tensor.offset));
         };

@@ -37,7 +37,7 @@ pub(super) fn draw(state: &State, picker: &Picker, canvas: &mut Canvas<'_>, area
         None => Some("reading the folder …".to_owned()),
         Some(Err(why)) => Some(text::escape(why)),
         Some(Ok(_)) if choices.iter().all(|c| *c == Choice::Parent) => {
-            Some("no *.gguf and no folder of this name here; enter opens the path as typed".to_owned())
+            Some("no model and no folder of this name here; enter opens the path as typed".to_owned())
         }
         Some(Ok(_)) => None,
     };

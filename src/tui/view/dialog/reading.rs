@@ -94,6 +94,13 @@ pub(super) fn notes(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area
     let mut lines = Vec::new();
     if let Some(session) = &state.session {
         section(&mut lines, "On the plan", &session.plan.plan().notes, columns, theme);
+        if let Some(imatrix) = &state.settings.imatrix {
+            let samples = session.plan.recipe().calibration_samples;
+            let summary = imatrix.summary().to_string();
+            let mut notes = vec![Diagnostic::file(Severity::Note, "imatrix", summary)];
+            notes.extend(imatrix.notes(&session.model, session.plan.plan(), samples));
+            section(&mut lines, "On the importance matrix", &notes, columns, theme);
+        }
         section(&mut lines, "On the file", &session.model.diagnostics, columns, theme);
     }
     lines.push(Line::from(Span::styled("Messages", theme.title)));

@@ -56,12 +56,13 @@ fn items(subject: &Subjected<'_>, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     let pair = |name: &'static str, value: String| {
         vec![Span::styled(format!("{name} "), theme.dim), Span::styled(value, theme.text)]
     };
-    vec![
-        sqnr,
-        pair("rel MSE", format!("{sign}{}", text::number(estimate.value))),
+    let mut items = vec![sqnr, pair("rel MSE", format!("{sign}{}", text::number(estimate.value)))];
+    items.extend(errors.weighted_rel_mse().map(|w| pair("weighted", format!("{sign}{}", text::number(w)))));
+    items.extend([
         pair("cosine", format!("{sign}{:.4}", errors.cosine())),
         pair("zeros", format!("{sign}{}", text::percent(errors.zero_share()))),
         pair("|e|", format!("{sign}{}", text::number(errors.mean_abs_err()))),
         pair("max |e|", format!("{}{}", if exact { "" } else { "≥" }, text::number(errors.max_abs_err))),
-    ]
+    ]);
+    items
 }

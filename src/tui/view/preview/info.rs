@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use crate::text;
 use crate::tui::state::Session;
+use crate::tui::state::summary::what_if;
 use crate::tui::view::draw::{Canvas, wrap};
 use crate::tui::view::tree::mark;
 
@@ -50,8 +51,33 @@ pub(super) fn draw(session: &Session, index: usize, canvas: &mut Canvas<'_>, are
         wrapped.push(text::clip(&last, columns - 2));
     }
     lines.extend(wrapped.into_iter().map(|line| Line::from(Span::styled(format!("  {line}"), theme.dim))));
+    for fact in facts_beside(session, index) {
+        lines.push(Line::from(Span::styled(
+            format!("  {}", text::clip(&text::escape(&fact), columns - 2)),
+            theme.accent,
+        )));
+    }
     if area.height >= 26 {
         lines.push(Line::default());
     }
     canvas.lines(area, &lines)
+}
+
+/// What is worth a line besides: which meaning of its type number was taken, and that nothing would be lost.
+fn facts_beside(session: &Session, index: usize) -> Vec<String> {
+    let tensor = &session.model.tensors[index];
+    let number = tensor.dtype.number();
+    let mut facts: Vec<String> = session
+        .model
+        .dialects
+        .iter()
+        .filter(|f| Some(f.number) == number && f.is_remarkable())
+        .map(crate::engine::codec::dialect::Finding::short)
+        .collect();
+    let report = what_if(&session.plan, index).and_then(|(format, _)| session.previews.report((index, format)));
+    if let Some(report) = report.filter(|r| r.is_native()) {
+        let seen = if report.exact { "every block" } else { "every block sampled" };
+        facts.push(format!("{seen} is {{−s, 0, +s}} already: nothing is lost (m offers lossless)"));
+    }
+    facts
 }
