@@ -33,6 +33,9 @@ pub struct Cli {
     /// Importance matrix: what each input channel counts
     #[arg(long, value_name = "FILE")]
     pub imatrix: Option<PathBuf>,
+    /// For safetensors: take names and metadata from this GGUF of the same architecture
+    #[arg(long, value_name = "GGUF")]
+    pub base: Option<PathBuf>,
     /// How the file is read
     #[command(flatten)]
     pub open: OpenArgs,

@@ -17,7 +17,7 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::engine::error::{Error, Result};
+use crate::engine::error::Result;
 use crate::engine::hf;
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::{Model, OpenOptions};
@@ -67,16 +67,11 @@ fn open(path: &Path, args: &OpenArgs, context: &Context) -> Result<Model> {
     Model::open(&expand(path, context), &args.options())
 }
 
-/// The model as it is exported: safetensors as the GGUF that they would become, with `base` for names and metadata.
-fn as_gguf(model: &Model, base: Option<&Path>, context: &Context) -> Result<Option<Model>> {
-    if !model.is_foreign() {
-        return match base {
-            Some(_) => Err(Error::Usage("--base is for safetensors; this model is a GGUF already".to_owned())),
-            None => Ok(None),
-        };
-    }
+/// Opens a model as it is exported: safetensors as the GGUF that they would become, with `base` for names and metadata.
+fn open_as_gguf(path: &Path, args: &OpenArgs, base: Option<&Path>, context: &Context) -> Result<Model> {
+    let model = open(path, args, context)?;
     let base = base.map(|path| Model::open(&expand(path, context), &OpenOptions::default())).transpose()?;
-    hf::as_gguf(model, base.as_ref()).map(Some)
+    hf::best_view(model, base.as_ref())
 }
 
 fn expand(path: &Path, context: &Context) -> PathBuf {
