@@ -427,6 +427,28 @@ fn safetensors_are_checked_for_shapes_and_data_only() {
     assert!(matches!(lint(&model, Depth::Data, &Silent, &cancel), Err(Error::Cancelled)));
 }
 
+#[test]
+fn no_byte_of_a_header_makes_a_check_fail() {
+    let (good, marks) = experts().kv("split.count", Kv::U32(0)).kv("x.rotation", Kv::Str("y".into())).build();
+    let end = marks.iter().find(|(_, what)| what == "padding").unwrap().0;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let mut opened = 0;
+    for at in 0..end {
+        for value in [0, 0xff] {
+            let mut bytes = good.clone();
+            bytes[at] = value;
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok(model) = Model::open(&path, &OpenOptions { mmap: false, ..OpenOptions::default() }) {
+                opened += 1;
+                let found = lint(&model, Depth::Data, &Silent, &Cancel::new()).unwrap();
+                assert!(found.iter().all(|d| d.message.len() < 2000), "{at} {value}");
+            }
+        }
+    }
+    assert!(opened > end, "{opened} of {end} times two");
+}
+
 fn run(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tritscope")).args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap()
 }

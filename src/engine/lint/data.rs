@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::{NAMED, ranges, tensors, tokenizer};
+use super::{NAMED, ranges, shown, tensors, tokenizer};
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
 use crate::engine::forensics::native::{NativeFloat, native_float};
 use crate::engine::forensics::{Gathered, gather, is_zero};
@@ -13,7 +13,7 @@ use crate::engine::format::source::AlignedBuf;
 use crate::engine::model::{Model, Role, Tensor};
 use crate::engine::preview::bands_of;
 use crate::engine::progress::{Cancel, Delta, Progress};
-use crate::text::{elide, escape};
+use crate::text::elide;
 
 /// Weights that one task takes.
 const BAND: u64 = 1 << 18;
@@ -253,10 +253,10 @@ fn ternary_findings(tensor: &Tensor, gathered: &Gathered) -> Vec<Diagnostic> {
 /// Floats that a ternary format holds as they are: one note for all of them.
 fn native_note(native: &[NativeFloat]) -> Option<Diagnostic> {
     let first = native.first()?;
-    let names: Vec<String> = native.iter().take(NAMED).map(|n| escape(&n.tensor)).collect();
+    let names: Vec<String> = native.iter().take(NAMED).map(|n| shown(&n.tensor)).collect();
     let what = format!(
-        "natively ternary float weights: every block of {} in {} is −s, 0, +s ({}{}): --method lossless --format {} codes \
-         them without loss",
+        "natively ternary float weights: every block of {} in {} is −s, 0, +s ({}{}): --method lossless --format {} \
+         codes them without loss",
         first.format.block_len(),
         tensors(native.len()),
         names.join(", "),

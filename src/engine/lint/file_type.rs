@@ -8,6 +8,8 @@ use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::model::{Model, Tensor};
 use crate::text::percent;
 
+use super::shown;
+
 const KEY: &str = "general.file_type";
 /// Set by llama.cpp where a file has no number and it guessed one (`LLAMA_FTYPE_GUESSED`).
 const GUESSED: u64 = 1024;
@@ -124,7 +126,7 @@ pub(super) fn check(model: &Model, found: &mut Vec<Diagnostic>) {
     let Some(value) = model.metadata(KEY) else { return };
     let mut report = |severity, what: String| found.push(Diagnostic::file(severity, "file-type", what));
     let Some(number) = value.as_u64() else {
-        let what = format!("{KEY} is {value}, a {}; llama.cpp expects a u32", value.value_type().name());
+        let what = format!("{KEY} is {}, a {}; llama.cpp expects a u32", shown(&value), value.value_type().name());
         return report(Severity::Warning, what);
     };
     let weights = Weights::of(&model.tensors);

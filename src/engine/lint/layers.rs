@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::model::{Model, Role, Tensor};
 
-use super::{ranges, runs_in_words};
+use super::{ranges, runs_in_words, shown};
 
 /// Runs of missing layers that a finding names.
 const RUNS: usize = 8;
@@ -80,7 +80,7 @@ fn blocks(model: &Model, prefix: &str, keys: &[&str], found: &mut Vec<Diagnostic
 }
 
 fn key_name(model: &Model, keys: &[&str]) -> String {
-    format!("{}.{}", model.architecture.as_deref().unwrap_or_default(), keys.first().unwrap_or(&""))
+    format!("{}.{}", shown(&model.architecture.as_deref().unwrap_or_default()), keys.first().unwrap_or(&""))
 }
 
 /// Runs of numbers below `count` that are not in the set. The count comes from a file and may be anything.

@@ -7,7 +7,7 @@ use crate::engine::format::bytes::Cursor;
 use crate::engine::format::gguf::{DEFAULT_ALIGNMENT, MAX_STRING, ValueType};
 use crate::engine::model::{Container, Model, Tensor};
 
-use super::{named, tensors};
+use super::{named, shown, tensors};
 
 /// ggml's `GGML_QNT_VERSION` since 2023.
 const QUANTIZATION_VERSION: u64 = 2;
@@ -37,8 +37,9 @@ fn text(model: &Model, found: &mut Vec<Diagnostic>) {
         let Ok(bytes) = cursor.string(MAX_STRING, "a string") else { continue };
         if let Err(e) = std::str::from_utf8(bytes) {
             let what = format!(
-                "the value of '{}' is not UTF-8 from its byte {} on: llama.cpp takes it, other readers fail; write it as UTF-8",
-                kv.key,
+                "the value of '{}' is not UTF-8 from its byte {} on: llama.cpp takes it, other readers fail; write it as \
+                 UTF-8",
+                shown(&kv.key),
                 e.valid_up_to()
             );
             found.push(Diagnostic::file(Severity::Warning, "value-utf8", what).at(kv.value_offset));
@@ -54,7 +55,8 @@ fn quantization_version(model: &Model) -> Option<Diagnostic> {
     match model.metadata(KEY) {
         None => warn(format!(
             "{KEY} is missing although {} is {}: the format asks for {QUANTIZATION_VERSION} wherever a tensor is quantized",
-            first.name, first.dtype
+            shown(&first.name),
+            first.dtype
         )),
         Some(value) if value.as_u64() != Some(QUANTIZATION_VERSION) => warn(format!(
             "{KEY} is {value}, expected {QUANTIZATION_VERSION}: older versions laid blocks out differently"
@@ -77,7 +79,8 @@ fn alignment(model: &Model) -> Option<Diagnostic> {
     }
     if model.alignment < DEFAULT_ALIGNMENT {
         return note(format!(
-            "tensors are aligned to {} bytes, writers use {DEFAULT_ALIGNMENT}: some readers are slow on such data or refuse it",
+            "tensors are aligned to {} bytes, writers use {DEFAULT_ALIGNMENT}: some readers are slow on such data or \
+             refuse it",
             model.alignment
         ));
     }
@@ -93,8 +96,10 @@ fn split(model: &Model, found: &mut Vec<Diagnostic>) {
     if keys.is_empty() {
         return;
     }
-    let what =
-        format!("{} left over from a split model, which this file is not: harmless, not needed", keys.join(", "));
+    let what = format!(
+        "{} left over from a split model, which this file is not: harmless, not needed",
+        shown(&keys.join(", "))
+    );
     found.push(Diagnostic::file(Severity::Note, "split-keys", what));
     let announced = model.metadata("split.tensors.count").and_then(|v| v.as_u64());
     if let Some(total) = announced.filter(|n| *n != model.tensors.len() as u64) {
@@ -114,8 +119,9 @@ fn rotation(model: &Model) -> Option<Diagnostic> {
     let rotated: Vec<&Tensor> = model.tensors.iter().filter(is_rotated).collect();
     match (key, rotated.first()) {
         (Some(key), None) => warn(format!(
-            "'{key}' declares a rotated basis, but no tensor is PQ2_0 or PTQ1_0: a runtime that does not know the key \
-             computes nonsense; check what wrote the file"
+            "'{}' declares a rotated basis, but no tensor is PQ2_0 or PTQ1_0: a runtime that does not know the key \
+             computes nonsense; check what wrote the file",
+            shown(key)
         )),
         (None, Some(first)) => warn(format!(
             "{} in a rotated basis ({}: {}), but no key declares the rotation: PrismML's fork cannot tell which to undo",
@@ -137,7 +143,7 @@ fn foreign_t158(model: &Model) -> Option<Diagnostic> {
         "{} of type T158, but the architecture is {}, not craftsman: only ruvllm reads the type, llama.cpp takes its \
          number for BF16 and refuses the file; `repack` moves the trits to TQ2_0",
         tensors(found.len()),
-        model.architecture.as_deref().unwrap_or("missing")
+        shown(&model.architecture.as_deref().unwrap_or("missing"))
     );
     Some(Diagnostic::file(Severity::Note, "t158", what))
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use super::error::{Diagnostic, Error, Result, Severity};
 use super::model::{Container, Model, Tensor};
 use super::progress::{Cancel, Progress};
-use crate::text::escape;
+use crate::text::{elide, escape};
 
 /// How far a check goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,9 +129,14 @@ fn tensors(n: usize) -> String {
 
 /// The first names, and how many more.
 fn named(all: &[&Tensor]) -> String {
-    let names: Vec<String> = all.iter().take(NAMED).map(|t| escape(&t.name)).collect();
+    let names: Vec<String> = all.iter().take(NAMED).map(|t| shown(&t.name)).collect();
     let more = if all.len() > NAMED { format!(" and {} more", all.len() - NAMED) } else { String::new() };
     names.join(", ") + &more
+}
+
+/// A value or a key from the file, short enough for a sentence.
+fn shown(text: &impl std::fmt::Display) -> String {
+    elide(&escape(&text.to_string()), 80)
 }
 
 /// Numbers as ranges: `3, 7–9`, at most eight of them.

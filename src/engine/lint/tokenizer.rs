@@ -6,6 +6,8 @@ use crate::engine::format::gguf::value::array_head;
 use crate::engine::format::gguf::{MAX_STRING, Value, ValueType};
 use crate::engine::model::{Model, Tensor};
 
+use super::shown;
+
 const TOKENS: &str = "tokenizer.ggml.tokens";
 
 pub(super) fn check(model: &Model, found: &mut Vec<Diagnostic>) {
@@ -28,10 +30,10 @@ fn special(model: &Model, tokens: Option<u64>, found: &mut Vec<Diagnostic>) {
     for entry in model.metadata.iter().filter(|e| is_id(&e.key)) {
         let Ok(value) = model.metadata.value(entry, 0) else { continue };
         if value.as_u64().is_none_or(|id| id >= tokens) {
+            let (key, value) = (shown(&entry.key), shown(&value));
             let what = format!(
-                "{} is {value}, but there are {tokens} tokens (0 to {}): llama.cpp uses its default instead; correct or \
+                "{key} is {value}, but there are {tokens} tokens (0 to {}): llama.cpp uses its default instead; correct or \
                  remove the key",
-                entry.key,
                 tokens.saturating_sub(1)
             );
             found.push(Diagnostic::file(Severity::Warning, "token-id", what));
