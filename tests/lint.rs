@@ -81,7 +81,7 @@ fn only(tiny: &Tiny, severity: Severity, code: &str, words: &[&str]) -> Diagnost
 /// The same for a finding that needs no data.
 fn structure(tiny: &Tiny, severity: Severity, code: &str, words: &[&str]) -> Diagnostic {
     let found = only(tiny, severity, code, words);
-    assert_eq!(structural(&tiny.open().unwrap()), [found.clone()]);
+    assert_eq!(structural(&tiny.open().unwrap()), std::slice::from_ref(&found));
     found
 }
 

@@ -190,6 +190,10 @@ fn mixed(n: usize) -> Vec<u8> {
     (0..n).map(|_| next() as u8).collect()
 }
 
+fn share_of_zeros(codes: &[u8]) -> f64 {
+    codes.iter().map(|c| f64::from(u8::from(*c == 1))).sum::<f64>() / codes.len() as f64
+}
+
 #[test]
 fn one_scale_for_a_matrix_is_native_and_one_for_a_block_is_not() {
     let codes = mixed(256 * 64);
@@ -316,7 +320,7 @@ fn floats_that_are_ternary_already_are_found_in_a_format_that_holds_them() {
         ]
     );
     assert_eq!((found[0].scale_mean, found[0].scale_std, found[2].scale_mean), (0.25, 0.0, 0.375));
-    near("zeros", found[0].zero_share, codes.iter().filter(|c| **c == 1).count() as f64 / codes.len() as f64);
+    near("zeros", found[0].zero_share, share_of_zeros(&codes));
     assert_eq!(native_float(&model, 99, &Cancel::new()).unwrap(), None);
 }
 
@@ -418,8 +422,8 @@ fn figures_do_not_depend_on_threads() {
     assert_eq!(single, with("5"));
     let document: Value = serde_json::from_str(&single).unwrap();
     let row = &document["trits"]["tensors"][0];
-    let zeros = codes.iter().filter(|c| **c == 1).count();
-    near("zeros", row["zero"].as_f64().unwrap(), zeros as f64 / codes.len() as f64);
-    near("rows", row["row_zeros"]["mean"].as_f64().unwrap(), zeros as f64 / codes.len() as f64);
+    let zeros = share_of_zeros(&codes);
+    near("zeros", row["zero"].as_f64().unwrap(), zeros);
+    near("rows", row["row_zeros"]["mean"].as_f64().unwrap(), zeros);
     assert_eq!(row["blocks"], 10_500);
 }
