@@ -13,6 +13,7 @@ mod quantize;
 mod recipe;
 mod repack;
 mod table;
+mod trits;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,7 +89,11 @@ fn imatrix(recipe: &Recipe, context: &Context) -> Result<Option<Arc<Imatrix>>> {
 
 /// A rayon pool of the size that flag or context ask for.
 fn pool(write: &WriteArgs, context: &Context) -> Result<rayon::ThreadPool> {
-    let threads = write.threads.map_or(context.threads, usize::from);
+    pool_of(write.threads, context)
+}
+
+fn pool_of(threads: Option<u16>, context: &Context) -> Result<rayon::ThreadPool> {
+    let threads = threads.map_or(context.threads, usize::from);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
