@@ -42,11 +42,13 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
 }
 
 fn refuse_nothing(plan: &Plan, to: Format) -> Result<()> {
-    let moved = plan.totals.recoded_tensors > 0 || plan.notes.iter().any(|n| n.code == "not-repacked");
-    if moved {
+    if plan.totals.recoded_tensors > 0 {
         return Ok(());
     }
-    Err(Error::NothingToDo(format!("no tensor is in a ternary format other than {}", to.dtype())))
+    Err(Error::NothingToDo(match plan.notes.iter().find(|n| n.code == "not-repacked") {
+        Some(note) => format!("every ternary tensor {}", note.message),
+        None => format!("no tensor is in a ternary format other than {}", to.dtype()),
+    }))
 }
 
 /// The summary as text.
@@ -77,7 +79,7 @@ fn render(plan: &Plan, to: Format, summary: &ExportSummary) -> String {
     let sum = |f: fn(&Survey) -> u64| surveys.iter().map(|s| f(s)).sum::<u64>();
     let (adopted, illegal) = (sum(|s| s.adopted), sum(|s| s.illegal));
     if adopted > 0 {
-        let _ = writeln!(out, "         {adopted} blocks hold zeros that took their neighbours' scale");
+        let _ = writeln!(out, "         {adopted} blocks hold zeros that took the scale of others");
     }
     if illegal > 0 {
         let _ = writeln!(out, "         {illegal} codes mean nothing in the source and were read as 0");

@@ -6,6 +6,9 @@
 #![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
 #![allow(clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 
+pub mod reading;
+pub mod writers;
+
 use std::path::{Path, PathBuf};
 
 use half::f16;

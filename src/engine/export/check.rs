@@ -89,7 +89,9 @@ impl Checker<'_> {
     /// Reads the output back as far as `verify` says. Any difference is an [`Error::Check`].
     pub(super) fn run(&self, verify: Verify, hashes: &[BandHash], outcomes: &[TensorOutcome]) -> Result<Check> {
         let source = Source::open(self.partial, false)?;
-        let own = Gguf::read(&source, |number| self.meaning(number))?;
+        let mut own = Gguf::index(&source)?;
+        own.rows_first = self.rows_first();
+        own.settle(|number| self.meaning(number));
         self.own_header(&own)?;
         let reader = self.independent_header(&own, &source)?;
         let mut check = Check { reader, verify, bytes: 0, recomputed: 0, recoded: 0 };
@@ -103,6 +105,11 @@ impl Checker<'_> {
         Ok(check)
     }
 
+    /// Whether the output's dimensions stand rows first.
+    fn rows_first(&self) -> bool {
+        super::header::writes_rows_first(self.model, self.plan)
+    }
+
     /// What the plan means by a type number; in one output it has one meaning.
     fn meaning(&self, number: u32) -> DType {
         let types = self.plan.decisions.iter().map(|d| d.new_type);
@@ -114,7 +121,7 @@ impl Checker<'_> {
         let mut dialects: Vec<DType> = self.plan.decisions.iter().map(|d| d.new_type).collect();
         dialects.sort_unstable();
         dialects.dedup();
-        Model::open(self.partial, &OpenOptions { mmap: false, dialects, rows_first: Some(false) })
+        Model::open(self.partial, &OpenOptions { mmap: false, dialects, rows_first: Some(self.rows_first()) })
     }
 
     /// Our own reader, strict: order, names, shapes, types, offsets as the running padded sum.
@@ -124,7 +131,7 @@ impl Checker<'_> {
         if let Some(found) = own.diagnostics.iter().find(strange) {
             return Err(Error::Check(format!("the output reads back with: {found}")));
         }
-        let rows_first = super::header::writes_rows_first(self.model, self.plan);
+        let rows_first = self.rows_first();
         let same = own.tensors.len() == self.piece.tensors.len()
             && own.tensors.iter().zip(&self.piece.tensors).all(|(found, index)| {
                 let (tensor, decision) = (&self.model.tensors[*index], &self.plan.decisions[*index]);

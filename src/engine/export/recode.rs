@@ -33,7 +33,7 @@ pub struct Survey {
     pub beyond: u64,
     /// Codes that mean nothing in the source and are read as 0.
     pub illegal: u64,
-    /// Blocks of zeros that take the scale of their neighbours.
+    /// Blocks of the target in which zeros take the scale of others.
     pub adopted: u64,
     /// Largest relative change of a scale by rounding to f16.
     pub rounding: f64,
@@ -42,8 +42,8 @@ pub struct Survey {
     /// The one scale of a target that has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub one_scale: Option<f32>,
-    /// Different scales in the source, where the target has one for all.
-    pub distinct: u64,
+    /// Blocks of the target whose scale is another, where the target has one for all.
+    pub others: u64,
 }
 
 impl Survey {
@@ -56,11 +56,8 @@ impl Survey {
         self.adopted += other.adopted;
         self.rounding = self.rounding.max(other.rounding);
         self.unrepresentable += other.unrepresentable;
-        match (self.one_scale, other.one_scale) {
-            (None, theirs) => (self.one_scale, self.distinct) = (theirs, self.distinct + other.distinct),
-            (Some(mine), Some(theirs)) if mine.to_bits() != theirs.to_bits() => self.distinct += other.distinct,
-            (Some(_), _) => self.distinct += other.distinct.saturating_sub(1),
-        }
+        self.one_scale = self.one_scale.or(other.one_scale);
+        self.others += other.others;
     }
 
     /// Why the tensor cannot be moved, with the count; `None` where it can.
@@ -68,9 +65,14 @@ impl Survey {
         if self.beyond > 0 {
             return Some(format!("{} codes mean +2, which {} has no code for", self.beyond, to.dtype()));
         }
-        if to.has_one_scale() && self.distinct > 1 {
-            let others = self.distinct - 1;
-            return Some(format!("{others} blocks have another scale than the first; {} has one for all", to.dtype()));
+        if self.others > 0 {
+            return Some(format!(
+                "{} of {} groups of {} have another scale than the first; {} has one for all",
+                self.others,
+                self.blocks,
+                to.block_len(),
+                to.dtype()
+            ));
         }
         if self.disagreeing > 0 {
             return Some(format!(
@@ -100,7 +102,11 @@ pub(super) fn survey(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<Vec<
             } else {
                 String::new()
             };
-            Err(Error::tensor(&model.path, &model.tensors[*index].name, format!("not repacked: {why}{more}")))
+            Err(Error::tensor(
+                &model.path,
+                &model.tensors[*index].name,
+                format!("not repacked: {why}{more}; --partial lets such tensors stay"),
+            ))
         }
     }
 }
@@ -130,6 +136,7 @@ fn look(model: &Model, plan: &Plan, cancel: &Cancel) -> Result<(Vec<Option<Surve
 
 fn survey_tensor(model: &Model, tensor: &Tensor, to: Format, cancel: &Cancel) -> Result<Survey> {
     let bands: Vec<(u64, u64)> = bands_of(0, tensor.elements(), PART).collect();
+    let one_scale = if to.has_one_scale() { first_scale(model, tensor, to, &bands, cancel)? } else { None };
     let parts: Vec<Result<Survey>> = bands
         .par_iter()
         .map_init(
@@ -137,7 +144,7 @@ fn survey_tensor(model: &Model, tensor: &Tensor, to: Format, cancel: &Cancel) ->
             |(run, buffer), band| {
                 cancel.check()?;
                 model.read_codes(tensor, *band, run, buffer)?;
-                Ok(survey_run(run, tensor.dtype, to, band.0))
+                Ok(survey_run(run, tensor.dtype, (to, one_scale), band.0))
             },
         )
         .collect();
@@ -148,9 +155,31 @@ fn survey_tensor(model: &Model, tensor: &Tensor, to: Format, cancel: &Cancel) ->
     Ok(total)
 }
 
-fn survey_run(run: &CodeRun, from: DType, to: Format, first: u64) -> Survey {
-    let mut survey = Survey { illegal: illegal_codes(run, from), ..Survey::default() };
-    if has_fourth_level(from) && !has_fourth_level(to.dtype()) {
+/// The scale of the first block that has trits other than zero.
+fn first_scale(
+    model: &Model,
+    tensor: &Tensor,
+    to: Format,
+    bands: &[(u64, u64)],
+    cancel: &Cancel,
+) -> Result<Option<f32>> {
+    let (mut run, mut buffer) = (CodeRun::default(), AlignedBuf::new());
+    for band in bands {
+        cancel.check()?;
+        model.read_codes(tensor, *band, &mut run, &mut buffer)?;
+        let starts = (0..run.codes.len()).step_by(to.block_len());
+        let mut joined = starts.map(|at| joined_scale(&run, at, to.block_len().min(run.codes.len() - at)));
+        if let Some(found) = joined.find(|j| !j.zeros) {
+            return Ok(Some(found.scale));
+        }
+    }
+    Ok(None)
+}
+
+/// `one_scale` is that of the tensor, where the target has one.
+fn survey_run(run: &CodeRun, from: DType, (to, one_scale): (Format, Option<f32>), first: u64) -> Survey {
+    let mut survey = Survey { illegal: illegal_codes(run, from), one_scale, ..Survey::default() };
+    if means_two(from) && !has_fourth_level(to.dtype()) {
         survey.beyond = threes(run);
     }
     let len = to.block_len();
@@ -161,18 +190,15 @@ fn survey_run(run: &CodeRun, from: DType, to: Format, first: u64) -> Survey {
             survey.disagreeing += 1;
             survey.first_disagreeing.get_or_insert(first / len as u64 + i as u64);
         }
-        survey.adopted += u64::from(joined.adopted);
         let scale = joined.scale;
         if to.has_one_scale() {
-            // Zeros take whatever scale the tensor has.
-            if joined.zeros {
-                continue;
-            }
-            if survey.one_scale.is_none_or(|one| one.to_bits() != scale.to_bits()) {
-                survey.distinct += 1;
-            }
-            survey.one_scale.get_or_insert(scale);
-        } else if scale.is_finite() && scale != 0.0 {
+            let another = one_scale.is_some_and(|one| one.to_bits() != scale.to_bits());
+            survey.adopted += u64::from(joined.adopted || joined.zeros && another);
+            survey.others += u64::from(!joined.zeros && another);
+            continue;
+        }
+        survey.adopted += u64::from(joined.adopted);
+        if scale.is_finite() && scale != 0.0 {
             let rounded = f16::from_f32(scale);
             let change = f64::from((rounded.to_f32() - scale).abs()) / f64::from(scale.abs());
             let vanished = change > 0.0 && rounded.to_f32().abs() < f16::MIN_POSITIVE.to_f32();
@@ -183,8 +209,13 @@ fn survey_run(run: &CodeRun, from: DType, to: Format, first: u64) -> Survey {
     survey
 }
 
+/// Whether runtimes decode code 3 as +2: where it is a level, and in TQ2_0, whose writers do not produce it.
+fn means_two(from: DType) -> bool {
+    has_fourth_level(from) || from == DType::TQ2_0
+}
+
 fn illegal_codes(run: &CodeRun, from: DType) -> u64 {
-    if has_fourth_level(from) { 0 } else { threes(run) }
+    if means_two(from) { 0 } else { threes(run) }
 }
 
 fn threes(run: &CodeRun) -> u64 {
@@ -231,7 +262,7 @@ pub(super) fn pack(run: &CodeRun, from: DType, to: Format, trits: &mut Vec<i8>, 
     out.resize(run.codes.len().div_ceil(len) * bytes, 0);
     for (i, (codes, block)) in run.codes.chunks(len).zip(out.chunks_exact_mut(bytes)).enumerate() {
         let scale = f16::from_f32(joined_scale(run, i * len, codes.len()).scale);
-        if codes.contains(&3) && has_fourth_level(from) && has_fourth_level(to.dtype()) {
+        if codes.contains(&3) && means_two(from) && has_fourth_level(to.dtype()) {
             pack_four_levels(scale, codes, block);
             continue;
         }
@@ -255,7 +286,7 @@ fn pack_four_levels(scale: f16, codes: &[u8], block: &mut [u8]) {
 /// Compares a stretch of the source with what was written: codes must be equal, scales equal to the source's or to its
 /// rounding. The error is what differs.
 pub(super) fn compare(source: &CodeRun, from: DType, written: &CodeRun, to: Format) -> Result<(), String> {
-    let legal = |code: u8| if code == 3 && !has_fourth_level(from) { 1 } else { code };
+    let legal = |code: u8| if code == 3 && !means_two(from) { 1 } else { code };
     if let Some(i) = source.codes.iter().zip(&written.codes).position(|(a, b)| legal(*a) != *b) {
         return Err(format!("code {i} of a stretch is {} instead of {}", written.codes[i], source.codes[i]));
     }

@@ -93,16 +93,20 @@ fn open_gguf(
     let mut shards = files.iter().map(|f| Gguf::index(f)).collect::<Result<Vec<Gguf>>>()?;
     let metadata = shards.first().map_or_else(Metadata::default, |g| Metadata::of_gguf(g, &files[0]));
     let architecture = metadata.get("general.architecture").and_then(|v| v.as_str().map(str::to_owned));
-    let dialects = resolve_dialects(&shards, &metadata, architecture.as_deref(), &options.dialects);
+    let mut dialects = resolve_dialects(&shards, &metadata, architecture.as_deref(), &options.dialects);
+    // Type 30 knows no rows in either of its meanings, so that the order of dimensions follows from it.
+    let has_t158 = dialects.iter().any(|f| f.chosen == DType::T158);
+    let rows_first = options.rows_first.unwrap_or(has_t158 && architecture.as_deref() == Some("craftsman"));
+    if rows_first {
+        shards.iter_mut().for_each(|gguf| gguf.rows_first = true);
+        dialects = resolve_dialects(&shards, &metadata, architecture.as_deref(), &options.dialects);
+    }
     let meaning = |number: u32| {
         dialects.iter().find(|f| f.number == number).map_or(DType::of_number(number), |finding| finding.chosen)
     };
     for gguf in &mut shards {
         gguf.settle(meaning);
     }
-    let craftsman = architecture.as_deref() == Some("craftsman");
-    let has_t158 = shards.iter().flat_map(|g| &g.tensors).any(|t| t.dtype == DType::T158);
-    let rows_first = options.rows_first.unwrap_or(craftsman && has_t158);
     let mut tensors = Vec::new();
     for (i, gguf) in shards.iter_mut().enumerate() {
         diagnostics.append(&mut gguf.diagnostics);

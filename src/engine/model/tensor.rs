@@ -132,6 +132,15 @@ impl Tensor {
         codec::decoder(self.dtype).filter(|_| self.layout_fits && whole)
     }
 
+    /// Why its weights cannot be taken to another type: they cannot be decoded, or mean nothing outside their own.
+    pub fn bound_reason(&self) -> Option<String> {
+        if self.decoder().is_none() {
+            return Some(self.undecodable_reason());
+        }
+        let rotated = "its weights lie in a rotated basis that only PrismML's fork turns back";
+        (self.dtype == DType::PQ2_0).then(|| rotated.to_owned())
+    }
+
     /// Whether its blocks share one scale that stands behind them.
     pub fn has_one_scale(&self) -> bool {
         self.dtype.layout().is_some_and(|l| l.fill == Fill::OneScale)

@@ -1,7 +1,7 @@
 //! In one output a type number has one meaning.
 //!
-//! What is written ternary fixes the meaning of its number; tensors that stay under the same number with another meaning
-//! are converted to a float that holds them, or the plan cannot be carried out.
+//! What is written ternary fixes the meaning of its number, then what is copied; tensors that would have the same number
+//! with another meaning are converted to a float that holds them, or the plan cannot be carried out.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +24,12 @@ pub(super) fn one_meaning(model: &Model, decisions: &mut [Decision]) -> Vec<Diag
                 decision.new_type
             );
             problems.push(Diagnostic::tensor(Severity::Error, "two-meanings", &tensor.name, what));
+        }
+    }
+    // A copy keeps the source's meaning, of which there is one; a conversion can go to another float.
+    for decision in decisions.iter().filter(|d| d.step == Step::Copy) {
+        if let Some(number) = decision.new_type.number() {
+            meanings.entry(number).or_insert(decision.new_type);
         }
     }
     for (tensor, decision) in model.tensors.iter().zip(decisions.iter_mut()).filter(|(_, d)| !written(d)) {

@@ -6,7 +6,6 @@ use super::notes::notes_on_formats;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
 use super::resolve::{Decision, Plan, Reason, Step, Winner, keep, totals};
-use crate::engine::codec::DType;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::Format;
@@ -80,18 +79,19 @@ fn fits(tensor: &Tensor, to: Format) -> Fits {
     if !tensor.dtype.is_ternary() || tensor.elements() == 0 {
         return Fits::NotTernary;
     }
-    if tensor.decoder().is_none() {
-        return Fits::No(tensor.undecodable_reason());
+    if let Some(why) = tensor.bound_reason() {
+        return Fits::No(why);
     }
     if tensor.dtype == to.dtype() {
         return Fits::There;
     }
-    if tensor.dtype == DType::PQ2_0 {
-        return Fits::No("its weights lie in a rotated basis that only PrismML's fork turns back".to_owned());
-    }
     if !to.takes(tensor.row_len(), tensor.elements()) {
-        let row = tensor.row_len();
-        return Fits::No(format!("rows of {row} are not a multiple of {}", to.block_len()));
+        let what = if to.has_one_scale() {
+            format!("{} elements", tensor.elements())
+        } else {
+            format!("rows of {}", tensor.row_len())
+        };
+        return Fits::No(format!("{what} are not a multiple of {}", to.block_len()));
     }
     Fits::Yes
 }

@@ -66,7 +66,7 @@ pub enum Reason {
     },
     /// It is in the requested format already.
     AlreadyThere,
-    /// Its type cannot be decoded; the words say why.
+    /// Its weights cannot be taken out of its type; the words say why.
     Undecodable(String),
     /// Its trits move to another format as they are.
     Recoded,
@@ -451,8 +451,8 @@ fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [Hits]) -> Decision {
         (decision.step, decision.new_type, decision.new_bytes) = (Step::Copy, tensor.dtype, tensor.bytes);
         return decision;
     }
-    if tensor.decoder().is_none() {
-        return kept(Reason::Undecodable(tensor.undecodable_reason()));
+    if let Some(why) = tensor.bound_reason() {
+        return kept(Reason::Undecodable(why));
     }
     Decision {
         step: Step::Ternary(chosen, method),
@@ -515,8 +515,8 @@ fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -
             None => return Kept::default(),
         },
     };
-    if tensor.decoder().is_none() {
-        return Kept { unconverted: Some(tensor.undecodable_reason()), ..Kept::default() };
+    if let Some(why) = tensor.bound_reason() {
+        return Kept { unconverted: Some(why), ..Kept::default() };
     }
     if to == tensor.dtype { Kept::default() } else { Kept { to: Some(to), forced, unconverted: None } }
 }

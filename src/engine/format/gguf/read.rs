@@ -72,6 +72,9 @@ pub struct Gguf {
     pub data_len: u64,
     /// What is odd about the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whether dimensions stand rows first, against GGUF's convention. Reading leaves it `false`; who knows better says so
+    /// before [`Gguf::settle`].
+    pub rows_first: bool,
 }
 
 impl Gguf {
@@ -108,7 +111,7 @@ impl Gguf {
         let data_len = source.len() - data_offset;
         extents(&mut tensors, data_len);
         let diagnostics = diagnostics.finish();
-        Ok(Self { version, kvs, tensors, alignment, data_offset, data_len, diagnostics })
+        Ok(Self { version, kvs, tensors, alignment, data_offset, data_len, diagnostics, rows_first: false })
     }
 
     /// Gives every tensor the meaning of its type number, and with it its size; reports what does not fit together.
@@ -118,7 +121,7 @@ impl Gguf {
             if let Some(number) = tensor.dtype.number() {
                 tensor.dtype = meaning(number);
             }
-            match sized(tensor.dtype, &tensor.dims, tensor.elements()) {
+            match sized(tensor.dtype, tensor.row_len(self.rows_first), tensor.elements()) {
                 Ok(bytes) => tensor.bytes = bytes,
                 Err((code, what)) => {
                     diagnostics
@@ -138,7 +141,7 @@ impl Gguf {
             let Some(number) = tensor.dtype.number() else { continue };
             found.entry(number).or_default().push(Occurrence {
                 elements: tensor.elements(),
-                row: tensor.dims.first().copied().unwrap_or(1),
+                row: tensor.row_len(self.rows_first),
                 extent: tensor.extent,
                 alignment: self.alignment,
                 last: tensor.offset == last,
@@ -167,6 +170,12 @@ impl TensorInfo {
     /// Elements; reading made sure that they fit 63 bits.
     pub fn elements(&self) -> u64 {
         self.dims.iter().product()
+    }
+
+    /// Elements of a row.
+    fn row_len(&self, rows_first: bool) -> u64 {
+        let row = if rows_first { self.dims.last() } else { self.dims.first() };
+        row.copied().unwrap_or(1)
     }
 }
 
@@ -340,12 +349,11 @@ pub fn number_words(dtype: DType) -> String {
     dtype.number().map_or_else(|| "a type without a number".to_owned(), |n| format!("type number {n}"))
 }
 
-/// Bytes of a tensor of this type and shape: `None` for a type without a known layout, an error where they do not fit.
-fn sized(dtype: DType, dims: &[u64], elements: u64) -> Result<Option<u64>, (&'static str, String)> {
+/// Bytes of a tensor of this type: `None` for a type without a known layout, an error where rows do not fit.
+fn sized(dtype: DType, row: u64, elements: u64) -> Result<Option<u64>, (&'static str, String)> {
     let Some(layout) = dtype.layout() else {
         return Ok(None);
     };
-    let row = dims.first().copied().unwrap_or(1);
     if !layout.takes(row, elements) {
         let what = if layout.row_grain() > 1 {
             format!("rows of {row} are not a multiple of the {} elements of a {dtype} block", layout.block_len)
