@@ -12,7 +12,7 @@ use tritscope::cli::args::Command;
 use tritscope::cli::{self, Context, Outcome, args};
 use tritscope::engine::error::Error;
 use tritscope::engine::imatrix::Imatrix;
-use tritscope::engine::model::OpenOptions;
+use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::Recipe;
 use tritscope::engine::progress::Cancel;
 use tritscope::tui;
@@ -49,7 +49,8 @@ fn run() -> Result<u8> {
     let Some(command) = cli.command else {
         let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
         let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
-        return interface(start, recipe, threads, Some((cli.open.options(), cli.imatrix)), interactive);
+        let reading = Reading { open: cli.open.options(), imatrix: cli.imatrix, base: cli.base };
+        return interface(start, recipe, threads, reading, interactive);
     };
     // What does not stop by itself is left to the system's way of stopping it.
     let stops = matches!(command, Command::Plan(_) | Command::Quantize(_) | Command::Repack(_) | Command::Demo(_));
@@ -64,30 +65,33 @@ fn run() -> Result<u8> {
     match cli::run(command, &context) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::OpenDemo(_folder, file)) => {
-            interface(tui::Start::File(file), Recipe::default(), threads, None, interactive)
+            interface(tui::Start::File(file), Recipe::default(), threads, Reading::default(), interactive)
         }
         Err(Error::Cancelled) => Ok(signals.exit_code()),
         Err(e) => Err(e.into()),
     }
 }
 
-/// `reading` is how models are opened, and the file of an importance matrix.
-fn interface(
-    start: tui::Start,
-    mut recipe: Recipe,
-    threads: usize,
-    reading: Option<(OpenOptions, Option<PathBuf>)>,
-    interactive: bool,
-) -> Result<u8> {
+/// How models are read: options, and the files of an importance matrix and of a base.
+#[derive(Default)]
+struct Reading {
+    open: OpenOptions,
+    imatrix: Option<PathBuf>,
+    base: Option<PathBuf>,
+}
+
+fn interface(start: tui::Start, mut recipe: Recipe, threads: usize, reading: Reading, interactive: bool) -> Result<u8> {
     if !interactive {
         let what = "the interface needs a terminal; see `tritscope --help` for what works without one";
         return Err(Error::Usage(what.to_owned()).into());
     }
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    let (open, file) = reading.unwrap_or_default();
-    recipe.imatrix = file.or(recipe.imatrix);
+    recipe.imatrix = reading.imatrix.or(recipe.imatrix);
     let imatrix = recipe.imatrix.as_deref().map(Imatrix::read).transpose()?.map(Arc::new);
-    let options = tui::Options { start, recipe, threads, open, imatrix, no_color, recent_file: recent_file() };
+    let base =
+        reading.base.as_deref().map(|path| Model::open(path, &OpenOptions::default())).transpose()?.map(Arc::new);
+    let open = reading.open;
+    let options = tui::Options { start, recipe, threads, open, base, imatrix, no_color, recent_file: recent_file() };
     tui::run(options).wrap_err("the interface failed")
 }
 

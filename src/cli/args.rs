@@ -1,5 +1,7 @@
 //! What can be typed. Declarations only; each field's doc comment is its help text.
 
+mod inspect;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -12,6 +14,8 @@ use crate::engine::export::{ExportOptions, Verify};
 use crate::engine::model::OpenOptions;
 use crate::engine::plan::{Action, Fallback, Mask, Pattern, Precision, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
+
+pub use inspect::InspectArgs;
 
 /// Most worker threads: more than any machine has, few enough to be started.
 const MAX_THREADS: i64 = 1024;
@@ -33,6 +37,9 @@ pub struct Cli {
     /// Importance matrix: what each input channel counts
     #[arg(long, value_name = "FILE")]
     pub imatrix: Option<PathBuf>,
+    /// For safetensors: take names and metadata from this GGUF of the same architecture
+    #[arg(long, value_name = "GGUF")]
+    pub base: Option<PathBuf>,
     /// How the file is read
     #[command(flatten)]
     pub open: OpenArgs,
@@ -116,25 +123,6 @@ pub struct RepackArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
-}
-
-/// Arguments of `inspect`.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// Model file
-    pub file: PathBuf,
-    /// Print one JSON document
-    #[arg(long)]
-    pub json: bool,
-    /// Print every metadata entry
-    #[arg(long)]
-    pub kv: bool,
-    /// List only tensors that this pattern picks: a glob, re:REGEX, role:NAME or a name
-    #[arg(long, value_name = "PATTERN")]
-    pub filter: Option<Pattern>,
-    /// How the file is read
-    #[command(flatten)]
-    pub open: OpenArgs,
 }
 
 /// Arguments of `plan`.

@@ -4,10 +4,13 @@ use std::fmt::Write;
 
 use super::Context;
 use super::args::InspectArgs;
-use super::output::{print, print_json};
+use super::output::{Bar, print, print_json};
 use super::table::{Align, Table};
-use crate::engine::error::Result;
-use crate::engine::model::Model;
+use super::trits;
+use crate::engine::error::{Diagnostic, Result};
+use crate::engine::lint::{Counts, Depth, lint};
+use crate::engine::model::{Model, OpenOptions, Tensor};
+use crate::engine::report::trits::TritsReport;
 use crate::engine::report::{GroupRow, InspectReport};
 use crate::text;
 
@@ -16,8 +19,67 @@ const VALUE_COLUMNS: usize = 96;
 
 pub(super) fn run(args: &InspectArgs, context: &Context) -> Result<()> {
     let model = super::open(&args.file, &args.open, context)?;
-    let report = InspectReport::of(&model, |t| args.filter.as_ref().is_none_or(|p| p.matches(t)));
-    if args.json { print_json(&report) } else { print(&render(&model, &report, args.kv)) }
+    let keep = |t: &Tensor| args.filter.as_ref().is_none_or(|p| p.matches(t));
+    let mut report = InspectReport::of(&model, keep);
+    if args.trits {
+        report.trits = Some(look_into(args, &model, keep, context)?);
+    }
+    if args.check {
+        report.diagnostics = check(args, &model, context)?;
+    }
+    let counts = Counts::of(&report.diagnostics);
+    if args.json {
+        print_json(&report)?;
+    } else if args.trits || args.check {
+        print(&render_looks(&model, &report, args, counts))?;
+    } else {
+        print(&render(&model, &report, args.kv))?;
+    }
+    if args.check { counts.require_clean() } else { Ok(()) }
+}
+
+fn check(args: &InspectArgs, model: &Model, context: &Context) -> Result<Vec<Diagnostic>> {
+    let bar = Bar::new(context.progress);
+    let pool = super::pool_of(args.threads, context)?;
+    let found = pool.install(|| lint(model, Depth::Data, &bar, &context.cancel));
+    bar.clear();
+    found
+}
+
+fn look_into(
+    args: &InspectArgs,
+    model: &Model,
+    keep: impl Fn(&Tensor) -> bool + Send,
+    context: &Context,
+) -> Result<TritsReport> {
+    let open = OpenOptions { mmap: !args.open.no_mmap, ..OpenOptions::default() };
+    let base = args.base.as_ref().map(|path| Model::open(&super::expand(path, context), &open)).transpose()?;
+    let bar = Bar::new(context.progress);
+    let pool = super::pool_of(args.threads, context)?;
+    let found = pool.install(|| TritsReport::of(model, keep, base.as_ref(), &bar, &context.cancel));
+    bar.clear();
+    found
+}
+
+/// What was looked for, instead of the listing.
+fn render_looks(model: &Model, report: &InspectReport, args: &InspectArgs, counts: Counts) -> String {
+    let mut out = summary(report);
+    if args.kv {
+        out.push('\n');
+        out.push_str(&metadata(model, true));
+    }
+    if let Some(trits) = &report.trits {
+        out.push('\n');
+        out.push_str(&trits::render(trits));
+    }
+    if args.check {
+        out.push_str("\nfindings\n");
+        for diagnostic in &report.diagnostics {
+            let _ = writeln!(out, "  {diagnostic}");
+        }
+        let _ = writeln!(out, "{}{counts}", if report.diagnostics.is_empty() { "  none: " } else { "" });
+    }
+    out
 }
 
 /// The report as text.

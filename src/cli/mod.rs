@@ -13,11 +13,12 @@ mod quantize;
 mod recipe;
 mod repack;
 mod table;
+mod trits;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::engine::error::{Error, Result};
+use crate::engine::error::Result;
 use crate::engine::hf;
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::{Model, OpenOptions};
@@ -67,16 +68,11 @@ fn open(path: &Path, args: &OpenArgs, context: &Context) -> Result<Model> {
     Model::open(&expand(path, context), &args.options())
 }
 
-/// The model as it is exported: safetensors as the GGUF that they would become, with `base` for names and metadata.
-fn as_gguf(model: &Model, base: Option<&Path>, context: &Context) -> Result<Option<Model>> {
-    if !model.is_foreign() {
-        return match base {
-            Some(_) => Err(Error::Usage("--base is for safetensors; this model is a GGUF already".to_owned())),
-            None => Ok(None),
-        };
-    }
+/// Opens a model as it is exported: safetensors as the GGUF that they would become, with `base` for names and metadata.
+fn open_as_gguf(path: &Path, args: &OpenArgs, base: Option<&Path>, context: &Context) -> Result<Model> {
+    let model = open(path, args, context)?;
     let base = base.map(|path| Model::open(&expand(path, context), &OpenOptions::default())).transpose()?;
-    hf::as_gguf(model, base.as_ref()).map(Some)
+    hf::best_view(model, base.as_ref())
 }
 
 fn expand(path: &Path, context: &Context) -> PathBuf {
@@ -93,7 +89,11 @@ fn imatrix(recipe: &Recipe, context: &Context) -> Result<Option<Arc<Imatrix>>> {
 
 /// A rayon pool of the size that flag or context ask for.
 fn pool(write: &WriteArgs, context: &Context) -> Result<rayon::ThreadPool> {
-    let threads = write.threads.map_or(context.threads, usize::from);
+    pool_of(write.threads, context)
+}
+
+fn pool_of(threads: Option<u16>, context: &Context) -> Result<rayon::ThreadPool> {
+    let threads = threads.map_or(context.threads, usize::from);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()

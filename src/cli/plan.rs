@@ -9,7 +9,7 @@ use super::args::PlanArgs;
 use super::measure::{Measuring, first_problem, measure_plan};
 use super::output::{print, print_json, warn};
 use super::table::{Align, Table};
-use crate::engine::error::{Diagnostic, Error, Result, Severity};
+use crate::engine::error::{Error, Result};
 use crate::engine::model::Model;
 use crate::engine::plan::{Plan, resolve};
 use crate::engine::preview::Depth;
@@ -18,13 +18,7 @@ use crate::text;
 
 pub(super) fn run(args: &PlanArgs, context: &Context) -> Result<()> {
     let recipe = args.choice.recipe()?;
-    let model = super::open(&args.file, &args.run.open, context)?;
-    // What cannot become a GGUF can be measured all the same.
-    let (model, stuck) = match super::as_gguf(&model, args.run.base.as_deref(), context) {
-        Ok(converted) => (converted.unwrap_or(model), None),
-        Err(e @ Error::Format { .. }) => (model, Some(e)),
-        Err(e) => return Err(e),
-    };
+    let model = super::open_as_gguf(&args.file, &args.run.open, args.run.base.as_deref(), context)?;
     let plan = resolve(&model, &recipe);
     refuse_misses(&model, &plan, args.run.strict)?;
     let depth = if args.exact { Depth::Exact } else { Depth::SHOWN };
@@ -39,7 +33,6 @@ pub(super) fn run(args: &PlanArgs, context: &Context) -> Result<()> {
     if let Some(imatrix) = &imatrix {
         report.diagnostics.extend(imatrix.notes(&model, &plan, recipe.calibration_samples));
     }
-    report.diagnostics.extend(stuck.map(|e| Diagnostic::file(Severity::Warning, "not-a-gguf", e.to_string())));
     if args.run.json {
         print_json(&report)?;
     } else {

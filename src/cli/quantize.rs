@@ -17,8 +17,8 @@ const EARLY: [&str; 2] = ["requantized", "runtime"];
 
 pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
     let recipe = args.choice.recipe()?;
-    let model = super::open(&args.file, &args.run.open, context)?;
-    let model = super::as_gguf(&model, args.run.base.as_deref(), context)?.unwrap_or(model);
+    let model = super::open_as_gguf(&args.file, &args.run.open, args.run.base.as_deref(), context)?;
+    model.require_gguf()?;
     let imatrix = super::imatrix(&recipe, context)?;
     let plan = resolve(&model, &recipe);
     refuse_misses(&model, &plan, args.run.strict)?;

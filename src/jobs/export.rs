@@ -9,8 +9,6 @@ use std::thread::JoinHandle;
 use super::{EventSink, ExportRequest, JobEvent, JobId};
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportSummary, export};
-use crate::engine::hf;
-use crate::engine::plan::resolve;
 use crate::engine::progress::{Cancel, Delta, Progress, Stage};
 
 struct Job {
@@ -85,14 +83,7 @@ fn run(receiver: &Receiver<Job>, pool: &rayon::ThreadPool, sink: &EventSink) {
         let progress = Forward { id, sink };
         let work = || {
             let ExportRequest { model, plan, recipe, options } = &job.request;
-            pool.install(|| {
-                if !model.is_foreign() {
-                    return export(model, plan, recipe, options, &progress, &job.cancel);
-                }
-                // Shown under its own names, written as the GGUF that it becomes: the same rules pick both.
-                let model = hf::as_gguf(model, None)?;
-                export(&model, &resolve(&model, recipe), recipe, options, &progress, &job.cancel)
-            })
+            pool.install(|| export(model, plan, recipe, options, &progress, &job.cancel))
         };
         let end = match std::panic::catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(summary)) => JobEvent::ExportFinished(id, Arc::new(summary)),

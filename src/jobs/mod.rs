@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportOptions, ExportSummary};
+use crate::engine::hf;
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::{Model, OpenOptions};
 use crate::engine::plan::{Plan, Recipe};
@@ -138,11 +139,16 @@ impl Jobs {
         self.exports.cancel(id);
     }
 
-    /// Opens a model in the background.
-    pub fn open(&self, path: PathBuf, options: OpenOptions) {
+    /// Opens a model in the background; safetensors as the GGUF that they would become, with `base` for names and metadata.
+    pub fn open(&self, path: PathBuf, options: OpenOptions, base: Option<Arc<Model>>) {
         let sink = Arc::clone(&self.sink);
         let job = move || {
-            let model = Model::open(&path, &options).map(Arc::new).map_err(|e| e.to_string());
+            let opened = Model::open(&path, &options);
+            let viewed = opened.and_then(|m| {
+                let base = base.as_deref().filter(|_| m.is_foreign());
+                hf::best_view(m, base)
+            });
+            let model = viewed.map(Arc::new).map_err(|e| e.to_string());
             sink(JobEvent::Opened { path, model });
         };
         // A thread that cannot be started is reported like any other failure: by the job itself, here.

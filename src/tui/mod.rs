@@ -64,6 +64,8 @@ pub struct Options {
     pub threads: usize,
     /// How models are opened.
     pub open: OpenOptions,
+    /// A GGUF that safetensors take names and metadata from.
+    pub base: Option<Arc<Model>>,
     /// How much each input channel counts.
     pub imatrix: Option<Arc<Imatrix>>,
     /// Whether to do without colours.

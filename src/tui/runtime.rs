@@ -1,6 +1,7 @@
 //! Does in the world what updates ask for.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::Options;
@@ -8,7 +9,7 @@ use super::effect::{Effect, Exit};
 use super::event::Event;
 use super::files::{self, Files};
 use crate::engine::error::Result;
-use crate::engine::model::OpenOptions;
+use crate::engine::model::{Model, OpenOptions};
 use crate::jobs::{ExportRequest, Jobs};
 
 /// The lanes and what else effects need.
@@ -16,6 +17,7 @@ pub(super) struct Runtime {
     jobs: Jobs,
     files: Files,
     open: OpenOptions,
+    base: Option<Arc<Model>>,
     recent_file: Option<PathBuf>,
     /// Set once the program is to end.
     pub(super) exit: Option<Exit>,
@@ -29,13 +31,20 @@ impl Runtime {
         let sink = std::sync::Arc::new(move |event| drop(sender.send(Event::Job(event))));
         let files = Files::start(events.clone())?;
         let jobs = Jobs::start(options.threads.max(1), options.imatrix.clone(), sink)?;
-        Ok(Self { jobs, files, open: options.open.clone(), recent_file: options.recent_file.clone(), exit: None })
+        Ok(Self {
+            jobs,
+            files,
+            open: options.open.clone(),
+            base: options.base.clone(),
+            recent_file: options.recent_file.clone(),
+            exit: None,
+        })
     }
 
     /// Does one thing; what is known of it at once comes back.
     pub(super) fn run(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::Open(path) => self.jobs.open(path, self.open.clone()),
+            Effect::Open(path) => self.jobs.open(path, self.open.clone(), self.base.clone()),
             Effect::WantPreviews(model, wants) => self.jobs.want_previews(&model, wants),
             Effect::Export { model, plan, recipe, options, what } => {
                 let request =

@@ -20,11 +20,15 @@ use tritscope::tui::state::tree::Item;
 use tritscope::tui::state::{Session, Settings, State};
 use tritscope::tui::update::{self, update};
 
-use crate::support::Tiny;
+use crate::support::{Kv, Tiny};
 
 /// Two layers of a mixture of experts: rows of 256, and of 320 which only blocks of 64 divide; a router, norms.
 pub fn layered() -> Tiny {
-    let mut tiny = Tiny::default().normal("token_embd.weight", &[256, 16], 1);
+    let mut tiny = Tiny::default().kv("llama.block_count", Kv::U32(2)).kv("llama.expert_count", Kv::U32(4)).normal(
+        "token_embd.weight",
+        &[256, 16],
+        1,
+    );
     for layer in 0..2 {
         let seed = 10 * (layer + 1);
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
@@ -40,11 +44,11 @@ pub fn layered() -> Tiny {
 
 /// One layer without experts.
 pub fn dense() -> Tiny {
-    Tiny::default().normal("blk.0.attn_norm.weight", &[256], 2).normal("blk.0.ffn_up.weight", &[256, 64], 3).normal(
-        "output.weight",
-        &[256, 16],
-        5,
-    )
+    Tiny::default()
+        .kv("llama.block_count", Kv::U32(1))
+        .normal("blk.0.attn_norm.weight", &[256], 2)
+        .normal("blk.0.ffn_up.weight", &[256, 64], 3)
+        .normal("output.weight", &[256, 16], 5)
 }
 
 /// An interface on a model in a folder of its own.

@@ -128,6 +128,7 @@ pub fn export(
     cancel: &Cancel,
 ) -> Result<ExportSummary> {
     let mut clock = Clock::start(progress);
+    model.require_gguf()?;
     refuse_empty(model, plan)?;
     model.require_sound()?;
     plan.require_possible(model)?;

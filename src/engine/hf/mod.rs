@@ -36,7 +36,7 @@ pub use class::{HfError, known_classes};
 pub use names::{Heads, Mapped, gguf_names};
 pub use slots::Kind;
 pub use transform::{TensorPlan, Transform};
-pub use view::as_gguf;
+pub use view::{as_gguf, best_view};
 
 /// A tensor of the folder's safetensors files.
 #[derive(Debug, Clone, PartialEq, Eq)]

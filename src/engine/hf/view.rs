@@ -20,6 +20,8 @@ use crate::text::escape;
 
 /// Longest file of a folder (other than weights) that is read.
 const MAX_FILE: u64 = 256 << 20;
+/// Code of the diagnostic that says why a model is shown but cannot be exported.
+const NOT_A_GGUF: &str = "not-a-gguf";
 /// Missing things that an error names before it counts the rest.
 const NAMED: usize = 8;
 
@@ -27,6 +29,16 @@ impl Model {
     /// Whether it has to be converted before it can be exported.
     pub fn is_foreign(&self) -> bool {
         matches!(self.container, Container::Safetensors(_))
+    }
+
+    /// Refuses a model that is no GGUF and was not converted: why not, where that was tried.
+    pub fn require_gguf(&self) -> Result<()> {
+        if !self.is_foreign() {
+            return Ok(());
+        }
+        let tried = self.diagnostics.iter().find(|d| d.code == NOT_A_GGUF).map(|d| d.message.clone());
+        let what = tried.unwrap_or_else(|| "safetensors have to be converted before they are exported".to_owned());
+        Err(Error::format(&self.path, 0, what))
     }
 }
 
@@ -37,6 +49,25 @@ pub fn as_gguf(model: &Model, base: Option<&Model>) -> Result<Model> {
     match base {
         Some(base) => based::as_gguf(model, base),
         None => from_folder(model),
+    }
+}
+
+/// The model as the GGUF that it would become; one that cannot become one (and every other model) as it is, with the
+/// reason among its diagnostics. Errors: a base that is not for this model, a failed read.
+pub fn best_view(mut model: Model, base: Option<&Model>) -> Result<Model> {
+    if !model.is_foreign() {
+        return match base {
+            Some(_) => Err(Error::Usage("--base is for safetensors; this model is a GGUF already".to_owned())),
+            None => Ok(model),
+        };
+    }
+    match as_gguf(&model, base) {
+        Ok(view) => Ok(view),
+        Err(e @ (Error::Format { .. } | Error::Tensor { .. })) => {
+            model.diagnostics.push(Diagnostic::file(Severity::Warning, NOT_A_GGUF, e.to_string()));
+            Ok(model)
+        }
+        Err(e) => Err(e),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Both faces and scripts read the same values; what each field means is said in `docs/json.md`. Numbers are never
 //! formatted here.
 
+pub mod trits;
+
 use serde::Serialize;
 
 use super::error::Diagnostic;
@@ -325,6 +327,9 @@ pub struct InspectReport {
     pub tensors: Vec<InspectRow>,
     /// What was found odd.
     pub diagnostics: Vec<Diagnostic>,
+    /// The ternary tensors, where they were looked into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trits: Option<trits::TritsReport>,
 }
 
 /// Sums over a group of tensors.
@@ -417,6 +422,7 @@ impl InspectReport {
             metadata: model.metadata.entries().iter().map(|kv| metadata_row(model, kv)).collect(),
             tensors: model.tensors.iter().filter(|t| keep(t)).map(inspect_row).collect(),
             diagnostics: model.diagnostics.clone(),
+            trits: None,
         }
     }
 }

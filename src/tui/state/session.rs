@@ -8,6 +8,8 @@ use super::plan::PlanState;
 use super::previews::{Previews, Subject};
 use super::summary::Summaries;
 use super::tree::{Item, TreeView};
+use crate::engine::error::Diagnostic;
+use crate::engine::lint::structural;
 use crate::engine::model::Model;
 use crate::engine::model::tree::Tree;
 use crate::engine::plan::Recipe;
@@ -53,6 +55,8 @@ impl Tab {
 pub struct Session {
     /// The model.
     pub model: Arc<Model>,
+    /// What its metadata, types and shapes tell, beside the model's own diagnostics.
+    pub problems: Vec<Diagnostic>,
     /// The tree of its tensors.
     pub tree: TreeView,
     /// What becomes of them.
@@ -81,6 +85,7 @@ impl Session {
         let tree = TreeView::new(Tree::build(&model.tensors));
         let plan = PlanState::new(&model, recipe);
         let mut session = Self {
+            problems: structural(&model),
             model,
             tree,
             plan,

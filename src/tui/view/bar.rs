@@ -123,7 +123,8 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
 /// What the user should look at: warnings of the plan and of the file.
 fn notes(session: &Session) -> usize {
     let loud = |d: &&crate::engine::error::Diagnostic| d.severity > Severity::Note;
-    session.plan.plan().notes.iter().filter(loud).count() + session.model.diagnostics.iter().filter(loud).count()
+    let all = [&session.plan.plan().notes, &session.model.diagnostics, &session.problems];
+    all.iter().map(|notes| notes.iter().filter(loud).count()).sum()
 }
 
 /// The running export in a few words.

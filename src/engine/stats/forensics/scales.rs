@@ -144,9 +144,12 @@ impl ScaleForensics {
 
     /// Standard deviation of the usable scales (÷ n).
     pub fn std(&self) -> f64 {
+        if self.min >= self.max {
+            return 0.0;
+        }
         let mean = self.mean();
         let variance = self.sum_squares / self.usable.max(1) as f64 - mean * mean;
-        // Equal scales leave the rounding of the two sums; a spread of 10⁻⁷ is none either way.
+        // Scales that hardly differ leave the rounding of the two sums; a spread of 10⁻⁷ is none either way.
         if variance > 1e-14 * mean * mean { variance.sqrt() } else { 0.0 }
     }
 

@@ -93,15 +93,15 @@ pub(super) fn notes(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area
     let columns = usize::from(width).saturating_sub(4);
     let mut lines = Vec::new();
     if let Some(session) = &state.session {
-        section(&mut lines, "On the plan", &session.plan.plan().notes, columns, theme);
+        section(&mut lines, "On the plan", &[&session.plan.plan().notes], columns, theme);
         if let Some(imatrix) = &state.settings.imatrix {
             let samples = session.plan.recipe().calibration_samples;
             let summary = imatrix.summary().to_string();
             let mut notes = vec![Diagnostic::file(Severity::Note, "imatrix", summary)];
             notes.extend(imatrix.notes(&session.model, session.plan.plan(), samples));
-            section(&mut lines, "On the importance matrix", &notes, columns, theme);
+            section(&mut lines, "On the importance matrix", &[&notes], columns, theme);
         }
-        section(&mut lines, "On the file", &session.model.diagnostics, columns, theme);
+        section(&mut lines, "On the file", &[&session.model.diagnostics, &session.problems], columns, theme);
     }
     lines.push(Line::from(Span::styled("Messages", theme.title)));
     for notice in state.notices.log().iter().rev() {
@@ -119,9 +119,15 @@ pub(super) fn notes(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area
     draw("Notes", &lines, scroll, width, canvas, area, geometry);
 }
 
-fn section(lines: &mut Vec<Line<'static>>, title: &'static str, notes: &[Diagnostic], columns: usize, theme: &Theme) {
+fn section(
+    lines: &mut Vec<Line<'static>>,
+    title: &'static str,
+    notes: &[&[Diagnostic]],
+    columns: usize,
+    theme: &Theme,
+) {
     lines.push(Line::from(Span::styled(title, theme.title)));
-    for note in notes {
+    for note in notes.iter().copied().flatten() {
         let (sign, style) = match note.severity {
             Severity::Note => ("·", theme.dim),
             Severity::Warning => ("⚠", theme.warning),
@@ -130,7 +136,7 @@ fn section(lines: &mut Vec<Line<'static>>, title: &'static str, notes: &[Diagnos
         let about = note.tensor.as_ref().map(|t| format!("{}: ", text::escape(t))).unwrap_or_default();
         entry(lines, sign, style, &format!("{about}{}", text::escape(&note.message)), columns, theme);
     }
-    if notes.is_empty() {
+    if notes.iter().all(|n| n.is_empty()) {
         lines.push(Line::from(Span::styled("  nothing to note", theme.dim)));
     }
     lines.push(Line::default());

@@ -74,6 +74,11 @@ fn facts_beside(session: &Session, index: usize) -> Vec<String> {
         .filter(|f| Some(f.number) == number && f.is_remarkable())
         .map(crate::engine::codec::dialect::Finding::short)
         .collect();
+    if let Some(first) = tensor.aliases.first() {
+        let more =
+            if tensor.aliases.len() > 1 { format!(" and {} more", tensor.aliases.len() - 1) } else { String::new() };
+        facts.push(format!("from {first}{more}"));
+    }
     let report = what_if(&session.plan, index).and_then(|(format, _)| session.previews.report((index, format)));
     if let Some(report) = report.filter(|r| r.is_native()) {
         let seen = if report.exact { "every block" } else { "every block sampled" };

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Subjected;
+use crate::engine::preview::MethodReport;
 use crate::engine::ternary::Method;
 use crate::text;
 use crate::tui::view::draw::{Canvas, wrap};
@@ -12,7 +13,12 @@ use crate::tui::widgets::gauge;
 
 /// Rows that [`draw`] takes.
 pub(super) fn height(subject: &Subjected<'_>) -> u16 {
-    subject.report.methods.len() as u16 + 1
+    if subject.report.format.is_plain() { subject.report.methods.len() as u16 + 1 } else { 2 }
+}
+
+/// What methods are compared by: the importance-weighted error where there is one.
+fn error(method: &MethodReport) -> f64 {
+    method.stats.errors.weighted_rel_mse().unwrap_or(method.rel_mse.value)
 }
 
 /// Draws the table; rows taken.
@@ -21,8 +27,13 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     let width = area.width;
     let mut methods: Vec<_> = subject.report.methods.iter().collect();
     methods.sort_by_key(|m| m.method);
+    if !subject.report.format.is_plain() {
+        // A codebook is searched in one way.
+        methods.truncate(1);
+    }
+    let weighted_too = methods.iter().any(|m| m.stats.errors.weighted_rel_mse().is_some());
     let able = || methods.iter().filter(|m| m.problem.is_none());
-    let best = able().map(|m| m.rel_mse.value).fold(f64::INFINITY, f64::min);
+    let best = able().map(|m| error(m)).fold(f64::INFINITY, f64::min);
     let loudest = able().map(|m| m.sqnr_db()).filter(|db| db.is_finite()).fold(0.1, f64::max);
     // Name, SQNR and relative error are always there; the rest comes with the room for it.
     let mut room = usize::from(width).saturating_sub(24);
@@ -31,6 +42,7 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
         room -= if fits { columns } else { 0 };
         fits
     };
+    let weighted = weighted_too && take(9);
     let cosine = take(7);
     let zeros = take(7);
     let narrow = take(7);
@@ -39,14 +51,16 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     let mut head = left("  method", 10) + &right("SQNR", 6);
     head += &" ".repeat(if bar > 0 { bar + 1 } else { 0 });
     head += &right("rel MSE", 8);
-    for (shown, name, columns) in [(cosine, "cosine", 7), (zeros, "zeros", 7), (max, "max |e|", 10)] {
+    for (shown, name, columns) in
+        [(weighted, "weighted", 9), (cosine, "cosine", 7), (zeros, "zeros", 7), (max, "max |e|", 10)]
+    {
         head += &if shown { right(name, columns) } else { String::new() };
     }
     let mut lines = vec![Line::from(Span::styled(head, theme.dim))];
     for method in methods {
         let chosen = method.method == subject.method.method;
         let db = method.sqnr_db();
-        let is_best = method.problem.is_none() && method.rel_mse.value <= best;
+        let is_best = method.problem.is_none() && error(method) <= best;
         let sign = match (chosen, is_best) {
             (true, _) => "▶ ",
             (false, true) => "★ ",
@@ -54,7 +68,8 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
         };
         let style = if chosen { theme.strong } else { theme.text };
         let mark = if is_best { theme.good } else { theme.accent };
-        let mut spans = vec![Span::styled(sign, mark), Span::styled(left(method.method.name(), 8), style)];
+        let name = if subject.report.format.is_plain() { method.method.name() } else { "codebook" };
+        let mut spans = vec![Span::styled(sign, mark), Span::styled(left(name, 8), style)];
         if let Some(problem) = &method.problem {
             spans.push(Span::styled(format!(" {}", text::escape(problem)), theme.dim));
             lines.push(Line::from(spans));
@@ -72,6 +87,7 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
             }
         };
         cell(true, format!("{:.4}", method.rel_mse.value), 8);
+        cell(weighted, errors.weighted_rel_mse().map_or_else(String::new, |w| format!("{w:.4}")), 9);
         cell(cosine, format!("{:.3}", errors.cosine()), 7);
         cell(zeros, text::percent(errors.zero_share()), 7);
         cell(max, text::number(errors.max_abs_err), 10);
