@@ -92,7 +92,8 @@ fn split(model: &Model, found: &mut Vec<Diagnostic>) {
     if model.files.len() != 1 || model.metadata("split.count").and_then(|v| v.as_u64()).is_some_and(|n| n > 1) {
         return;
     }
-    let keys: Vec<&str> = model.metadata.entries().iter().map(|e| e.key.as_str()).filter(|k| k.starts_with("split.")).collect();
+    let keys: Vec<&str> =
+        model.metadata.entries().iter().map(|e| e.key.as_str()).filter(|k| k.starts_with("split.")).collect();
     if keys.is_empty() {
         return;
     }
@@ -114,7 +115,8 @@ fn split(model: &Model, found: &mut Vec<Diagnostic>) {
 /// Weights in a rotated basis need a runtime that turns activations the same way; the key and the types go together.
 fn rotation(model: &Model) -> Option<Diagnostic> {
     let warn = |what: String| Some(Diagnostic::file(Severity::Warning, "rotation", what));
-    let key = model.metadata.entries().iter().map(|e| &e.key).find(|k| k.contains("hadamard") || k.contains("rotation"));
+    let key =
+        model.metadata.entries().iter().map(|e| &e.key).find(|k| k.contains("hadamard") || k.contains("rotation"));
     let is_rotated = |t: &&Tensor| matches!(t.dtype, DType::PQ2_0 | DType::PTQ1_0);
     let rotated: Vec<&Tensor> = model.tensors.iter().filter(is_rotated).collect();
     match (key, rotated.first()) {
