@@ -16,7 +16,7 @@ use super::imatrix::{Imatrix, Importance};
 use super::model::{Model, Tensor};
 use super::progress::Cancel;
 use super::stats::{BlockStats, Estimate, F16Histogram, SampleMoments, SamplePlan, SignedF16Histogram};
-use super::ternary::{Coder, Format, Method, whole_code};
+use super::ternary::{Coder, Format, Method, block_importance, whole_code};
 
 pub use one_scale::find_one_scale;
 pub use part::block_problem;
@@ -275,12 +275,19 @@ impl Look<'_> {
         let mut block_weights = Vec::new();
         if self.format.has_one_scale() {
             // The scale of the sample stands for the tensor's.
-            let mut all = Vec::new();
+            let (mut all, mut importance, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
             for (i, block) in plan.iter().enumerate() {
+                let (first, before) = (block * block_len, all.len());
                 read(i, block, &mut all)?;
+                let columns = self.columns(first);
+                match columns.map(|c| block_importance(c, first, all.len() - before, &mut buffer)) {
+                    Some(of_block) => importance.extend_from_slice(of_block),
+                    None => importance.resize(all.len(), 1.0),
+                }
             }
+            let importance = self.importance.is_some().then_some(importance.as_slice());
             let coder = |method: &Method| {
-                let code = whole_code(*method, &all, None).map_err(|e| block_problem(&e, 0, all.len()))?;
+                let code = whole_code(*method, &all, importance).map_err(|e| block_problem(&e, 0, all.len()))?;
                 Ok(Coder::new(self.format, *method, Some(code)))
             };
             let coders: Coders = self.methods.iter().map(coder).collect();

@@ -8,10 +8,12 @@ use crate::engine::format::source::AlignedBuf;
 use crate::engine::imatrix::Importance;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::progress::Cancel;
-use crate::engine::ternary::{BlockError, Gather, Method, Whole, WholeCode};
+use crate::engine::ternary::{BlockError, Gather, Method, Whole, WholeCode, block_importance};
 
 /// Elements of a part. Fixed: sums are added up part by part, and the result must not depend on threads or memory.
 const PART: u64 = 1 << 20;
+/// Elements that are read at once.
+const PIECE: u64 = 1 << 16;
 /// Parts whose sums are in memory at once.
 const WAVE: usize = 4;
 
@@ -41,18 +43,14 @@ pub fn find_one_scale(
                 .map_init(
                     || (Vec::new(), AlignedBuf::new(), Vec::new()),
                     |(weights, buffer, row), (first, len)| {
-                        cancel.check()?;
-                        weights.resize(*len as usize, 0.0);
-                        model.read_f32(tensor, *first, weights, buffer)?;
                         let mut part = whole.gather();
-                        match columns_at(importance, tensor, *first) {
-                            None => part.add(weights, None, *first),
-                            Some(columns) => {
-                                row.clear();
-                                let start = (first % columns.len().max(1) as u64) as usize;
-                                row.extend(columns.iter().cycle().skip(start).take(weights.len()));
-                                part.add(weights, Some(row), *first);
-                            }
+                        for (first, len) in bands_of(*first, *len, PIECE) {
+                            cancel.check()?;
+                            weights.resize(len as usize, 0.0);
+                            model.read_f32(tensor, first, weights, buffer)?;
+                            let columns = columns_at(importance, tensor, first);
+                            let importance = columns.map(|c| block_importance(c, first, weights.len(), row));
+                            part.add(weights, importance, first);
                         }
                         Ok(part)
                     },
