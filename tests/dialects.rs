@@ -8,7 +8,7 @@ mod support;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use support::reading::{bits, complaints, messages, open, tensor, weights};
+use support::reading::{assert_same, bits, complaints, messages, open, tensor, weights};
 use support::writers::{Coded, Dice, bitnet_cpp, prism_ml, ruvllm};
 use support::{Tiny, open_bytes};
 use tritscope::engine::codec::DType;
@@ -44,7 +44,7 @@ fn assert_means(tiny: &Tiny, written: &[(String, Coded)], dtype: DType, dialects
         for (name, coded) in written {
             assert_eq!(tensor(&model, name).dtype, dtype, "{name}");
             let meant = coded.weights(dtype);
-            assert_eq!(bits(&weights(&model, name)), bits(&meant), "{name} as {dtype}, mapped: {mmap}");
+            assert_same(&bits(&weights(&model, name)), &bits(&meant), &format!("{name} as {dtype}, mapped: {mmap}"));
             assert_eq!(tensor(&model, name).dims, [coded.row as u64, (coded.codes.len() / coded.row) as u64]);
         }
     }
@@ -92,7 +92,7 @@ fn groups_of_128_are_told_from_groups_of_64() {
     let coded = Coded::random(DType::Q2_0, 256, 4, 1);
     let mainline = Tiny::default().coded("blk.0.ffn_up.weight", DType::Q2_0, &coded).open().unwrap();
     assert_eq!((finding(&mainline, 42).chosen, messages(&mainline, "dialect").len()), (DType::Q2_0, 0));
-    assert_eq!(bits(&weights(&mainline, "blk.0.ffn_up.weight")), bits(&coded.weights(DType::Q2_0)));
+    assert_same(&bits(&weights(&mainline, "blk.0.ffn_up.weight")), &bits(&coded.weights(DType::Q2_0)), "weights");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn files_of_ruvllm_are_read_in_either_order_of_dimensions() {
     let turned = open_as(&tiny, &[], Some(false), true);
     for (name, coded) in &written {
         assert_eq!(tensor(&turned, name).dims, [(coded.codes.len() / coded.row) as u64, coded.row as u64]);
-        assert_eq!(bits(&weights(&turned, name)), bits(&coded.weights(DType::T158)));
+        assert_same(&bits(&weights(&turned, name)), &bits(&coded.weights(DType::T158)), "weights");
     }
     // Any other architecture has GGUF's order; there too it can be said.
     let (name, coded) = &written[0];
@@ -144,7 +144,7 @@ fn parts_of_a_flattened_tensor_decode_alike_and_no_reader_sees_the_filler() {
     for (first, len) in [(0, 256), (256, 512), (1536, 214), (1024, 726)] {
         let mut out = vec![0.0; len];
         model.read_f32(found, first as u64, &mut out, &mut buffer).unwrap();
-        assert_eq!(bits(&out), bits(&meant[first..first + len]), "{first}..+{len}");
+        assert_same(&bits(&out), &bits(&meant[first..first + len]), &format!("{first}..+{len}"));
     }
     assert!(model.read_f32(found, 0, &mut [0.0; 214], &mut buffer).is_err());
     assert!(model.read_f32(found, 1536, &mut [0.0; 256], &mut buffer).is_err());
@@ -230,7 +230,7 @@ fn doubt_is_told_and_the_user_decides() {
         let told = open_as(&tiny, &[written], None, false);
         assert_eq!((finding(&told, 42).chosen, &finding(&told, 42).basis), (written, &Basis::Override));
         assert!(!complaints(&told).contains(&"dialect-ambiguous"));
-        assert_eq!(bits(&weights(&told, "blk.0.ffn_up.weight")), bits(&coded.weights(written)));
+        assert_same(&bits(&weights(&told, "blk.0.ffn_up.weight")), &bits(&coded.weights(written)), "weights");
     }
     // One last tensor that fills more than either meaning needs; a key of the file decides.
     let last = |tiny: Tiny| tiny.numbered("blk.0.ffn_up.weight", &[256, 1], 30, vec![1; 4096]);

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use proptest::prelude::*;
-use support::reading::{carry_out, codes, complaints, quantized, raw, recipe, repacked, tensor, weights};
+use support::reading::{assert_same, carry_out, codes, complaints, quantized, raw, recipe, repacked, tensor, weights};
 use support::writers::{Coded, prism_ml, ruvllm};
 use support::{Kv, Tiny, f16_bytes, f32_bytes, normals};
 use tritscope::engine::codec::DType;
@@ -68,7 +68,7 @@ fn what_stays_in_bf16_becomes_f32_beside_t158() {
     let types: Vec<DType> = written.model.tensors.iter().map(|t| t.dtype).collect();
     assert_eq!(types, [DType::F32, DType::F32, DType::T158, DType::T158, DType::F32]);
     for name in ["token_embd.weight", "blk.0.attn_norm.weight", "output.weight"] {
-        assert_eq!(weights(&written.model, name), weights(&model, name));
+        assert_same(&weights(&written.model, name), &weights(&model, name), "weights");
     }
     let text = |key: &str| written.model.metadata(key).map(|v| v.to_string());
     assert_eq!(text("craftsman.bitnet.version").as_deref(), Some("1"));
@@ -120,14 +120,14 @@ fn groups_of_64_that_stay_become_f16_beside_groups_of_128() {
         .unwrap();
     let written = quantized(&model, &only("*ffn_up*", Format::Q2_0G128)).unwrap();
     assert_eq!(tensor(&written.model, "blk.0.attn_q.weight").dtype, DType::F16);
-    assert_eq!(weights(&written.model, "blk.0.attn_q.weight"), four.weights(DType::Q2_0));
+    assert_same(&weights(&written.model, "blk.0.attn_q.weight"), &four.weights(DType::Q2_0), "weights");
     // And the other way round.
     let (prism, of_prism) = prism_ml(DType::Q2_0_G128, 1);
     let model = prism.open().unwrap();
     let written = quantized(&model, &only("*ffn_up*", Format::Q2_0)).unwrap();
     assert_eq!(written.model.dialects[0].chosen, DType::Q2_0);
     for (name, coded) in &of_prism {
-        assert_eq!(weights(&written.model, name), coded.weights(DType::Q2_0_G128), "{name}");
+        assert_same(&weights(&written.model, name), &coded.weights(DType::Q2_0_G128), name);
         let wanted = if name.contains("ffn_up") { DType::Q2_0 } else { DType::F16 };
         assert_eq!(tensor(&written.model, name).dtype, wanted);
     }
@@ -194,7 +194,7 @@ fn another_tensor_of_ruvllms_goes_ternary_and_all_else_stays_exactly() {
         assert!(out.rows_first);
         assert_eq!((&tensor(out, name).dims, dims_in_file(out, name)), (&vec![256, 16], vec![16, 256]));
         for (name, coded) in &of_ruvllm {
-            assert_eq!(raw(out, name), raw(&model, name), "{format}: {name}");
+            assert_same(&raw(out, name), &raw(&model, name), &format!("{format}: {name}"));
             assert_eq!(dims_in_file(out, name), dims_in_file(&model, name));
             let (found, meant) = (codes(out, name), coded);
             assert_eq!((&found.codes, &found.scales), (&meant.codes, &meant.scales));
@@ -243,7 +243,7 @@ fn leaving_t158_leaves_its_keys_and_its_order_of_dimensions_behind() {
     assert!(!out.rows_first);
     assert_eq!(dims_in_file(out, "model.layers.0.mlp.gate_proj.weight"), [256, 24]);
     assert_eq!(dims_in_file(out, "model.layers.0.self_attn.q_proj.weight"), [256, 16]);
-    assert_eq!(weights(out, "model.layers.0.mlp.gate_proj.weight"), coded.weights(DType::T158));
+    assert_same(&weights(out, "model.layers.0.mlp.gate_proj.weight"), &coded.weights(DType::T158), "weights");
 }
 
 /// Runs the program in a folder.

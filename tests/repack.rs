@@ -475,7 +475,7 @@ fn partial_lets_tensors_stay_whose_scales_do_not_fit() {
 /// Scales that f16 holds, one for each 256 elements.
 fn scale(dice: &mut Dice) -> f32 {
     let bits = 0x0400 + dice.below(0x7800) as u16;
-    half::f16::from_bits(bits | (dice.below(8) == 0).then_some(0x8000).unwrap_or(0)).to_f32()
+    half::f16::from_bits(bits | if dice.below(8) == 0 { 0x8000 } else { 0 }).to_f32()
 }
 
 proptest! {

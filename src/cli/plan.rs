@@ -57,7 +57,8 @@ pub(super) fn refuse_misses(model: &Model, plan: &Plan, strict: bool) -> Result<
 
 /// The plan as text: what changes, then the totals.
 pub(super) fn render(report: &PlanReport) -> String {
-    let mut table = Table::new(&[
+    let weighted = report.totals.weighted_rel_mse.is_some();
+    let mut columns = vec![
         ("tensor", Align::Left),
         ("type", Align::Left),
         ("→ new", Align::Left),
@@ -68,7 +69,11 @@ pub(super) fn render(report: &PlanReport) -> String {
         ("SQNR dB", Align::Right),
         ("zeros", Align::Right),
         ("why", Align::Left),
-    ]);
+    ];
+    if weighted {
+        columns.insert(WEIGHTED, ("weighted", Align::Right));
+    }
+    let mut table = Table::new(&columns);
     let (mut shown, mut kept) = (0, 0);
     for row in &report.tensors {
         // What stays for a plain reason is a count; what was asked for and stays says why.
@@ -79,7 +84,7 @@ pub(super) fn render(report: &PlanReport) -> String {
             continue;
         }
         shown += 1;
-        table.row(cells(row));
+        table.row(cells(row, weighted));
     }
     let mut out = if shown > 0 { table.render() } else { String::new() };
     if kept > 0 {
@@ -94,11 +99,14 @@ pub(super) fn render(report: &PlanReport) -> String {
     out
 }
 
-fn cells(row: &TensorRow) -> Vec<String> {
+/// Place of the column of importance-weighted errors, where there are any.
+const WEIGHTED: usize = 8;
+
+fn cells(row: &TensorRow, weighted: bool) -> Vec<String> {
     let mark = if row.estimated { "~" } else { "" };
     let or_dash = |x: Option<f64>, f: &dyn Fn(f64) -> String| x.map_or_else(|| "–".to_owned(), f);
     let lossless = row.rel_mse == Some(0.0);
-    vec![
+    let mut cells = vec![
         text::escape(&row.name),
         row.dtype.clone(),
         row.new_type.clone(),
@@ -109,7 +117,11 @@ fn cells(row: &TensorRow) -> Vec<String> {
         if lossless { format!("{mark}∞") } else { or_dash(row.sqnr_db, &|x| format!("{mark}{x:.2}")) },
         or_dash(row.zeros, &text::percent),
         row.problem.clone().unwrap_or_else(|| row.reason.clone()),
-    ]
+    ];
+    if weighted {
+        cells.insert(WEIGHTED, or_dash(row.weighted_rel_mse, &|x| format!("{mark}{x:.5}")));
+    }
+    cells
 }
 
 /// The totals as a few lines.
@@ -132,6 +144,9 @@ pub(super) fn totals(t: &TotalsReport) -> String {
         let _ = write!(out, "error    rel. MSE {rel:.5}, SQNR {sqnr} dB over the ternary tensors");
         if let Some([low, high]) = t.interval {
             let _ = write!(out, " (estimated from samples; 95 % within {low:.5} … {high:.5})");
+        }
+        if let Some(weighted) = t.weighted_rel_mse {
+            let _ = write!(out, "\n         weighted by importance: rel. MSE {weighted:.5}");
         }
         out.push_str("\n         weight error is a proxy: what a model loses shows in its perplexity\n");
     }

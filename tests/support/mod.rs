@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot set itself up should stop")]
 
 pub mod reading;
+pub mod safetensors;
 pub mod writers;
 
 use std::path::{Path, PathBuf};

@@ -45,7 +45,7 @@ pub fn raw(model: &Model, name: &str) -> Vec<u8> {
 pub fn assert_same<T: PartialEq + std::fmt::Debug>(found: &[T], meant: &[T], what: &str) {
     assert_eq!(found.len(), meant.len(), "{what}: lengths");
     if let Some(i) = found.iter().zip(meant).position(|(a, b)| a != b) {
-        panic!("{what}: element {i} is {:?} instead of {:?}", found[i], meant[i]);
+        assert_eq!(found[i], meant[i], "{what}: element {i}");
     }
 }
 

@@ -14,11 +14,11 @@ use super::{TensorOutcome, recode};
 use crate::engine::codec::{Layout, ONE_SCALE_TAIL, encode_dense, first_non_finite};
 use crate::engine::error::{Error, Result};
 use crate::engine::format::source::AlignedBuf;
-use crate::engine::imatrix::{Imatrix, Importance};
+use crate::engine::imatrix::Imatrix;
 use crate::engine::model::codes::CodeRun;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::plan::{Decision, Step};
-use crate::engine::preview::{bands_of, block_problem, columns_at, find_one_scale, importance_of, slices_in};
+use crate::engine::preview::{Weighing, bands_of, block_problem, find_one_scale, slices_in};
 use crate::engine::progress::{Cancel, Delta, Progress};
 use crate::engine::stats::BlockStats;
 use crate::engine::ternary::{Coder, CoderWork, Format};
@@ -78,6 +78,7 @@ pub(super) struct Work {
     coder: CoderWork,
     codes: CodeRun,
     trits: Vec<i8>,
+    importance: Vec<f32>,
 }
 
 /// What a band found out.
@@ -102,7 +103,7 @@ struct Job<'a> {
 enum JobAction<'a> {
     Copy,
     Convert(crate::engine::codec::DType),
-    Ternary(&'a Coder, Option<&'a Importance<'a>>),
+    Ternary(&'a Coder, &'a Weighing<'a>),
     Recode(Format),
 }
 
@@ -116,7 +117,8 @@ impl Pipeline<'_> {
         one_scale: Option<f32>,
         (target, base): (&Target, u64),
     ) -> Result<(TensorOutcome, Vec<BandHash>)> {
-        let importance = if decision.is_ternary() { importance_of(self.imatrix, tensor)? } else { None };
+        let imatrix = self.imatrix.filter(|_| decision.is_ternary());
+        let weighing = Weighing::of(imatrix, tensor)?;
         let coder;
         let (action, tail) = match decision.step {
             Step::Copy => (JobAction::Copy, None),
@@ -124,7 +126,7 @@ impl Pipeline<'_> {
             Step::Recode(to) => (JobAction::Recode(to), to.has_one_scale().then(|| one_scale.unwrap_or(0.0))),
             Step::Ternary(format, method) => {
                 let whole = if format.has_one_scale() {
-                    let found = find_one_scale(self.model, tensor, method, importance.as_ref(), self.cancel)?;
+                    let found = find_one_scale(self.model, tensor, method, &weighing, self.cancel)?;
                     Some(found.map_err(|e| {
                         let what = block_problem(&e, 0, tensor.elements() as usize);
                         Error::tensor(&self.model.path, &tensor.name, what)
@@ -133,7 +135,7 @@ impl Pipeline<'_> {
                     None
                 };
                 coder = Coder::new(format, method, whole);
-                (JobAction::Ternary(&coder, importance.as_ref()), whole.map(|w| w.scale))
+                (JobAction::Ternary(&coder, &weighing), whole.map(|w| w.scale))
             }
         };
         let job = Job { tensor, action, target, base };
@@ -231,7 +233,7 @@ impl Pipeline<'_> {
         match job.action {
             JobAction::Copy => self.copy(job, band, work),
             JobAction::Convert(to) => self.convert(job, to, band.0, work),
-            JobAction::Ternary(coder, importance) => self.ternary(job, (coder, importance), band.0, work),
+            JobAction::Ternary(coder, weighing) => self.ternary(job, (coder, weighing), band.0, work),
             JobAction::Recode(to) => self.recode(job, to, band, work),
         }
     }
@@ -277,7 +279,7 @@ impl Pipeline<'_> {
     fn ternary(
         &self,
         job: &Job<'_>,
-        (coder, importance): (&Coder, Option<&Importance<'_>>),
+        (coder, weighing): (&Coder, &Weighing<'_>),
         first: u64,
         work: &mut Work,
     ) -> Result<BandOutcome> {
@@ -289,10 +291,9 @@ impl Pipeline<'_> {
         let blocks = work.weights.chunks(block_len).zip(work.out.chunks_exact_mut(block_bytes));
         for (i, (weights, out)) in blocks.enumerate() {
             let at = first + (i * block_len) as u64;
-            let columns = columns_at(importance, job.tensor, at);
-            let coded = work
-                .coder
-                .code(coder, weights, (columns, at), &mut stats)
+            let importance = weighing.of_block(at, weights.len(), &mut work.importance);
+            let coded = coder
+                .code(weights, importance, &mut work.coder, &mut stats)
                 .map_err(|e| self.refuse(job, block_problem(&e, at, block_len)))?;
             coder.write(&coded, &mut work.coder, out);
         }

@@ -67,7 +67,11 @@ impl Shard {
         let (rest, count) = stem.rsplit_once("-of-")?;
         let (prefix, number) = rest.rsplit_once('-')?;
         let digits = |text: &str| (4..=6).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-        if !digits(count) || !digits(number) || !matches!(extension, "gguf" | "safetensors") {
+        if !digits(count)
+            || number.len() != count.len()
+            || !digits(number)
+            || !matches!(extension, "gguf" | "safetensors")
+        {
             return None;
         }
         let (number, count_value) = (number.parse::<u32>().ok()?, count.parse::<u32>().ok()?);
@@ -175,9 +179,14 @@ mod tests {
         let all = beside(Path::new("/m/a-00002-of-00003.gguf"));
         let names = ["/m/a-00001-of-00003.gguf", "/m/a-00002-of-00003.gguf", "/m/a-00003-of-00003.gguf"];
         assert_eq!(all, Located::GgufShards(names.map(PathBuf::from).to_vec()));
-        for single in
-            ["a.gguf", "a-00001-of-00001.gguf", "a-00009-of-00003.gguf", "a-1-of-3.gguf", "a-00001-of-00002.bin"]
-        {
+        for single in [
+            "a.gguf",
+            "a-0002-of-00003.gguf",
+            "a-00001-of-00001.gguf",
+            "a-00009-of-00003.gguf",
+            "a-1-of-3.gguf",
+            "a-00001-of-00002.bin",
+        ] {
             assert_eq!(beside(Path::new(single)), Located::File(single.into()), "{single}");
         }
         assert_eq!(shard_path(Path::new("/x/out.gguf"), 1, 12), Path::new("/x/out-00002-of-00012.gguf"));

@@ -3,11 +3,14 @@
 //! The header goes through the `safetensors` crate, whose rules (no gaps, no overlaps, sizes that agree with shapes) are
 //! the format's. Nothing here reads tensor data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::path::Path;
 
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 use super::source::{AlignedBuf, Source};
 use crate::engine::codec::DType;
@@ -46,8 +49,11 @@ pub struct Header {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Whether the file begins as a safetensors file does: a length that the file backs, then a JSON object.
+/// Whether the file is called or begins as a safetensors file is and does: a length that the file backs, then a JSON object.
 pub fn looks_like(source: &Source) -> bool {
+    if source.path().extension().is_some_and(|e| e == "safetensors") {
+        return true;
+    }
     let mut start = [0; 9];
     if source.len() < 10 || source.read_at(0, &mut start).is_err() {
         return false;
@@ -77,22 +83,57 @@ impl Header {
         let json = source.slice(8, len as usize, &mut buffer)?;
         let parsed: Metadata =
             serde_json::from_slice(json).map_err(|e| refuse(8, format!("the safetensors header is not valid: {e}")))?;
+        if let Some(name) = repeated(json) {
+            return Err(Error::tensor(source.path(), &name, "is in the header twice"));
+        }
         let data_offset = 8 + len;
-        let mut tensors: Vec<Info> = parsed
-            .tensors()
-            .into_iter()
-            .map(|(name, info)| Info {
+        let data_len = parsed.data_len() as u64;
+        if data_offset.checked_add(data_len).is_none_or(|end| i64::try_from(end).is_err()) {
+            return Err(refuse(8, format!("{data_len} bytes of data are announced, more than a file can have")));
+        }
+        let mut tensors = Vec::new();
+        // In the order of names, so that of several mistakes the same is told each time.
+        for (name, info) in parsed.tensors().into_iter().collect::<BTreeMap<_, _>>() {
+            // Zeros count as ones: rows and slices are products of some of the dimensions and must not overflow either.
+            let volume = info.shape.iter().try_fold(1u64, |n, d| n.checked_mul((*d as u64).max(1)));
+            if volume.is_none_or(|n| i64::try_from(n).is_err()) {
+                return Err(Error::tensor(source.path(), &name, format!("the dimensions {:?} overflow", info.shape)));
+            }
+            tensors.push(Info {
                 name,
                 dims: info.shape.iter().rev().map(|d| *d as u64).collect(),
                 dtype: dtype_of(info.dtype),
                 offset: data_offset + info.data_offsets.0 as u64,
                 bytes: (info.data_offsets.1 - info.data_offsets.0) as u64,
-            })
-            .collect();
+            });
+        }
         tensors.sort_by(|a, b| (a.offset, &a.name).cmp(&(b.offset, &b.name)));
         let metadata = parsed.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        Ok(Self { data_offset, data_len: parsed.data_len() as u64, tensors, metadata })
+        Ok(Self { data_offset, data_len, tensors, metadata })
     }
+}
+
+/// The first name that a JSON object has twice: the format forbids it, parsers take the last.
+fn repeated(json: &[u8]) -> Option<String> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let (mut seen, mut twice) = (HashSet::new(), None);
+            while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+                if let Some(name) = seen.replace(name) {
+                    twice.get_or_insert(name);
+                }
+            }
+            Ok(twice)
+        }
+    }
+    serde_json::Deserializer::from_slice(json).deserialize_map(Names).ok().flatten()
 }
 
 fn dtype_of(dtype: Dtype) -> DType {

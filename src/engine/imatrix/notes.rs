@@ -22,7 +22,7 @@ impl Imatrix {
             notes.push(Diagnostic::file(Severity::Warning, "imatrix-missing", what));
         }
         for tensor in ternary() {
-            match self.for_tensor(&tensor.name, tensor.row_len(), tensor.slices()) {
+            match self.for_tensor(&tensor.name, tensor.row_len(), tensor.matrices()) {
                 Ok(None) => {}
                 Ok(Some(importance)) => notes.extend(unreached(tensor, &importance.unreached())),
                 Err(mismatch) => {
@@ -56,7 +56,7 @@ fn unreached(tensor: &Tensor, experts: &[usize]) -> Option<Diagnostic> {
     }
     let list: Vec<String> = experts.iter().take(8).map(ToString::to_string).collect();
     let more = if experts.len() > 8 { format!(" and {} more", experts.len() - 8) } else { String::new() };
-    let what = if tensor.slices() > 1 {
+    let what = if tensor.matrices() > 1 {
         format!("no token reached experts {}{more}: quantized without weights", list.join(", "))
     } else {
         "no token reached it: quantized without weights".to_owned()

@@ -41,18 +41,15 @@ impl Model {
             Located::File(file) => {
                 let source = Arc::new(Source::open(&file, options.mmap)?);
                 if is_gguf(&source) || !safetensors::looks_like(&source) {
-                    open_gguf(&file, vec![source], Vec::new(), options)
+                    open_gguf(&file, Opened::one(source), options)
                 } else {
                     open_safetensors(path, vec![source], Vec::new())
                 }
             }
-            Located::GgufShards(files) => {
-                let (sources, missing) = open_files(&files, options.mmap)?;
-                open_gguf(path, sources, missing, options)
-            }
+            Located::GgufShards(files) => open_gguf(path, open_files(&files, options.mmap)?, options),
             Located::SafetensorsShards(files) => {
-                let (sources, missing) = open_files(&files, options.mmap)?;
-                open_safetensors(path, sources, missing)
+                let opened = open_files(&files, options.mmap)?;
+                open_safetensors(path, opened.files, opened.missing)
             }
             Located::Index(index) => open_index(path, &index, options.mmap),
         }
@@ -64,32 +61,45 @@ fn is_gguf(source: &Source) -> bool {
     source.len() >= 4 && source.read_at(0, &mut magic).is_ok() && magic == *b"GGUF"
 }
 
+/// Files of a model that are there.
+struct Opened {
+    files: Vec<Arc<Source>>,
+    /// The place of each among all of the model's files.
+    places: Vec<usize>,
+    /// Files that there should be.
+    count: usize,
+    /// The others, named.
+    missing: Vec<Diagnostic>,
+}
+
+impl Opened {
+    fn one(file: Arc<Source>) -> Self {
+        Self { files: vec![file], places: vec![0], count: 1, missing: Vec::new() }
+    }
+}
+
 /// Opens those files that are there; the others are named. At least one must be.
-fn open_files(files: &[PathBuf], mmap: bool) -> Result<(Vec<Arc<Source>>, Vec<Diagnostic>)> {
-    let mut sources = Vec::new();
-    let mut missing = Vec::new();
+fn open_files(files: &[PathBuf], mmap: bool) -> Result<Opened> {
+    let mut opened = Opened { files: Vec::new(), places: Vec::new(), count: files.len(), missing: Vec::new() };
     for (i, file) in files.iter().enumerate() {
         if std::fs::metadata(file).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let what = format!("shard {} of {} is missing: {name}", i + 1, files.len());
-            missing.push(Diagnostic::file(Severity::Error, "missing-shard", what));
+            opened.missing.push(Diagnostic::file(Severity::Error, "missing-shard", what));
         } else {
-            sources.push(Arc::new(Source::open(file, mmap)?));
+            opened.files.push(Arc::new(Source::open(file, mmap)?));
+            opened.places.push(i);
         }
     }
-    match (sources.is_empty(), missing.first()) {
+    match (opened.files.is_empty(), opened.missing.first()) {
         (true, Some(first)) => Err(Error::Usage(first.message.clone())),
         (true, None) => Err(Error::Usage("the model has no files".to_owned())),
-        _ => Ok((sources, missing)),
+        _ => Ok(opened),
     }
 }
 
-fn open_gguf(
-    path: &Path,
-    files: Vec<Arc<Source>>,
-    mut diagnostics: Vec<Diagnostic>,
-    options: &OpenOptions,
-) -> Result<Model> {
+fn open_gguf(path: &Path, opened: Opened, options: &OpenOptions) -> Result<Model> {
+    let Opened { files, places, count, missing: mut diagnostics } = opened;
     let mut shards = files.iter().map(|f| Gguf::index(f)).collect::<Result<Vec<Gguf>>>()?;
     let metadata = shards.first().map_or_else(Metadata::default, |g| Metadata::of_gguf(g, &files[0]));
     let architecture = metadata.get("general.architecture").and_then(|v| v.as_str().map(str::to_owned));
@@ -112,7 +122,7 @@ fn open_gguf(
         diagnostics.append(&mut gguf.diagnostics);
         tensors.extend(Tensor::all_of(gguf, i, rows_first));
     }
-    check_shards(&shards, &files, &mut diagnostics);
+    check_shards(&shards, &files, (&places, count), &mut diagnostics);
     if architecture.is_none() {
         let what = "general.architecture is missing: llama.cpp cannot load this file";
         diagnostics.push(Diagnostic::file(Severity::Warning, "no-architecture", what));
@@ -168,28 +178,37 @@ fn report_dialects(dialects: &[Finding], diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Split keys against the files that are there; names that stand in several shards.
-fn check_shards(shards: &[Gguf], files: &[Arc<Source>], diagnostics: &mut Vec<Diagnostic>) {
+/// Split keys against the files that are there (their places among `count`); names that stand in several shards.
+fn check_shards(
+    shards: &[Gguf],
+    files: &[Arc<Source>],
+    (places, count): (&[usize], usize),
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let get = |i: usize, key: &str| shards[i].get(&files[i], key).and_then(|v: Value| v.as_u64());
-    let announced = get(0, "split.count").unwrap_or(0);
-    if shards.len() == 1 && announced > 1 {
-        let what = format!("one of {announced} shards of a split model; its name does not tell where the others are");
-        diagnostics.push(Diagnostic::file(Severity::Error, "missing-shard", what));
-        return;
-    }
-    if shards.len() < 2 {
-        return;
-    }
-    let mut last = None;
-    for (i, file) in files.iter().enumerate() {
-        let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let no = get(i, "split.no");
-        if no.is_none() || no <= last {
+    if count < 2 {
+        if let Some(announced) = get(0, "split.count").filter(|n| *n > 1) {
             let what =
-                format!("{name}: split.no is {}, out of order", no.map_or("missing".to_owned(), |n| n.to_string()));
-            diagnostics.push(Diagnostic::file(Severity::Error, "split", what));
+                format!("one of {announced} shards of a split model; its name does not tell where the others are");
+            diagnostics.push(Diagnostic::file(Severity::Error, "missing-shard", what));
         }
-        last = no.or(last);
+        return;
+    }
+    for (i, (file, place)) in files.iter().zip(places).enumerate() {
+        let name = file.path().file_name().unwrap_or_default().to_string_lossy();
+        let mut report = |key: &str, found: Option<u64>, expected: usize| {
+            let found = found.map_or_else(|| "missing".to_owned(), |n| n.to_string());
+            let what = format!("{name}: {key} is {found}, expected {expected}");
+            diagnostics.push(Diagnostic::file(Severity::Error, "split", what));
+        };
+        let (no, announced) = (get(i, "split.no"), get(i, "split.count"));
+        if no != Some(*place as u64) {
+            report("split.no", no, *place);
+        }
+        // llama.cpp asks the first shard alone how many there are.
+        if announced != Some(count as u64) && (announced.is_some() || *place == 0) {
+            report("split.count", announced, count);
+        }
     }
     let there: u64 = shards.iter().map(|g| g.tensors.len() as u64).sum();
     let missing = diagnostics.iter().any(|d| d.code == "missing-shard");
@@ -229,8 +248,8 @@ fn open_index(path: &Path, index: &Path, mmap: bool) -> Result<Model> {
     names.dedup();
     let folder = index.parent().unwrap_or(Path::new(""));
     let files: Vec<PathBuf> = names.iter().map(|n| folder.join(n)).collect();
-    let (sources, missing) = open_files(&files, mmap)?;
-    let mut model = open_safetensors(path, sources, missing)?;
+    let opened = open_files(&files, mmap)?;
+    let mut model = open_safetensors(path, opened.files, opened.missing)?;
     let there: std::collections::HashSet<&str> = model.tensors.iter().map(|t| t.name.as_str()).collect();
     let complete = model.diagnostics.iter().all(|d| d.code != "missing-shard");
     let absent: Vec<&String> = map.keys().filter(|name| complete && !there.contains(name.as_str())).collect();

@@ -108,12 +108,17 @@ impl Tensor {
         self.dims.iter().rposition(|d| *d != 1).map_or(1, |i| i + 1)
     }
 
+    /// Matrices in the tensor: the product of the third and fourth dimension, which is the experts for merged ones.
+    pub fn matrices(&self) -> u64 {
+        self.dims.iter().skip(2).product::<u64>().max(1)
+    }
+
     /// Matrices in the tensor that have figures of their own: the product of the third and fourth dimension, which is
     /// the experts for merged ones. 1 where there are none, more than anybody would look at, or where blocks run over
     /// their ends.
     pub fn slices(&self) -> u64 {
-        let slices: u64 = self.dims.iter().skip(2).product();
-        if !(1..=MAX_SLICES).contains(&slices) {
+        let slices = self.matrices();
+        if slices > MAX_SLICES {
             return 1;
         }
         let block = self.dtype.layout().map_or(1, |l| l.block_len);

@@ -8,19 +8,21 @@
 mod one_scale;
 mod part;
 mod sums;
+mod weighing;
 
 use rayon::prelude::*;
 
 use super::error::{Error, Result};
-use super::imatrix::{Imatrix, Importance};
+use super::imatrix::Imatrix;
 use super::model::{Model, Tensor};
 use super::progress::Cancel;
 use super::stats::{BlockStats, Estimate, F16Histogram, SampleMoments, SamplePlan, SignedF16Histogram};
-use super::ternary::{Coder, Format, Method, block_importance, whole_code};
+use super::ternary::{Coder, CoderWork, Format, Method, whole_code};
 
 pub use one_scale::find_one_scale;
 pub use part::block_problem;
 pub use sums::WeightSums;
+pub use weighing::Weighing;
 
 use part::{Coders, Part, Work};
 
@@ -161,7 +163,7 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
         let what = format!("rows of {} are not a multiple of the {block_len} elements of a block", tensor.row_len());
         return Err(Error::tensor(&model.path, &tensor.name, what));
     }
-    let importance = importance_of(ask.imatrix, tensor)?;
+    let weighing = Weighing::of(ask.imatrix, tensor)?;
     let blocks = tensor.elements().div_ceil(block_len);
     let mut report = TensorReport {
         tensor: ask.tensor,
@@ -178,7 +180,7 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
     };
     // A codebook is searched in one way: what is found stands for every method that was asked for.
     let distinct = if format.is_plain() { ask.methods.len() } else { ask.methods.len().min(1) };
-    let look = Look { model, tensor, format, methods: &ask.methods[..distinct], importance, cancel };
+    let look = Look { model, tensor, format, methods: &ask.methods[..distinct], weighing, cancel };
     let total = match ask.depth {
         Depth::Sample { blocks: wanted, seed } if (wanted as u64) < blocks => {
             report.exact = false;
@@ -214,24 +216,6 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
     Ok(report)
 }
 
-/// What an importance matrix has about a tensor. Of token embeddings a matrix of another size is passed over.
-pub fn importance_of<'a>(imatrix: Option<&'a Imatrix>, tensor: &Tensor) -> Result<Option<Importance<'a>>> {
-    let Some(imatrix) = imatrix else { return Ok(None) };
-    match imatrix.for_tensor(&tensor.name, tensor.row_len(), tensor.slices()) {
-        Ok(found) => Ok(found),
-        Err(mismatch) => {
-            let embedding = tensor.role == super::model::Role::TokenEmbd;
-            mismatch.judge(&imatrix.path, embedding).map(|_| None)
-        }
-    }
-}
-
-/// The importance of the columns of the row that element `first` lies in.
-pub fn columns_at<'a>(importance: Option<&Importance<'a>>, tensor: &Tensor, first: u64) -> Option<&'a [f32]> {
-    let slice = tensor.elements() / tensor.slices();
-    importance.and_then(|i| i.of_expert((first / slice.max(1)) as usize))
-}
-
 /// Matrices of a tensor that bands of a format keep apart: all of them where blocks end with them, else none.
 pub fn slices_in(tensor: &Tensor, format: Format) -> u64 {
     let slices = tensor.slices();
@@ -244,15 +228,11 @@ struct Look<'a> {
     tensor: &'a Tensor,
     format: Format,
     methods: &'a [Method],
-    importance: Option<Importance<'a>>,
+    weighing: Weighing<'a>,
     cancel: &'a Cancel,
 }
 
 impl Look<'_> {
-    fn columns(&self, first: u64) -> Option<&[f32]> {
-        columns_at(self.importance.as_ref(), self.tensor, first)
-    }
-
     fn sample(&self, plan: &SamplePlan) -> Result<Part> {
         let (tensor, block_len) = (self.tensor, self.format.block_len() as u64);
         let blocks = tensor.elements().div_ceil(block_len);
@@ -275,19 +255,15 @@ impl Look<'_> {
         let mut block_weights = Vec::new();
         if self.format.has_one_scale() {
             // The scale of the sample stands for the tensor's.
-            let (mut all, mut importance, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut all, mut counts, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
             for (i, block) in plan.iter().enumerate() {
                 let (first, before) = (block * block_len, all.len());
                 read(i, block, &mut all)?;
-                let columns = self.columns(first);
-                match columns.map(|c| block_importance(c, first, all.len() - before, &mut buffer)) {
-                    Some(of_block) => importance.extend_from_slice(of_block),
-                    None => importance.resize(all.len(), 1.0),
-                }
+                counts.extend(self.weighing.of_run(first, all.len() - before, &mut buffer).into_iter().flatten());
             }
-            let importance = self.importance.is_some().then_some(importance.as_slice());
+            let counts = (!counts.is_empty()).then_some(counts.as_slice());
             let coder = |method: &Method| {
-                let code = whole_code(*method, &all, importance).map_err(|e| block_problem(&e, 0, all.len()))?;
+                let code = whole_code(*method, &all, counts).map_err(|e| block_problem(&e, 0, all.len()))?;
                 Ok(Coder::new(self.format, *method, Some(code)))
             };
             let coders: Coders = self.methods.iter().map(coder).collect();
@@ -295,18 +271,20 @@ impl Look<'_> {
             let mut work = Work::default();
             for (block, weights) in plan.iter().zip(all.chunks(block_len as usize)) {
                 let first = block * block_len;
-                part.add_block(&coders, weights, (self.columns(first), first), &mut work.coder);
+                let importance = self.weighing.of_block(first, weights.len(), &mut work.importance);
+                part.add_block(&coders, weights, (importance, first), &mut work.coder);
             }
             return Ok(part);
         }
         let coders: Coders = self.methods.iter().map(|m| Ok(Coder::new(self.format, *m, None))).collect();
         let mut part = Part::new(&coders, Some(blocks));
-        let mut coder_work = Work::default();
+        let (mut coder_work, mut importance) = (CoderWork::default(), Vec::new());
         for (i, block) in plan.iter().enumerate() {
             block_weights.clear();
             read(i, block, &mut block_weights)?;
             let first = block * block_len;
-            part.add_block(&coders, &block_weights, (self.columns(first), first), &mut coder_work.coder);
+            let importance = self.weighing.of_block(first, block_weights.len(), &mut importance);
+            part.add_block(&coders, &block_weights, (importance, first), &mut coder_work);
         }
         Ok(part)
     }
@@ -315,7 +293,7 @@ impl Look<'_> {
         let mut coders = Coders::new();
         for method in self.methods {
             let whole = if self.format.has_one_scale() {
-                match find_one_scale(self.model, self.tensor, *method, self.importance.as_ref(), self.cancel)? {
+                match find_one_scale(self.model, self.tensor, *method, &self.weighing, self.cancel)? {
                     Ok(code) => Some(code),
                     Err(problem) => {
                         coders.push(Err(block_problem(&problem, 0, self.tensor.elements() as usize)));
@@ -370,7 +348,8 @@ impl Look<'_> {
         let mut part = Part::new(coders, None);
         for (i, block) in work.weights.chunks(block_len).enumerate() {
             let at = first + (i * block_len) as u64;
-            part.add_block(coders, block, (self.columns(at), at), &mut work.coder);
+            let importance = self.weighing.of_block(at, block.len(), &mut work.importance);
+            part.add_block(coders, block, (importance, at), &mut work.coder);
         }
         Ok(part)
     }

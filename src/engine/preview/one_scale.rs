@@ -2,13 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::{bands_of, columns_at};
+use super::{Weighing, bands_of};
 use crate::engine::error::Result;
 use crate::engine::format::source::AlignedBuf;
-use crate::engine::imatrix::Importance;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::progress::Cancel;
-use crate::engine::ternary::{BlockError, Gather, Method, Whole, WholeCode, block_importance};
+use crate::engine::ternary::{BlockError, Gather, Method, Whole, WholeCode};
 
 /// Elements of a part. Fixed: sums are added up part by part, and the result must not depend on threads or memory.
 const PART: u64 = 1 << 20;
@@ -23,18 +22,11 @@ pub fn find_one_scale(
     model: &Model,
     tensor: &Tensor,
     method: Method,
-    importance: Option<&Importance<'_>>,
+    weighing: &Weighing<'_>,
     cancel: &Cancel,
 ) -> Result<Result<WholeCode, BlockError>> {
     let mut whole = Whole::new(method);
-    let slices = tensor.slices();
-    let slice = tensor.elements() / slices;
-    // Parts keep to slices where importance does, so that each has one row of it.
-    let bands: Vec<(u64, u64)> = if importance.is_some() {
-        (0..slices).flat_map(|i| bands_of(i * slice, slice, PART)).collect()
-    } else {
-        bands_of(0, tensor.elements(), PART).collect()
-    };
+    let bands: Vec<(u64, u64)> = bands_of(0, tensor.elements(), PART).collect();
     loop {
         let mut total = whole.gather();
         for wave in bands.chunks(WAVE) {
@@ -42,15 +34,13 @@ pub fn find_one_scale(
                 .par_iter()
                 .map_init(
                     || (Vec::new(), AlignedBuf::new(), Vec::new()),
-                    |(weights, buffer, row), (first, len)| {
+                    |(weights, buffer, counts), (first, len)| {
                         let mut part = whole.gather();
                         for (first, len) in bands_of(*first, *len, PIECE) {
                             cancel.check()?;
                             weights.resize(len as usize, 0.0);
                             model.read_f32(tensor, first, weights, buffer)?;
-                            let columns = columns_at(importance, tensor, first);
-                            let importance = columns.map(|c| block_importance(c, first, weights.len(), row));
-                            part.add(weights, importance, first);
+                            part.add(weights, weighing.of_run(first, len as usize, counts), first);
                         }
                         Ok(part)
                     },

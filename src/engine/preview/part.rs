@@ -54,12 +54,12 @@ impl Part {
         self.non_finite = self.non_finite.or(other.non_finite);
     }
 
-    /// Codes one block, whose first element is `first`, by every method; `columns` is the importance of a row.
+    /// Codes one block, whose first element is `first`, by every method; `importance` is as long.
     pub fn add_block(
         &mut self,
         coders: &Coders,
         weights: &[f32],
-        (columns, first): (Option<&[f32]>, u64),
+        (importance, first): (Option<&[f32]>, u64),
         work: &mut CoderWork,
     ) {
         if let Some(i) = weights.iter().position(|w| !w.is_finite()) {
@@ -71,7 +71,7 @@ impl Part {
         for (coder, part) in coders.iter().zip(&mut self.methods) {
             let Ok(coder) = coder else { continue };
             let mut block = BlockStats::default();
-            match work.code(coder, weights, (columns, first), &mut block) {
+            match coder.code(weights, importance, work, &mut block) {
                 Ok(code) => {
                     if let Some(moments) = &mut part.moments {
                         moments.add(block.errors.sum_e2, block.errors.sum_w2);
@@ -105,4 +105,5 @@ pub(super) struct Work {
     pub coder: CoderWork,
     pub buffer: AlignedBuf,
     pub weights: Vec<f32>,
+    pub importance: Vec<f32>,
 }

@@ -13,7 +13,7 @@ use super::format::gguf::Value;
 use super::model::{Model, Role, Tensor};
 use super::plan::{Decision, Plan, Recipe};
 use super::preview::{TensorReport, sqnr_db};
-use super::stats::{BlockStats, Estimate, SampleMoments};
+use super::stats::{BlockStats, ErrorSums, Estimate, SampleMoments};
 
 /// Version of the documents' form.
 pub const SCHEMA: u32 = 1;
@@ -83,6 +83,8 @@ pub struct TotalsReport {
     pub rel_mse: Option<f64>,
     /// −10·log10(rel_mse); null where the error is zero.
     pub sqnr_db: Option<f64>,
+    /// Σq(w − ŵ)² ÷ Σqw² with importance q, over the tensors that have any; null without.
+    pub weighted_rel_mse: Option<f64>,
     /// Whether the figures are estimated from samples.
     pub estimated: bool,
     /// 95 % interval of rel_mse while estimated.
@@ -119,6 +121,8 @@ pub struct TensorRow {
     pub rel_mse: Option<f64>,
     /// −10·log10(rel_mse); null where the error is zero.
     pub sqnr_db: Option<f64>,
+    /// Σq(w − ŵ)² ÷ Σqw² with importance q; null where the tensor has none.
+    pub weighted_rel_mse: Option<f64>,
     /// Cosine similarity of w and ŵ.
     pub cosine: Option<f64>,
     /// Share of zero trits.
@@ -184,7 +188,7 @@ fn row(model: &Model, recipe: &Recipe, index: usize, decision: &Decision, measur
     let tensor: &Tensor = &model.tensors[index];
     let errors = measured.map(|m| &m.stats.errors);
     let estimate = measured.and_then(|m| m.estimate);
-    let rel_mse = estimate.map(|e| e.value).or(errors.map(super::stats::ErrorSums::rel_mse));
+    let rel_mse = estimate.map(|e| e.value).or(errors.map(ErrorSums::rel_mse));
     TensorRow {
         name: tensor.name.clone(),
         role: tensor.role,
@@ -199,10 +203,11 @@ fn row(model: &Model, recipe: &Recipe, index: usize, decision: &Decision, measur
         new_bytes: decision.new_bytes,
         rel_mse,
         sqnr_db: rel_mse.and_then(|r| finite(sqnr_db(r))),
+        weighted_rel_mse: errors.and_then(ErrorSums::weighted_rel_mse),
         cosine: errors.and_then(|e| finite(e.cosine())),
-        zeros: errors.map(super::stats::ErrorSums::zero_share),
+        zeros: errors.map(ErrorSums::zero_share),
         max_abs_err: errors.map(|e| e.max_abs_err),
-        mean_abs_err: errors.map(super::stats::ErrorSums::mean_abs_err),
+        mean_abs_err: errors.map(ErrorSums::mean_abs_err),
         scale_mean: measured.map(|m| m.stats.scales.mean()),
         scale_std: measured.map(|m| m.stats.scales.std()),
         estimated: estimate.is_some(),
@@ -213,7 +218,7 @@ fn row(model: &Model, recipe: &Recipe, index: usize, decision: &Decision, measur
     }
 }
 
-fn totals(plan: &Plan, estimate: Option<Estimate>, estimated: bool) -> TotalsReport {
+fn totals(plan: &Plan, estimate: Option<Estimate>, estimated: bool, weighted: &ErrorSums) -> TotalsReport {
     let t = &plan.totals;
     TotalsReport {
         tensors: t.tensors,
@@ -226,6 +231,7 @@ fn totals(plan: &Plan, estimate: Option<Estimate>, estimated: bool) -> TotalsRep
         new_bpw: t.new_bpw(),
         rel_mse: estimate.map(|e| e.value),
         sqnr_db: estimate.and_then(|e| finite(sqnr_db(e.value))),
+        weighted_rel_mse: weighted.weighted_rel_mse(),
         estimated,
         interval: estimate.filter(|_| estimated).map(|e| [e.low, e.high]),
     }
@@ -241,11 +247,17 @@ impl PlanReport {
         let mut parts: Vec<&SampleMoments> = Vec::new();
         let mut tensors = Vec::with_capacity(plan.decisions.len());
         let mut estimated = false;
+        let mut weighted = ErrorSums::default();
         for (index, decision) in plan.decisions.iter().enumerate() {
             let measured = measured.get(index).and_then(Option::as_ref);
             let figures = measured.filter(|m| m.problem.is_none()).map(|m| {
                 parts.push(&m.moments);
                 estimated |= m.estimate.is_some();
+                // A sample stands for all of its tensor.
+                let errors = &m.stats.errors;
+                let share = model.tensors[index].elements() as f64 / errors.n.max(1) as f64;
+                weighted.sum_qw2 += share * errors.sum_qw2;
+                weighted.sum_qe2 += share * errors.sum_qe2;
                 Figures { stats: &m.stats, slices: &m.slices, estimate: m.estimate }
             });
             let problem = measured.and_then(|m| m.problem.clone());
@@ -258,7 +270,7 @@ impl PlanReport {
             output: None,
             format: recipe.format.name(),
             method: recipe.method.name(),
-            totals: totals(plan, estimate, estimated),
+            totals: totals(plan, estimate, estimated, &weighted),
             tensors,
             diagnostics: diagnostics(model, &plan.notes),
             check: None,
@@ -287,7 +299,7 @@ impl PlanReport {
             output: Some(summary.out.display().to_string()),
             format: recipe.format.name(),
             method: recipe.method.name(),
-            totals: totals(plan, estimate, false),
+            totals: totals(plan, estimate, false, &summary.stats.errors),
             tensors,
             diagnostics: diagnostics(model, &summary.warnings),
             check: Some(summary.check.clone()),

@@ -28,7 +28,6 @@ pub struct CoderWork {
     decoded: Vec<f32>,
     iq1: Iq1Scratch,
     scratch: Scratch,
-    importance: Vec<f32>,
 }
 
 /// A coded block; its trits are in the worker's buffers.
@@ -128,35 +127,5 @@ impl Coder {
         // The filler behind the end of a flattened tensor is zero bytes: trits of −1 that nobody reads.
         work.trits.resize(self.format.block_len(), -1);
         encode_block(self.format, half::f16::from_f32(coded.scale), &work.trits, out);
-    }
-}
-
-/// The importance of a block's columns: `columns` is that of a row, the block begins at element `first` and may run over
-/// several rows.
-pub fn block_importance<'a>(columns: &'a [f32], first: u64, len: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
-    let start = (first % columns.len().max(1) as u64) as usize;
-    if let Some(inside) = columns.get(start..start + len) {
-        return inside;
-    }
-    buffer.clear();
-    buffer.extend(columns.iter().cycle().skip(start).take(len));
-    buffer
-}
-
-impl CoderWork {
-    /// [`Coder::code`] with the importance of a whole row; `first` is the block's first element.
-    pub fn code(
-        &mut self,
-        coder: &Coder,
-        weights: &[f32],
-        (columns, first): (Option<&[f32]>, u64),
-        stats: &mut BlockStats,
-    ) -> Result<Coded, BlockError> {
-        let Some(columns) = columns else { return coder.code(weights, None, self, stats) };
-        let mut buffer = std::mem::take(&mut self.importance);
-        let importance = block_importance(columns, first, weights.len(), &mut buffer);
-        let coded = coder.code(weights, Some(importance), self, stats);
-        self.importance = buffer;
-        coded
     }
 }

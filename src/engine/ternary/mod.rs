@@ -12,7 +12,7 @@ pub mod pt_bitnet;
 mod whole;
 
 pub use block::{BlockCode, BlockError, code_block, dequantize_block, encode_block, native_scale};
-pub use coder::{Coded, Coder, CoderWork, block_importance};
+pub use coder::{Coded, Coder, CoderWork};
 pub use exact::{Optimum, Scratch, optimum};
 pub use method::{Format, Method};
 pub use whole::{Gather, Whole, WholeCode, whole_code};
