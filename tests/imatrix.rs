@@ -8,7 +8,6 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-use std::path::PathBuf;
 
 use proptest::prelude::*;
 use tritscope::engine::error::{Error, Severity};
