@@ -8,7 +8,6 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-use std::path::PathBuf;
 
 use proptest::prelude::*;
 use tritscope::engine::error::{Error, Severity};
@@ -421,19 +420,5 @@ proptest! {
             }
             prop_assert!(!imatrix.summary().to_string().contains(char::is_control));
         }
-    }
-}
-
-/// Set `TRITSCOPE_IMATRIX` to a file of `llama-imatrix` to see what is read of it.
-#[test]
-#[ignore = "needs a file made by llama-imatrix"]
-fn a_real_matrix_is_read() {
-    let path = PathBuf::from(std::env::var_os("TRITSCOPE_IMATRIX").expect("TRITSCOPE_IMATRIX names a file"));
-    let imatrix = Imatrix::read(&path).unwrap();
-    println!("{}", imatrix.summary());
-    for entry in imatrix.entries() {
-        let sum: f64 = entry.importance.iter().map(|v| f64::from(*v)).sum();
-        let first: Vec<u32> = entry.importance.iter().take(4).map(|v| v.to_bits()).collect();
-        println!("{}\t{}\t{}\t{:?}\t{sum:.6e}", entry.name, entry.columns, entry.experts, first);
     }
 }

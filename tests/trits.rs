@@ -380,6 +380,20 @@ fn the_command_line_shows_the_table_then_the_evidence_once() {
 }
 
 #[test]
+fn a_base_in_safetensors_is_found_under_the_names_of_the_model() {
+    let folder = quantized();
+    let header = br#"{"model.layers.0.mlp.up_proj.weight":{"dtype":"F32","shape":[64,256],"data_offsets":[0,65536]},"model.layers.0.mlp.down_proj.weight":{"dtype":"F32","shape":[64,256],"data_offsets":[65536,131072]}}"#;
+    let weights = [normals(256 * 64, 3), normals(256 * 64, 5)].concat();
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header, &f32_bytes(&weights)].concat();
+    std::fs::write(folder.path().join("base.safetensors"), bytes).unwrap();
+    let shown = text(&run(folder.path(), &["inspect", "t.gguf", "--trits", "--base", "base.safetensors", "--json"]));
+    let document: Value = serde_json::from_str(&shown).unwrap();
+    let share = |i: usize| document["trits"]["tensors"][i]["base"]["sign_agreement"].as_f64().unwrap();
+    // The second has other weights than it was made from.
+    assert!(share(0) == 1.0 && (share(1) - 0.5).abs() < 0.05, "{} {}", share(0), share(1));
+}
+
+#[test]
 fn the_document_has_every_figure() {
     let folder = quantized();
     let shown = text(&run(folder.path(), &["inspect", "t.gguf", "--trits", "--base", "model.gguf", "--json"]));

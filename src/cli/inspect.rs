@@ -1,6 +1,7 @@
 //! `inspect`: what is in a file.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::Context;
 use super::args::InspectArgs;
@@ -8,6 +9,7 @@ use super::output::{Bar, print, print_json};
 use super::table::{Align, Table};
 use super::trits;
 use crate::engine::error::{Diagnostic, Result};
+use crate::engine::hf;
 use crate::engine::lint::{Counts, Depth, lint};
 use crate::engine::model::{Model, OpenOptions, Tensor};
 use crate::engine::report::trits::TritsReport;
@@ -52,13 +54,20 @@ fn look_into(
     keep: impl Fn(&Tensor) -> bool + Send,
     context: &Context,
 ) -> Result<TritsReport> {
-    let open = OpenOptions { mmap: !args.open.no_mmap, ..OpenOptions::default() };
-    let base = args.base.as_ref().map(|path| Model::open(&super::expand(path, context), &open)).transpose()?;
+    let base = args.base.as_deref().map(|path| base(path, args, model, context)).transpose()?;
     let bar = Bar::new(context.progress);
     let pool = super::pool_of(args.threads, context)?;
     let found = pool.install(|| TritsReport::of(model, keep, base.as_ref(), &bar, &context.cancel));
     bar.clear();
     found
+}
+
+/// The base model; safetensors under the names of the model that it is compared with. Type numbers mean there what its own
+/// offsets tell.
+fn base(path: &Path, args: &InspectArgs, model: &Model, context: &Context) -> Result<Model> {
+    let open = OpenOptions { mmap: !args.open.no_mmap, ..OpenOptions::default() };
+    let base = Model::open(&super::expand(path, context), &open)?;
+    if base.is_foreign() && !model.is_foreign() { hf::as_gguf(&base, Some(model)) } else { Ok(base) }
 }
 
 /// What was looked for, instead of the listing.

@@ -4,6 +4,7 @@
 //! gaps). The data is read again and compared with the hashes of what was produced; on request every ternary tensor is
 //! decoded again and its error computed against the source.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -91,7 +92,8 @@ impl Checker<'_> {
         let source = Source::open(self.partial, false)?;
         let mut own = Gguf::index(&source)?;
         own.rows_first = self.rows_first();
-        own.settle(|number| self.meaning(number));
+        let meanings = self.meanings();
+        own.settle(|number| meanings.get(&number).copied().unwrap_or(DType::of_number(number)));
         self.own_header(&own)?;
         let reader = self.independent_header(&own, &source)?;
         let mut check = Check { reader, verify, bytes: 0, recomputed: 0, recoded: 0 };
@@ -110,17 +112,14 @@ impl Checker<'_> {
         super::header::writes_rows_first(self.model, self.plan)
     }
 
-    /// What the plan means by a type number; in one output it has one meaning.
-    fn meaning(&self, number: u32) -> DType {
-        let types = self.plan.decisions.iter().map(|d| d.new_type);
-        types.into_iter().find(|t| t.number() == Some(number)).unwrap_or(DType::of_number(number))
+    /// What the plan means by its type numbers; in one output each has one meaning.
+    fn meanings(&self) -> BTreeMap<u32, DType> {
+        self.plan.decisions.iter().filter_map(|d| Some((d.new_type.number()?, d.new_type))).collect()
     }
 
     /// The output as a model, each type number read as the plan means it.
     fn output(&self) -> Result<Model> {
-        let mut dialects: Vec<DType> = self.plan.decisions.iter().map(|d| d.new_type).collect();
-        dialects.sort_unstable();
-        dialects.dedup();
+        let dialects = self.meanings().into_values().collect();
         Model::open(self.partial, &OpenOptions { mmap: false, dialects, rows_first: Some(self.rows_first()) })
     }
 

@@ -13,6 +13,7 @@ use crate::engine::format::source::AlignedBuf;
 use crate::engine::model::{Model, Role, Tensor};
 use crate::engine::preview::bands_of;
 use crate::engine::progress::{Cancel, Delta, Progress};
+use crate::engine::ternary::Format;
 use crate::text::elide;
 
 /// Weights that one task takes.
@@ -81,7 +82,7 @@ pub(super) fn check(model: &Model, progress: &dyn Progress, cancel: &Cancel) -> 
         }
         progress.report(Delta::TensorDone { index });
     }
-    found.extend(native_note(&native));
+    found.extend(native_notes(&native));
     Ok(found)
 }
 
@@ -250,20 +251,21 @@ fn ternary_findings(tensor: &Tensor, gathered: &Gathered) -> Vec<Diagnostic> {
     found
 }
 
-/// Floats that a ternary format holds as they are: one note for all of them.
-fn native_note(native: &[NativeFloat]) -> Option<Diagnostic> {
-    let first = native.first()?;
-    let names: Vec<String> = native.iter().take(NAMED).map(|n| shown(&n.tensor)).collect();
-    let what = format!(
-        "natively ternary float weights: every block of {} in {} is −s, 0, +s ({}{}): --method lossless --format {} \
-         codes them without loss",
-        first.format.block_len(),
-        tensors(native.len()),
-        names.join(", "),
-        if native.len() > NAMED { ", …" } else { "" },
-        first.format
-    );
-    Some(Diagnostic::file(Severity::Note, "natively-ternary", what))
+/// Floats that a ternary format holds as they are: a note for each format.
+fn native_notes(native: &[NativeFloat]) -> impl Iterator<Item = Diagnostic> {
+    Format::ALL.into_iter().filter_map(|format| {
+        let held: Vec<&NativeFloat> = native.iter().filter(|n| n.format == format).collect();
+        let names: Vec<String> = held.iter().take(NAMED).map(|n| shown(&n.tensor)).collect();
+        let what = format!(
+            "natively ternary float weights: every block of {} in {} is −s, 0, +s ({}{}): --method lossless --format \
+             {format} codes them without loss",
+            format.block_len(),
+            tensors(held.len()),
+            names.join(", "),
+            if held.len() > NAMED { ", …" } else { "" },
+        );
+        (!held.is_empty()).then(|| Diagnostic::file(Severity::Note, "natively-ternary", what))
+    })
 }
 
 #[cfg(test)]

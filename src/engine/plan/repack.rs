@@ -2,6 +2,8 @@
 //!
 //! Shapes are asked here; whether scales fit is seen when the data is looked at, before anything is written.
 
+use std::collections::BTreeMap;
+
 use super::notes::notes_on_formats;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
@@ -14,6 +16,7 @@ use crate::engine::ternary::Format;
 /// plan impossible, unless `partial` lets them stay. `recipe` says what becomes of the others (precision of what stays);
 /// `unfit` are tensors whose data cannot take the format, with the reason, as a look at it found.
 pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool, unfit: &[(usize, String)]) -> Plan {
+    let unfit: BTreeMap<usize, &String> = unfit.iter().map(|(i, why)| (*i, why)).collect();
     let mut notes = Vec::new();
     let mut misfits = Vec::new();
     let mut decisions: Vec<Decision> = model
@@ -22,7 +25,7 @@ pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool, unfit: 
         .enumerate()
         .map(|(index, tensor)| {
             let kept = |why: String| keep(tensor, recipe, Winner::Repack, Reason::NotRecoded(why));
-            let found = unfit.iter().find(|(i, _)| *i == index).map(|(_, why)| Fits::No(why.clone()));
+            let found = unfit.get(&index).map(|why| Fits::No((*why).clone()));
             match found.unwrap_or_else(|| fits(tensor, to)) {
                 Fits::NotTernary => kept("not ternary".to_owned()),
                 Fits::There => Decision {
