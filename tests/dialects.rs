@@ -8,14 +8,14 @@ mod support;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use support::reading::{assert_same, bits, complaints, messages, open, tensor, weights};
+use support::reading::{assert_same, bits, complaints, messages, open, quantized, raw, tensor, weights};
 use support::writers::{Coded, Dice, bitnet_cpp, prism_ml, ruvllm};
 use support::{Tiny, open_bytes};
 use tritscope::engine::codec::DType;
 use tritscope::engine::codec::dialect::{Basis, Finding};
 use tritscope::engine::error::Severity;
 use tritscope::engine::model::{Model, OpenOptions};
-use tritscope::engine::plan::{Mask, Precision, Recipe, repack, resolve};
+use tritscope::engine::plan::{Action, Mask, Precision, Recipe, Rule, repack, resolve};
 use tritscope::engine::preview::{Depth, measure};
 use tritscope::engine::progress::Cancel;
 use tritscope::engine::ternary::{Format, Method};
@@ -109,6 +109,22 @@ fn a_rotated_file_says_so() {
     }
     let plan = repack(&model, Format::Q2_0, &asked, false, &[]);
     assert!(plan.require_possible(&model).unwrap_err().to_string().contains("rotated basis"));
+}
+
+#[test]
+fn what_cannot_leave_its_type_is_copied_beside_what_goes_ternary() {
+    for (number, bytes) in [(142u32, 34 * 24), (40, 6 * 96), (31, 18 * 96), (36, 18 * 96), (38, 18 * 96)] {
+        let tiny = Tiny::default()
+            .numbered("blk.0.attn_q.weight", &[256, 12], number, Dice::new(1).bytes(bytes))
+            .normal("blk.0.ffn_up.weight", &[256, 8], 1)
+            .normal("output_norm.weight", &[256], 3);
+        let model = tiny.open().unwrap();
+        let rule = Rule { pattern: "*ffn_up*".parse().unwrap(), action: Action::TERNARY };
+        let asked = Recipe { layers: Mask::Custom, rules: vec![rule], ..Recipe::default() };
+        let out = quantized(&model, &asked).unwrap_or_else(|e| panic!("{number}: {e}"));
+        assert_same(&raw(&out.model, "blk.0.attn_q.weight"), &raw(&model, "blk.0.attn_q.weight"), &number.to_string());
+        assert_eq!(tensor(&out.model, "blk.0.attn_q.weight").dtype, tensor(&model, "blk.0.attn_q.weight").dtype);
+    }
 }
 
 #[test]

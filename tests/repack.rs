@@ -98,6 +98,18 @@ fn every_pair_of_formats_keeps_trits_and_weights() {
 }
 
 #[test]
+fn four_rows_a_byte_are_read_and_moved_but_not_written() {
+    let coded = Coded::random(DType::I2_S_ROWS, 512, 12, 5).with_scale(0.375);
+    let model = model_of(DType::I2_S_ROWS, &coded);
+    for to in formats() {
+        let out = repacked(&model, to, false).unwrap_or_else(|e| panic!("{to}: {e}"));
+        assert_same(&trits(&out.model, NAME), &coded.codes, to.name());
+        assert_same(&weights(&out.model, NAME), &coded.weights(DType::I2_S_ROWS), to.name());
+    }
+    assert_eq!(Format::from_dtype(DType::I2_S_ROWS), None);
+}
+
+#[test]
 fn scales_are_copied_where_blocks_become_shorter_and_joined_where_they_agree() {
     for from in formats().filter(|f| !f.has_one_scale()) {
         for to in formats().filter(|to| !to.has_one_scale() && *to != from) {

@@ -264,3 +264,28 @@ fn run(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
     let output = command.args(args).current_dir(folder).stdin(Stdio::null()).output().unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
 }
+
+#[test]
+fn types_that_llama_cpp_keeps_in_memory_are_read_too() {
+    let mut dice = Dice::new(4);
+    let mut blocks = |head: &[u8], codes: usize, tail: usize, n: usize| -> (Vec<u8>, Vec<f32>) {
+        let (mut bytes, mut values) = (Vec::new(), Vec::new());
+        for _ in 0..n {
+            let qs = dice.bytes(codes);
+            values.extend(qs.iter().map(|q| 0.25 * f32::from(*q as i8)));
+            bytes.extend([head, &qs, &vec![9; tail]].concat());
+        }
+        (bytes, values)
+    };
+    let q8_1 = blocks(&[f16_bytes(&[0.25]), vec![7, 7]].concat(), 32, 0, 32);
+    let q8_k = blocks(&0.25f32.to_le_bytes(), 256, 32, 4);
+    for (dtype, (bytes, meant)) in [(DType::Q8_1, q8_1), (DType::Q8_K, q8_k)] {
+        let model =
+            Tiny::default().tensor(UP, &[256, 4], dtype, bytes).normal("output_norm.weight", &[64], 1).open().unwrap();
+        assert_same(&weights(&model, UP), &meant, "decoded");
+        let report = measure(&model, 0, Format::Q2_0, &[Method::Exact], Depth::Exact, &Cancel::new()).unwrap();
+        let out = quantized(&model, &recipe(Format::Q2_0, Method::Exact)).unwrap();
+        let found = rel_mse(&meant, &weights(&out.model, UP));
+        assert!((report.methods[0].rel_mse.value - found).abs() <= 1e-9 * found, "{dtype}");
+    }
+}
