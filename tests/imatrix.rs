@@ -8,7 +8,6 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-
 use proptest::prelude::*;
 use tritscope::engine::error::{Error, Severity};
 use tritscope::engine::imatrix::Imatrix;

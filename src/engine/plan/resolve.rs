@@ -114,6 +114,15 @@ impl Decision {
         matches!(self.step, Step::Ternary(..))
     }
 
+    /// What chooses the codes, in a word: the method, or the search in a codebook that takes none.
+    pub fn method_name(&self) -> Option<&'static str> {
+        match self.step {
+            Step::Ternary(format, _) if !format.is_plain() => Some("codebook"),
+            Step::Ternary(_, method) => Some(method.name()),
+            _ => None,
+        }
+    }
+
     /// The method, where the tensor is made ternary.
     pub fn method(&self) -> Option<Method> {
         match self.step {
@@ -350,9 +359,14 @@ fn loses_twice(tensor: &Tensor, decision: &Decision) -> bool {
         return false;
     };
     // Q2_0 is left out: its codes may be more than ternary.
-    let keeps = matches!(tensor.dtype, DType::TQ1_0 | DType::TQ2_0)
-        && method != Method::Absmean
-        && tensor.dtype.layout().is_some_and(|l| l.block_len.is_multiple_of(format.block_len() as u64));
+    let blocks_nest = tensor.dtype.layout().is_some_and(|l| l.block_len.is_multiple_of(format.block_len() as u64));
+    let nests = match tensor.dtype {
+        DType::TQ1_0 | DType::TQ2_0 => blocks_nest && !format.has_one_scale(),
+        DType::T158 => blocks_nest && !format.has_one_scale() && tensor.row_len().is_multiple_of(256),
+        DType::I2_S | DType::I2_S_ARM | DType::I2_S_ROWS => true,
+        _ => false,
+    };
+    let keeps = nests && method != Method::Absmean && format.is_plain();
     tensor.dtype.is_quantized() && !keeps
 }
 
@@ -525,7 +539,7 @@ fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -
 fn block_type_that_fits(tensor: &Tensor, to: DType) -> (DType, Option<String>) {
     let takes = |t: DType| t.layout().is_some_and(|l| l.takes(tensor.row_len(), tensor.elements()));
     let chosen = [to, DType::Q8_0, DType::F16].into_iter().find(|t| takes(*t)).unwrap_or(DType::F32);
-    let why = format!("rows of {} do not divide into blocks of {to}", tensor.row_len());
+    let why = format!("rows do not divide into blocks of {to}");
     (chosen, (chosen != to).then_some(why))
 }
 
