@@ -213,7 +213,8 @@ fn hinted(candidates: &[DType], hints: Hints<'_>) -> Option<(DType, &'static str
     })
 }
 
-/// Decides what `number` means in a file with these tensors. `None` where it has one meaning only, or none that is known.
+/// Decides what `number` means in a file with these tensors. `None` where it has one meaning only, or none that is known,
+/// and where no tensor has elements to tell by.
 pub fn resolve(number: u32, tensors: &[Occurrence], hints: Hints<'_>, overruled: Option<DType>) -> Option<Finding> {
     let mut candidates = meanings(number, tensors, hints.packing);
     if let Some(t) = overruled.filter(|t| !candidates.contains(t)) {
@@ -223,6 +224,9 @@ pub fn resolve(number: u32, tensors: &[Occurrence], hints: Hints<'_>, overruled:
         return None;
     }
     let counted: Vec<&Occurrence> = tensors.iter().filter(|t| t.elements > 0).collect();
+    if counted.is_empty() && overruled.is_none() {
+        return None;
+    }
     let votes = |dtype: DType, least: Fit| {
         let fits: Option<Vec<Fit>> = counted.iter().map(|t| fit(dtype, t)).collect();
         fits.filter(|_| dtype.layout().is_some()).map(|f| f.into_iter().filter(|f| *f >= least).count())
@@ -322,6 +326,7 @@ mod tests {
         let forced = resolve(36, &[tensor(256, 96)], Hints::default(), Some(DType::I2_S_ARM)).unwrap();
         assert_eq!((forced.chosen, forced.basis), (DType::I2_S_ARM, Basis::Override));
         assert!(resolve(35, &[tensor(256, 66)], Hints::default(), None).is_none());
+        assert!(resolve(42, &[tensor(0, 66)], Hints::default(), None).is_none());
     }
 
     #[test]

@@ -71,8 +71,9 @@ impl Tensor {
 
     fn from_info(gguf: &Gguf, info: &TensorInfo, file: usize, (last_offset, rows_first): (u64, bool)) -> Self {
         let fits = info.bytes.is_some_and(|bytes| {
-            // Writers differ in what stands behind the last tensor. A number with one meaning is believed.
-            let gap_allowed = info.offset == last_offset || info.dtype.meanings().count() < 2;
+            // Writers differ in what stands behind the last tensor. A number with one meaning is believed, and so is
+            // that there are no elements.
+            let gap_allowed = info.elements() == 0 || info.offset == last_offset || info.dtype.meanings().count() < 2;
             bytes <= info.extent && (gap_allowed || info.extent - bytes < gguf.alignment)
         });
         let mut dims = info.dims.clone();
