@@ -47,17 +47,15 @@ fn refuse_nothing(model: &Model, plan: &Plan, to: Format) -> Result<()> {
     if plan.totals.recoded_tensors > 0 {
         return Ok(());
     }
-    Err(Error::NothingToDo(match plan.notes.iter().find(|n| n.code == "not-repacked") {
-        Some(note) => format!("every ternary tensor {}", note.message),
-        None => {
-            let hidden = model.tensors.iter().find(|t| t.dtype.layout().is_none() && t.elements() > 0);
-            let why = match hidden {
-                Some(tensor) => format!(" ('{}': {})", text::escape(&tensor.name), tensor.undecodable_reason()),
-                None => "; float weights that are ternary already: quantize --method lossless".to_owned(),
-            };
-            format!("no tensor is in a ternary format other than {}{why}", to.dtype())
-        }
-    }))
+    if let Some(note) = plan.notes.iter().find(|n| n.code == "not-repacked") {
+        return Err(Error::NothingToDo(format!("every ternary tensor {}", note.message)));
+    }
+    let hidden = model.tensors.iter().find(|t| t.dtype.layout().is_none() && t.elements() > 0);
+    let why = match hidden {
+        Some(tensor) => format!(" ('{}': {})", text::escape(&tensor.name), tensor.undecodable_reason()),
+        None => "; float weights that are ternary already: quantize --method lossless".to_owned(),
+    };
+    Err(Error::NothingToDo(format!("no tensor is in a ternary format other than {}{why}", to.dtype())))
 }
 
 /// The summary as text.

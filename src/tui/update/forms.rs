@@ -43,8 +43,8 @@ fn not_finite(session: &Session) -> Option<String> {
         let (format, _) = what_if(&session.plan, index)?;
         session.previews.figures((index, format))?.non_finite
     };
-    let ternary = (0..session.model.tensors.len()).filter(|i| session.plan.decision(*i).is_ternary());
-    let (index, at) = ternary.filter_map(|i| Some((i, seen(i)?))).next()?;
+    let mut ternary = (0..session.model.tensors.len()).filter(|i| session.plan.decision(*i).is_ternary());
+    let (index, at) = ternary.find_map(|i| Some((i, seen(i)?)))?;
     let name = crate::text::escape(&session.model.tensors[index].name);
     Some(format!("element {at} of {name} is NaN or infinite: keep that tensor (space), or the export fails"))
 }
