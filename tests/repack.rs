@@ -471,16 +471,22 @@ fn partial_lets_tensors_stay_whose_scales_do_not_fit() {
         .coded(NAME, DType::Q2_0, &differs)
         .coded("blk.1.ffn_up.weight", DType::Q2_0, &fits)
         .write(folder.path());
+    // Tensors as small as these fit both meanings of the number.
     let (code, text) = run(folder.path(), &["repack", "model.gguf", "-o", "out.gguf", "--to", "tq2_0"]);
+    assert!(code == Some(2) && text.contains("--dialect"), "{text}");
+    let told = ["repack", "model.gguf", "-o", "out.gguf", "--to", "tq2_0", "--dialect", "42=Q2_0"];
+    let (code, text) = run(folder.path(), &told);
     assert!(code == Some(3) && text.contains("disagree in 4 of 4 blocks") && text.contains("--partial"), "{text}");
-    let (code, text) = run(folder.path(), &["repack", "model.gguf", "-o", "out.gguf", "--to", "tq2_0", "--partial"]);
+    let (code, text) = run(folder.path(), &[&told[..], &["--partial"]].concat());
     assert!(code == Some(0) && text.contains("disagree in 4 of 4 blocks"), "{text}");
     let out = support::reading::open(&folder.path().join("out.gguf")).unwrap();
     let types: Vec<DType> = out.tensors.iter().map(|t| t.dtype).collect();
     assert_eq!(types, [DType::Q2_0, DType::TQ2_0]);
     assert_same(&weights(&out, NAME), &differs.weights(DType::Q2_0), NAME);
-    let (code, text) =
-        run(folder.path(), &["repack", "model.gguf", "-o", "n.gguf", "--to", "i2_s", "--partial", "--force"]);
+    let (code, text) = run(
+        folder.path(),
+        &["repack", "model.gguf", "-o", "n.gguf", "--to", "i2_s", "--partial", "--dialect", "42=Q2_0"],
+    );
     assert!(code == Some(0) && text.contains("repacked 1 of 2"), "{text}");
 }
 

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::Context;
 use super::args::InspectArgs;
-use super::output::{Bar, print, print_json};
+use super::output::{Bar, print, print_json, warn};
 use super::table::{Align, Table};
 use super::trits;
-use crate::engine::error::{Diagnostic, Result};
+use crate::engine::error::{Diagnostic, Result, Severity};
 use crate::engine::hf;
 use crate::engine::lint::{Counts, Depth, lint};
 use crate::engine::model::{Model, OpenOptions, Tensor};
@@ -30,6 +30,10 @@ pub(super) fn run(args: &InspectArgs, context: &Context) -> Result<()> {
         report.diagnostics = check(args, &model, context)?;
     }
     let counts = Counts::of(&report.diagnostics);
+    if let Some(pattern) = args.filter.as_ref().filter(|p| !model.tensors.iter().any(|t| p.matches(t))) {
+        let what = format!("--filter {pattern} matches no tensor");
+        warn(&[Diagnostic::file(Severity::Warning, "filter", what)]);
+    }
     if args.json {
         print_json(&report)?;
     } else if args.trits || args.check {

@@ -27,10 +27,15 @@ pub(super) fn print_json(document: &impl Serialize) -> Result<()> {
     print(&(text + "\n"))
 }
 
-/// Prints warnings to stderr; notes are left to `inspect` and `--json`.
-pub(super) fn warn(diagnostics: &[Diagnostic]) {
+/// Prints warnings to stderr; notes on a file are left to `inspect` and `--json`.
+pub(super) fn warn<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) {
+    tell(diagnostics.into_iter().filter(|d| d.severity > Severity::Note));
+}
+
+/// Prints notes too: what a plan does that was not asked for in so many words.
+pub(super) fn tell<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) {
     let mut stderr = io::stderr().lock();
-    for diagnostic in diagnostics.iter().filter(|d| d.severity > Severity::Note) {
+    for diagnostic in diagnostics {
         // Nobody is left to tell if stderr is closed.
         let _ = writeln!(stderr, "{diagnostic}");
     }

@@ -7,9 +7,10 @@ use indicatif::ProgressBar;
 use super::Context;
 use super::args::PlanArgs;
 use super::measure::{Measuring, first_problem, measure_plan};
-use super::output::{print, print_json, warn};
+use super::output::{print, print_json, tell, warn};
 use super::table::{Align, Table};
 use crate::engine::error::{Error, Result};
+use crate::engine::imatrix::Imatrix;
 use crate::engine::model::Model;
 use crate::engine::plan::{Plan, resolve};
 use crate::engine::preview::Depth;
@@ -36,10 +37,16 @@ pub(super) fn run(args: &PlanArgs, context: &Context) -> Result<()> {
     if args.run.json {
         print_json(&report)?;
     } else {
-        print(&render(&report))?;
-        warn(&report.diagnostics);
+        print(&(render(&report) + &importance_line(imatrix.as_deref())))?;
+        warn(&model.diagnostics);
+        tell(&report.diagnostics[model.diagnostics.len()..]);
     }
     first_problem(&model, &measured).map_or(Ok(()), Err)
+}
+
+/// What the importance matrix was made from, as a line.
+pub(super) fn importance_line(imatrix: Option<&Imatrix>) -> String {
+    imatrix.map_or_else(String::new, |imatrix| format!("imatrix  {}\n", imatrix.summary()))
 }
 
 /// `--strict`: refuses a plan in which a request is not met as asked.
@@ -90,7 +97,7 @@ pub(super) fn render(report: &PlanReport) -> String {
     if kept > 0 {
         let _ = writeln!(
             out,
-            "{}{kept} tensors stay as they are (not selected or protected)",
+            "{}{kept} tensors stay as they are (not selected, or protected)",
             if shown > 0 { "\n" } else { "" }
         );
     }
@@ -146,7 +153,10 @@ pub(super) fn totals(t: &TotalsReport) -> String {
             let _ = write!(out, " (estimated from samples; 95 % within {low:.5} … {high:.5})");
         }
         if let Some(weighted) = t.weighted_rel_mse {
-            let _ = write!(out, "\n         weighted by importance: rel. MSE {weighted:.5}");
+            let _ = write!(
+                out,
+                "\n         weighted by importance: rel. MSE {weighted:.5} (this is what an imatrix makes least)"
+            );
         }
         out.push_str("\n         weight error is a proxy: what a model loses shows in its perplexity\n");
     }

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::Context;
 use super::args::QuantizeArgs;
-use super::output::{Bar, print, print_json, warn};
-use super::plan::{refuse_misses, totals};
-use crate::engine::error::{Diagnostic, Result};
+use super::output::{Bar, print, print_json, tell, warn};
+use super::plan::{importance_line, refuse_misses, totals};
+use crate::engine::error::Result;
 use crate::engine::export::{ExportOptions, ExportSummary, Reader, Verify, export};
 use crate::engine::plan::resolve;
 use crate::engine::report::PlanReport;
@@ -23,8 +23,7 @@ pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
     let plan = resolve(&model, &recipe);
     refuse_misses(&model, &plan, args.run.strict)?;
     let options = ExportOptions { imatrix, ..args.run.write.options(&args.output) };
-    let (early, _): (Vec<Diagnostic>, Vec<_>) = plan.notes.iter().cloned().partition(|n| EARLY.contains(&n.code));
-    warn(&early);
+    warn(plan.notes.iter().filter(|n| EARLY.contains(&n.code)));
     let bar = Bar::new(context.progress);
     let pool = super::pool(&args.run.write, context)?;
     let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
@@ -34,10 +33,10 @@ pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
     if args.run.json {
         print_json(&report)?;
     } else {
-        print(&render(&report, &summary))?;
+        print(&(render(&report, &summary) + &importance_line(options.imatrix.as_deref())))?;
     }
-    let late: Vec<Diagnostic> = report.diagnostics.into_iter().filter(|d| !EARLY.contains(&d.code)).collect();
-    warn(&late);
+    warn(&model.diagnostics);
+    tell(summary.warnings.iter().filter(|d| !EARLY.contains(&d.code)));
     Ok(())
 }
 

@@ -4,19 +4,21 @@ use std::fmt::Write;
 
 use super::Context;
 use super::args::RepackArgs;
-use super::output::{Bar, print, print_json, warn};
+use super::output::{Bar, print, print_json, tell, warn};
 use super::quantize::check_words;
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportSummary, Survey, export, unfit};
+use crate::engine::model::Model;
 use crate::engine::plan::{Plan, Recipe, repack};
 use crate::engine::report::PlanReport;
-use crate::engine::ternary::Format;
+use crate::engine::ternary::{Format, Method};
 use crate::text;
 
 pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
     let to: Format = args.to.parse().map_err(Error::Usage)?;
     let model = super::open(&args.file, &args.open, context)?;
-    let recipe = Recipe { format: to, ..Recipe::default() };
+    model.require_sound()?;
+    let recipe = Recipe { format: to, method: Method::Lossless, ..Recipe::default() };
     let pool = super::pool(&args.write, context)?;
     let mut plan = repack(&model, to, &recipe, args.partial, &[]);
     if args.partial {
@@ -24,8 +26,9 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
         plan = repack(&model, to, &recipe, true, &unfit);
     }
     plan.require_possible(&model)?;
-    refuse_nothing(&plan, to)?;
-    warn(&plan.notes);
+    refuse_nothing(&model, &plan, to)?;
+    warn(&model.diagnostics);
+    tell(&plan.notes);
     let bar = Bar::new(context.progress);
     let options = args.write.options(&args.output);
     let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
@@ -35,24 +38,28 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
     if args.json {
         return print_json(&report);
     }
-    print(&render(&plan, to, &summary))?;
-    let late: Vec<_> = summary.warnings.iter().filter(|w| !plan.notes.contains(w)).cloned().collect();
-    warn(&late);
+    print(&render(&model, &plan, to, &summary))?;
+    tell(summary.warnings.iter().filter(|w| !plan.notes.contains(w)));
     Ok(())
 }
 
-fn refuse_nothing(plan: &Plan, to: Format) -> Result<()> {
+fn refuse_nothing(model: &Model, plan: &Plan, to: Format) -> Result<()> {
     if plan.totals.recoded_tensors > 0 {
         return Ok(());
     }
-    Err(Error::NothingToDo(match plan.notes.iter().find(|n| n.code == "not-repacked") {
-        Some(note) => format!("every ternary tensor {}", note.message),
-        None => format!("no tensor is in a ternary format other than {}", to.dtype()),
-    }))
+    if let Some(note) = plan.notes.iter().find(|n| n.code == "not-repacked") {
+        return Err(Error::NothingToDo(format!("every ternary tensor {}", note.message)));
+    }
+    let hidden = model.tensors.iter().find(|t| t.dtype.layout().is_none() && t.elements() > 0);
+    let why = match hidden {
+        Some(tensor) => format!(" ('{}': {})", text::escape(&tensor.name), tensor.undecodable_reason()),
+        None => "; float weights that are ternary already: quantize --method lossless".to_owned(),
+    };
+    Err(Error::NothingToDo(format!("no tensor is in a ternary format other than {}{why}", to.dtype())))
 }
 
 /// The summary as text.
-fn render(plan: &Plan, to: Format, summary: &ExportSummary) -> String {
+fn render(model: &Model, plan: &Plan, to: Format, summary: &ExportSummary) -> String {
     let mut out = String::new();
     for file in &summary.files {
         let _ = writeln!(out, "{}", text::escape(&file.display().to_string()));
@@ -69,6 +76,10 @@ fn render(plan: &Plan, to: Format, summary: &ExportSummary) -> String {
         t.bpw(),
         t.new_bpw(),
     );
+    for finding in model.dialects.iter().filter(|f| f.is_remarkable()) {
+        let other = if finding.assumes_packing() { "; the packing is assumed, --dialect says otherwise" } else { "" };
+        let _ = writeln!(out, "read     {}{other}", finding.short());
+    }
     let surveys: Vec<&Survey> = summary.tensors.iter().filter_map(|o| o.recoded.as_ref()).collect();
     let rounding = surveys.iter().map(|s| s.rounding).fold(0.0, f64::max);
     if rounding > 0.0 {

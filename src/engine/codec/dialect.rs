@@ -9,6 +9,9 @@ use std::fmt;
 
 use super::dtype::DType;
 
+/// Numbers above are private to forks.
+const LAST_OF_GGML: u32 = 100;
+
 /// One tensor with the number in question.
 #[derive(Debug, Clone, Copy)]
 pub struct Occurrence {
@@ -33,7 +36,12 @@ pub struct Hints<'a> {
     pub ruvllm: bool,
     /// Whether a key speaks of a Hadamard rotation: PrismML's files.
     pub rotated: bool,
+    /// How I2_S is packed, where the file says so ([`PACKING_KEY`]).
+    pub packing: Option<DType>,
 }
+
+/// Key under which this program says how the I2_S of a file is packed; its value is a type's name.
+pub const PACKING_KEY: &str = "tritscope.i2_s_packing";
 
 /// One meaning and how many tensors it fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +82,8 @@ pub struct Finding {
     pub candidates: Vec<Candidate>,
     /// What decided.
     pub basis: Basis,
+    /// Whether the file says how its I2_S is packed.
+    pub packing_told: bool,
 }
 
 impl Finding {
@@ -82,9 +92,16 @@ impl Finding {
         matches!(self.basis, Basis::Default | Basis::Elimination)
     }
 
+    /// Whether one of I2_S's packings was taken that nothing in the file tells from the others.
+    pub fn assumes_packing(&self) -> bool {
+        matches!(self.chosen, DType::I2_S | DType::I2_S_ARM | DType::I2_S_ROWS)
+            && !self.packing_told
+            && self.basis != Basis::Override
+    }
+
     /// Whether it is worth a line: the meaning is not ggml's, or it is in doubt, or the user overrode it.
     pub fn is_remarkable(&self) -> bool {
-        !self.chosen.is_mainline() || !matches!(self.basis, Basis::Offsets)
+        !self.chosen.is_mainline() || self.number > LAST_OF_GGML || !matches!(self.basis, Basis::Offsets)
     }
 }
 
@@ -123,7 +140,7 @@ impl fmt::Display for Finding {
             Basis::Nothing => "; none fits".to_owned(),
         };
         f.write_str(&why)?;
-        if matches!(self.chosen, DType::I2_S | DType::I2_S_ARM | DType::I2_S_ROWS) && self.basis != Basis::Override {
+        if self.assumes_packing() {
             f.write_str("; the packing is not in the file: I2_S (x86), I2_S_ARM and I2_S_ROWS have one size")?;
         }
         Ok(())
@@ -171,10 +188,11 @@ fn fit(dtype: DType, tensor: &Occurrence) -> Option<Fit> {
 }
 
 /// Meanings that are tried: of I2_S's packings, which have one size, the first that the element counts allow.
-fn meanings(number: u32, tensors: &[Occurrence]) -> Vec<DType> {
+fn meanings(number: u32, tensors: &[Occurrence], told: Option<DType>) -> Vec<DType> {
     let takes = |t: DType| tensors.iter().all(|o| t.layout().is_some_and(|l| l.takes(o.row, o.elements)));
     let packings = [DType::I2_S, DType::I2_S_ARM, DType::I2_S_ROWS];
-    let packing = packings.into_iter().find(|t| takes(*t)).unwrap_or(DType::I2_S);
+    let told = told.filter(|t| packings.contains(t));
+    let packing = told.or_else(|| packings.into_iter().find(|t| takes(*t))).unwrap_or(DType::I2_S);
     DType::of_number(number).meanings().filter(|t| !packings.contains(t) || *t == packing).collect()
 }
 
@@ -185,7 +203,9 @@ fn hinted(candidates: &[DType], hints: Hints<'_>) -> Option<(DType, &'static str
     candidates.iter().find_map(|t| match *t {
         DType::T158 if hints.ruvllm => Some((*t, "craftsman.bitnet.version")),
         DType::T158 if craftsman => Some((*t, "general.architecture")),
-        DType::I2_S | DType::I2_S_ARM | DType::I2_S_ROWS | DType::I8_S | DType::TL1 | DType::TL2 if bitnet => {
+        DType::I2_S | DType::I2_S_ARM | DType::I2_S_ROWS | DType::I8_S | DType::TL1 | DType::TL2 | DType::TL2_42
+            if bitnet =>
+        {
             Some((*t, "general.architecture"))
         }
         DType::PQ2_0 if hints.rotated => Some((*t, "a key about a rotation")),
@@ -196,7 +216,7 @@ fn hinted(candidates: &[DType], hints: Hints<'_>) -> Option<(DType, &'static str
 /// Decides what `number` means in a file with these tensors. `None` where it has one meaning only, or none that is known,
 /// and where no tensor has elements to tell by.
 pub fn resolve(number: u32, tensors: &[Occurrence], hints: Hints<'_>, overruled: Option<DType>) -> Option<Finding> {
-    let mut candidates = meanings(number, tensors);
+    let mut candidates = meanings(number, tensors, hints.packing);
     if let Some(t) = overruled.filter(|t| !candidates.contains(t)) {
         candidates.push(t);
     }
@@ -216,18 +236,31 @@ pub fn resolve(number: u32, tensors: &[Occurrence], hints: Hints<'_>, overruled:
     let listed: Vec<Candidate> = candidates.iter().map(|t| Candidate { dtype: *t, fits: votes(*t, least) }).collect();
     let (chosen, basis) = match overruled {
         Some(dtype) => (dtype, Basis::Override),
-        None => choose(&listed, hints),
+        None => choose(&listed, counted.len(), hints),
     };
-    Some(Finding { number, chosen, tensors: counted.len(), candidates: listed, basis })
+    Some(Finding {
+        number,
+        chosen,
+        tensors: counted.len(),
+        candidates: listed,
+        basis,
+        packing_told: hints.packing.is_some(),
+    })
 }
 
-fn choose(candidates: &[Candidate], hints: Hints<'_>) -> (DType, Basis) {
+fn choose(candidates: &[Candidate], tensors: usize, hints: Hints<'_>) -> (DType, Basis) {
     let most = candidates.iter().filter_map(|c| c.fits).max().unwrap_or(0);
     let best: Vec<DType> = candidates.iter().filter(|c| most > 0 && c.fits == Some(most)).map(|c| c.dtype).collect();
     let untested: Vec<DType> = candidates.iter().filter(|c| c.fits.is_none()).map(|c| c.dtype).collect();
     let mainline = candidates[0].dtype;
     match (best.as_slice(), untested.as_slice()) {
-        ([only], _) => (*only, Basis::Offsets),
+        ([only], _) if most == tensors => (*only, Basis::Offsets),
+        // Some fit by accident, or some are damaged: what cannot be tested is as likely.
+        ([only], [_, ..]) if hinted(&untested, hints).is_some() => match hinted(&untested, hints) {
+            Some((dtype, what)) => (dtype, Basis::Hint(what)),
+            None => (*only, Basis::Default),
+        },
+        ([only], _) => (*only, Basis::Default),
         ([first, ..], _) => match hinted(&best, hints) {
             Some((dtype, what)) => (dtype, Basis::Hint(what)),
             None => (*first, Basis::Default),

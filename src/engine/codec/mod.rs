@@ -74,10 +74,16 @@ pub fn encode_dense(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<(), 
     for (i, (block, out)) in values.chunks_exact(len).zip(out.chunks_exact_mut(bytes)).enumerate() {
         encode(block, out).map_err(|e| match e {
             EncodeError::NonFinite(at) => i * len + at,
-            EncodeError::ScaleOverflow { .. } => i * len,
+            EncodeError::ScaleOverflow { .. } => i * len + largest(block),
         })?;
     }
     Ok(())
+}
+
+/// Index of the value of greatest magnitude.
+fn largest(values: &[f32]) -> usize {
+    let by_magnitude = |a: &(usize, &f32), b: &(usize, &f32)| a.1.abs().total_cmp(&b.1.abs());
+    values.iter().enumerate().max_by(by_magnitude).map_or(0, |(i, _)| i)
 }
 
 /// The decoder of a type, if this program has one.

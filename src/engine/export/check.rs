@@ -95,6 +95,7 @@ impl Checker<'_> {
         let meanings = self.meanings();
         own.settle(|number| meanings.get(&number).copied().unwrap_or(DType::of_number(number)));
         self.own_header(&own)?;
+        self.default_reading()?;
         let reader = self.independent_header(&own, &source)?;
         let mut check = Check { reader, verify, bytes: 0, recomputed: 0, recoded: 0 };
         if verify != Verify::None {
@@ -110,6 +111,23 @@ impl Checker<'_> {
     /// Whether the output's dimensions stand rows first.
     fn rows_first(&self) -> bool {
         super::header::writes_rows_first(self.model, self.plan)
+    }
+
+    /// Whoever opens the output with nothing said must see the shapes that were meant.
+    fn default_reading(&self) -> Result<()> {
+        let output = Model::open(self.partial, &OpenOptions { mmap: false, ..OpenOptions::default() })?;
+        if output.architecture.is_none() {
+            // A later shard says nothing of how it is to be read.
+            return Ok(());
+        }
+        let meant = |(found, index): (&Tensor, &usize)| found.dims == self.model.tensors[*index].dims;
+        let same = output.rows_first == self.rows_first() && output.tensors.iter().zip(&self.piece.tensors).all(meant);
+        // Only a source whose order was overruled is read otherwise.
+        let overruled = !self.model.rows_first && self.model.tensors.iter().any(|t| t.dtype == DType::T158);
+        if same || overruled {
+            return Ok(());
+        }
+        Err(Error::Check("the output's shapes read back in another order than was meant".to_owned()))
     }
 
     /// What the plan means by its type numbers; in one output each has one meaning.
@@ -157,7 +175,9 @@ impl Checker<'_> {
             }
             Err(of_output) => match open_independent(self.model.source().path()) {
                 Err(of_source) if self.model.gguf().is_some() => {
-                    Ok(Reader::Own { because: format!("gguf-rs-lib refuses the source: {of_source}") })
+                    // Which key it meets first differs from run to run: what it says up to the key is enough.
+                    let said = of_source.split(['\'', '"']).next().unwrap_or(&of_source).trim_end();
+                    Ok(Reader::Own { because: format!("gguf-rs-lib refuses the source: {said}") })
                 }
                 _ => Err(Error::Check(format!("gguf-rs-lib refuses the output: {of_output}"))),
             },

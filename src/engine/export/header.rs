@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::{ExportOptions, fingerprint};
 use crate::engine::codec::DType;
+use crate::engine::codec::dialect::PACKING_KEY;
 use crate::engine::error::{Error, Result};
 use crate::engine::format::gguf::write::entry;
 use crate::engine::format::gguf::{Header, HeaderTensor, Value, ValueType};
@@ -59,7 +60,9 @@ pub(super) fn lay_out(model: &Model, plan: &Plan, recipe: &Recipe, options: &Exp
 fn header_tensor(model: &Model, plan: &Plan, index: usize) -> Result<HeaderTensor> {
     let (tensor, decision) = (&model.tensors[index], &plan.decisions[index]);
     let number = decision.new_type.number().ok_or_else(|| {
-        let what = format!("{} is no type that a GGUF can hold; --keep-precision converts it", decision.new_type);
+        let hint =
+            if tensor.dtype.is_integer() { "integers are not converted" } else { "--keep-precision converts it" };
+        let what = format!("{} is no type that a GGUF can hold; {hint}", decision.new_type);
         Error::tensor(&model.path, &tensor.name, what)
     })?;
     let mut dims = tensor.dims.clone();
@@ -69,9 +72,15 @@ fn header_tensor(model: &Model, plan: &Plan, index: usize) -> Result<HeaderTenso
     Ok(HeaderTensor { name: tensor.name.clone(), dims, number, bytes: decision.new_bytes })
 }
 
-/// Files of ruvllm write dimensions rows first; what still has its ternary type stays so.
+/// ruvllm's files write dimensions rows first, and a file of its architecture with its ternary type is read so. A source
+/// that has both and was read the other way (by `--dims`) keeps its order.
 pub(super) fn writes_rows_first(model: &Model, plan: &Plan) -> bool {
-    model.rows_first && plan.decisions.iter().any(|d| d.new_type == DType::T158)
+    let otherwise = !model.rows_first && model.tensors.iter().any(|t| t.dtype == DType::T158);
+    is_ruvllm(model) && !otherwise && plan.decisions.iter().any(|d| d.new_type == DType::T158)
+}
+
+fn is_ruvllm(model: &Model) -> bool {
+    model.architecture.as_deref() == Some("craftsman")
 }
 
 /// Tensors of each file: all in one, or as the source's shards had them.
@@ -116,13 +125,18 @@ fn metadata(model: &Model, plan: &Plan, recipe: &Recipe, options: &ExportOptions
         if let Some(at) = pending.iter().position(|(key, _)| *key == kv.key) {
             let (key, value) = pending.remove(at);
             // ruvllm's own words about its own tensors stand.
-            let keep = t158 && model.rows_first && key.starts_with(RUVLLM_PREFIX);
+            let keep = is_ruvllm(model) && key.starts_with(RUVLLM_PREFIX);
             kvs.push(if keep { model.metadata.raw(kv)? } else { entry(&key, &value) });
-        } else if !is_dropped(kv, t158) {
+        } else if !is_dropped(kv, t158 || is_ruvllm(model)) {
             kvs.push(model.metadata.raw(kv)?);
         }
     }
     kvs.extend(pending.iter().map(|(key, value)| entry(key, value)));
+    // Nothing else in a file tells the packings of I2_S apart: no provenance, but what the bytes mean.
+    let packing = plan.decisions.iter().find(|d| d.new_type.number() == DType::I2_S.number());
+    if let Some(decision) = packing.filter(|d| d.new_type.is_ternary()) {
+        kvs.push(entry(PACKING_KEY, &Value::string(decision.new_type.to_string())));
+    }
     if options.provenance {
         let own = [("version", env!("CARGO_PKG_VERSION").to_owned()), ("recipe", recipe.to_toml()?)];
         for (key, text) in own.into_iter().chain([("source", fingerprint(model)?)]) {
@@ -145,10 +159,11 @@ fn ruvllm_entries(recipe: &Recipe) -> Vec<(String, Value)> {
 }
 
 /// What an earlier run said of itself is not true of this output; split keys are written anew where they mean something;
-/// ruvllm's coding is told of where its type is written; a file type that does not hold any more is left out.
-fn is_dropped(kv: &Entry, t158: bool) -> bool {
+/// what ruvllm says of its coding stays in its own files and beside its type; a file type that does not hold any more is
+/// left out.
+fn is_dropped(kv: &Entry, ruvllm: bool) -> bool {
     kv.key.starts_with(OWN_PREFIX)
         || kv.key.starts_with("split.")
         || kv.key == "general.file_type"
-        || !t158 && kv.key.starts_with(RUVLLM_PREFIX)
+        || !ruvllm && kv.key.starts_with(RUVLLM_PREFIX)
 }

@@ -219,7 +219,7 @@ fn write_piece(
 /// An export that would leave every tensor as it is says what would change that.
 fn refuse_empty(model: &Model, plan: &Plan) -> Result<()> {
     // A model that becomes a GGUF is a change even if no tensor's type is.
-    if plan.changes_anything() || matches!(model.container, super::model::Container::Converted(_)) {
+    if plan.changes_anything() || model.is_converted() {
         return Ok(());
     }
     let why = plan.notes.iter().find(|n| ["protected-skipped", "missed", "no-experts"].contains(&n.code)).map_or_else(
@@ -281,7 +281,7 @@ fn warnings(model: &Model, plan: &Plan, outcomes: &[TensorOutcome], check: &Chec
     let mut found: Vec<Diagnostic> = plan.notes.clone();
     for (tensor, outcome) in model.tensors.iter().zip(outcomes) {
         if outcome.non_finite > 0 {
-            let what = format!("{} NaN or infinite values, copied as they are", outcome.non_finite);
+            let what = format!("{} NaN or infinite values, kept as they are", outcome.non_finite);
             found.push(Diagnostic::tensor(Severity::Warning, "non-finite", &tensor.name, what));
         }
         if let Some(stats) = &outcome.stats

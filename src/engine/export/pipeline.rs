@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::target::Target;
 use super::{TensorOutcome, recode};
-use crate::engine::codec::{Layout, ONE_SCALE_TAIL, encode_dense, first_non_finite};
+use crate::engine::codec::{DType, Layout, ONE_SCALE_TAIL, encode_dense, first_non_finite};
 use crate::engine::error::{Error, Result};
 use crate::engine::format::source::AlignedBuf;
 use crate::engine::imatrix::Imatrix;
@@ -102,7 +102,7 @@ struct Job<'a> {
 #[derive(Clone, Copy)]
 enum JobAction<'a> {
     Copy,
-    Convert(crate::engine::codec::DType),
+    Convert(DType),
     Ternary(&'a Coder, &'a Weighing<'a>),
     Recode(Format),
 }
@@ -257,13 +257,7 @@ impl Pipeline<'_> {
         Ok(BandOutcome { non_finite, hash: Some(hash), ..BandOutcome::default() })
     }
 
-    fn convert(
-        &self,
-        job: &Job<'_>,
-        to: crate::engine::codec::DType,
-        first: u64,
-        work: &mut Work,
-    ) -> Result<BandOutcome> {
+    fn convert(&self, job: &Job<'_>, to: DType, first: u64, work: &mut Work) -> Result<BandOutcome> {
         let layout = to.layout().ok_or_else(|| self.refuse(job, format!("{to} is not written")))?;
         let bytes_at = |elements: u64| elements / layout.block_len * layout.block_bytes;
         work.out.resize(bytes_at(work.weights.len() as u64) as usize, 0);
@@ -272,6 +266,9 @@ impl Pipeline<'_> {
             self.refuse(job, format!("element {} is {value}, which {to} cannot hold", first + i as u64))
         })?;
         let non_finite = work.weights.iter().filter(|w| !w.is_finite()).count() as u64;
+        if job.tensor.dtype == DType::F64 && non_finite > 0 {
+            self.refuse_overflow(job, first, work)?;
+        }
         let hash = self.emit(job, &work.out, job.base + bytes_at(first))?;
         Ok(BandOutcome { non_finite, hash: Some(hash), ..BandOutcome::default() })
     }
@@ -307,6 +304,16 @@ impl Pipeline<'_> {
         let at = band.0 / to.block_len() as u64 * to.block_bytes() as u64;
         let hash = self.emit(job, &work.out, job.base + at)?;
         Ok(BandOutcome { hash: Some(hash), ..BandOutcome::default() })
+    }
+
+    /// A double that f32 cannot hold must not become an infinity.
+    fn refuse_overflow(&self, job: &Job<'_>, first: u64, work: &mut Work) -> Result<()> {
+        let raw = self.model.read_raw(job.tensor, first * 8, work.weights.len() * 8, &mut work.raw)?;
+        let doubles = raw.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b));
+        match doubles.zip(&work.weights).enumerate().find(|(_, (x, w))| x.is_finite() && !w.is_finite()) {
+            Some((i, (x, _))) => Err(self.refuse(job, format!("element {} is {x:e}, beyond F32", first + i as u64))),
+            None => Ok(()),
+        }
     }
 
     fn refuse(&self, job: &Job<'_>, what: String) -> Error {

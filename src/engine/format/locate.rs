@@ -93,7 +93,9 @@ impl Shard {
 /// The name of shard `i` (from 0) of `count` beside `out`, as llama.cpp's loader expects it.
 pub fn shard_path(out: &Path, i: usize, count: usize) -> PathBuf {
     let name = out.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = name.strip_suffix(".gguf").unwrap_or(&name);
+    // A name that is a shard's already gives its prefix.
+    let prefix = Shard::parse(&name).map(|shard| shard.prefix);
+    let stem = prefix.as_deref().unwrap_or_else(|| name.strip_suffix(".gguf").unwrap_or(&name));
     out.with_file_name(format!("{stem}-{:05}-of-{count:05}.gguf", i + 1))
 }
 
@@ -190,6 +192,7 @@ mod tests {
             assert_eq!(beside(Path::new(single)), Located::File(single.into()), "{single}");
         }
         assert_eq!(shard_path(Path::new("/x/out.gguf"), 1, 12), Path::new("/x/out-00002-of-00012.gguf"));
+        assert_eq!(shard_path(Path::new("o-00001-of-00003.gguf"), 2, 3), Path::new("o-00003-of-00003.gguf"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::names::{Heads, dims};
+use super::names::{Heads, dims, unused};
 use super::view::{assembled, file_type, hf_tensors, refuse_missing, view};
 use super::{HfTensor, Kind, TensorPlan, Transform, gguf_names};
 use crate::engine::error::{Error, Result};
@@ -41,10 +41,13 @@ pub(super) fn as_gguf(model: &Model, base: &Model) -> Result<Model> {
         .clone()
         .ok_or_else(|| Error::format(&base.path, 0, "no general.architecture: it cannot be a base"))?;
     let tensors = hf_tensors(model);
-    let mut notes = Vec::new();
-    let places = places(&architecture, &tensors, base, &mut notes);
+    let (mut notes, mut missing) = (Vec::new(), Vec::new());
+    if let Some(tensor) = tensors.iter().find(|t| !["F32", "F16", "BF16"].contains(&t.dtype.as_str())) {
+        missing.push(format!("{} is {}: only F32, F16 and BF16 weights are converted", tensor.name, tensor.dtype));
+    }
+    let places = places(&architecture, &tensors, base, (&mut notes, &mut missing));
     let heads = heads_of(base);
-    let (mut plans, mut missing) = (Vec::new(), Vec::new());
+    let mut plans = Vec::new();
     let mut borrowed = Vec::new();
     for tensor in &base.tensors {
         let Some(found) = places.get(tensor.name.as_str()) else {
@@ -63,7 +66,10 @@ pub(super) fn as_gguf(model: &Model, base: &Model) -> Result<Model> {
     refuse_missing(model, &missing)?;
     check_pairs(model, base, &mut plans, &mut notes)?;
     let mut metadata = base.metadata.clone();
-    metadata.retain(|key| key != "general.file_type" && !key.starts_with("split.") && !key.starts_with("tritscope."));
+    metadata.retain(|key| {
+        key != "general.file_type"
+            && !["split.", "tritscope.", "quantize.", "craftsman."].iter().any(|own| key.starts_with(own))
+    });
     if let Some(number) = file_type(model, &plans) {
         metadata.push("general.file_type", Value::u32(number));
     }
@@ -83,7 +89,7 @@ fn places<'a>(
     architecture: &str,
     tensors: &[HfTensor],
     base: &'a Model,
-    notes: &mut Vec<String>,
+    (notes, missing): (&mut Vec<String>, &mut Vec<String>),
 ) -> BTreeMap<&'a str, Vec<Place>> {
     let names: BTreeMap<&str, &'a str> = base.tensors.iter().map(|t| (t.name.as_str(), t.name.as_str())).collect();
     let mut places: BTreeMap<&'a str, Vec<Place>> = BTreeMap::new();
@@ -97,8 +103,14 @@ fn places<'a>(
                 placed = true;
             }
         }
-        if !placed {
-            left.push(tensor.name.as_str());
+        match (placed, unused(architecture, &tensor.name)) {
+            (true, _) => {}
+            (false, Some(_)) => left.push(tensor.name.as_str()),
+            // A base without a head of its own ties it to the embeddings.
+            (false, None) if tensor.name.ends_with("lm_head.weight") && !names.contains_key("output.weight") => {
+                left.push(tensor.name.as_str());
+            }
+            (false, None) => missing.push(format!("{} has no place in the base", tensor.name)),
         }
     }
     // A head of its own in the base, tied to the embeddings here.

@@ -83,6 +83,14 @@ pub fn gguf_names(architecture: &str, hf_name: &str) -> Vec<Mapped> {
     places.into_iter().map(mapped).collect()
 }
 
+/// What a tensor is that has no place in a GGUF on purpose; `None` for every other.
+pub(super) fn unused(architecture: &str, hf_name: &str) -> Option<&'static str> {
+    match read(slots::arch(architecture)?, hf_name) {
+        Reading::Unused(what) => Some(what),
+        Reading::Placed(_) | Reading::Unknown => None,
+    }
+}
+
 /// The name in a GGUF.
 pub(super) fn gguf_name(slot: &Slot, layer: Option<u32>) -> String {
     layer.map_or_else(|| slot.gguf.to_owned(), |layer| format!("blk.{layer}.{}", slot.gguf))

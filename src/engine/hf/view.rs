@@ -31,6 +31,11 @@ impl Model {
         matches!(self.container, Container::Safetensors(_))
     }
 
+    /// Whether it is shown as the GGUF that it would become.
+    pub fn is_converted(&self) -> bool {
+        matches!(self.container, Container::Converted(_))
+    }
+
     /// Refuses a model that is no GGUF and was not converted: why not, where that was tried.
     pub fn require_gguf(&self) -> Result<()> {
         if !self.is_foreign() {
@@ -63,8 +68,10 @@ pub fn best_view(mut model: Model, base: Option<&Model>) -> Result<Model> {
     }
     match as_gguf(&model, base) {
         Ok(view) => Ok(view),
-        Err(e @ (Error::Format { .. } | Error::Tensor { .. })) => {
-            model.diagnostics.push(Diagnostic::file(Severity::Warning, NOT_A_GGUF, e.to_string()));
+        Err(Error::Format { path, what, .. }) => {
+            let name = path.file_name().filter(|_| path != model.path);
+            let what = name.map_or_else(|| what.clone(), |name| format!("{}: {what}", name.to_string_lossy()));
+            model.diagnostics.push(Diagnostic::file(Severity::Warning, NOT_A_GGUF, what));
             Ok(model)
         }
         Err(e) => Err(e),

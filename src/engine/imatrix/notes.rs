@@ -4,7 +4,8 @@ use super::Imatrix;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::format::gguf::Value;
 use crate::engine::model::{Model, Tensor};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Decision, Plan, Step};
+use crate::engine::ternary::Method;
 use crate::text::escape;
 
 /// Tensors that a note names before it counts the rest.
@@ -15,6 +16,15 @@ impl Imatrix {
     /// in another size, experts without tokens, the number of chunks where it is not the recipe's.
     pub fn notes(&self, model: &Model, plan: &Plan, calibration_samples: usize) -> Vec<Diagnostic> {
         let mut notes = self.diagnostics.clone();
+        let weighs = |d: &Decision| match d.step {
+            Step::Ternary(format, method) => method == Method::Exact || !format.is_plain(),
+            _ => false,
+        };
+        let chosen = plan.totals.ternary_tensors > 0 && !plan.decisions.iter().any(weighs);
+        if chosen {
+            let what = "only the method exact (and the format iq1_s) chooses by importance; here it only weighs errors";
+            notes.push(Diagnostic::file(Severity::Warning, "imatrix-unused", what));
+        }
         let ternary = || model.tensors.iter().zip(&plan.decisions).filter(|(_, d)| d.is_ternary()).map(|(t, _)| t);
         let absent: Vec<&Tensor> = ternary().filter(|t| self.entry(&t.name).is_none()).collect();
         if !absent.is_empty() {

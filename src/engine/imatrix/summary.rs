@@ -48,7 +48,7 @@ impl Imatrix {
         }
     }
 
-    /// A note where the matrix was made from another number of chunks than the recipe's `calibration_samples`. It
+    /// A warning where the matrix was made from another number of chunks than the recipe's `calibration_samples`. It
     /// changes nothing: how much text was measured is settled once the file exists.
     pub fn calibration_note(&self, calibration_samples: usize) -> Option<Diagnostic> {
         let made = match self.chunks {
@@ -58,7 +58,7 @@ impl Imatrix {
             None => "an unknown number of chunks".to_owned(),
         };
         let what = format!("the importance matrix was made from {made}, calibration_samples is {calibration_samples}");
-        Some(Diagnostic::file(Severity::Note, "imatrix-chunks", what))
+        Some(Diagnostic::file(Severity::Warning, "imatrix-chunks", what))
     }
 }
 

@@ -115,15 +115,14 @@ fn split(model: &Model, found: &mut Vec<Diagnostic>) {
 /// Weights in a rotated basis need a runtime that turns activations the same way; the key and the types go together.
 fn rotation(model: &Model) -> Option<Diagnostic> {
     let warn = |what: String| Some(Diagnostic::file(Severity::Warning, "rotation", what));
-    let key =
-        model.metadata.entries().iter().map(|e| &e.key).find(|k| k.contains("hadamard") || k.contains("rotation"));
+    let key = model.metadata.rotation_key();
     let is_rotated = |t: &&Tensor| matches!(t.dtype, DType::PQ2_0 | DType::PTQ1_0);
     let rotated: Vec<&Tensor> = model.tensors.iter().filter(is_rotated).collect();
     match (key, rotated.first()) {
         (Some(key), None) => warn(format!(
             "'{}' declares a rotated basis, but no tensor is PQ2_0 or PTQ1_0: a runtime that does not know the key \
              computes nonsense; check what wrote the file",
-            shown(key)
+            shown(&key)
         )),
         (None, Some(first)) => warn(format!(
             "{} in a rotated basis ({}: {}), but no key declares the rotation: PrismML's fork cannot tell which to undo",

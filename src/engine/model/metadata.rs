@@ -61,6 +61,12 @@ impl Metadata {
         Self { entries: values.into_iter().map(entry).collect(), source: None }
     }
 
+    /// A key that speaks of a rotation of the weights (not of rotary positions), as PrismML's fork writes one.
+    pub fn rotation_key(&self) -> Option<&str> {
+        let speaks = |key: &&str| key.contains("hadamard") || key.contains("rotation") && !key.contains("rope");
+        self.entries.iter().map(|e| e.key.as_str()).find(speaks)
+    }
+
     /// Keeps the entries whose key `keep` says so of.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.entries.retain(|entry| keep(&entry.key));

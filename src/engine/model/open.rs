@@ -123,7 +123,10 @@ fn open_gguf(path: &Path, opened: Opened, options: &OpenOptions) -> Result<Model
         tensors.extend(Tensor::all_of(gguf, i, rows_first));
     }
     check_shards(&shards, &files, (&places, count), &mut diagnostics);
-    if architecture.is_none() {
+    if metadata.get("general.type").is_some_and(|v| v.as_str() == Some("imatrix")) {
+        let what = "this is an importance matrix, no model: --imatrix takes it";
+        diagnostics.push(Diagnostic::file(Severity::Note, "imatrix", what));
+    } else if architecture.is_none() {
         let what = "general.architecture is missing: llama.cpp cannot load this file";
         diagnostics.push(Diagnostic::file(Severity::Warning, "no-architecture", what));
     }
@@ -161,7 +164,11 @@ fn resolve_dialects(
     let hints = Hints {
         architecture,
         ruvllm: metadata.find("craftsman.bitnet.version").is_some(),
-        rotated: metadata.entries().iter().any(|e| e.key.contains("hadamard") || e.key.contains("rotation")),
+        packing: metadata
+            .get(dialect::PACKING_KEY)
+            .and_then(|v| v.as_str().and_then(DType::from_name))
+            .filter(|t| t.number() == DType::I2_S.number()),
+        rotated: metadata.rotation_key().is_some(),
     };
     let overruled = |number| overrides.iter().rev().copied().find(|t| t.number() == Some(number));
     occurrences

@@ -4,6 +4,7 @@
 //! [`resolve`] turns it into a [`Plan`], the only place where a tensor's final type is decided; tree, totals, JSON and
 //! export read the plan and nothing else.
 
+mod kept;
 mod notes;
 mod numbers;
 mod pattern;

@@ -5,8 +5,11 @@
 use super::recipe::{Mask, Recipe};
 use super::resolve::{Decision, Reason, Step, Totals};
 use super::rule::Action;
+use std::collections::BTreeMap;
+
+use crate::engine::codec::DType;
 use crate::engine::error::{Diagnostic, Severity};
-use crate::engine::model::{Model, Tensor};
+use crate::engine::model::{Model, Role, Tensor};
 use crate::engine::ternary::Format;
 use crate::text::escape;
 
@@ -38,6 +41,14 @@ pub(super) fn notes(
         let names = named(pairs().filter(|(_, d)| d.overridden).map(|(t, _)| t));
         note(Severity::Warning, "overridden", format!("made ternary although protected: {names}"));
     }
+    for (flag, wanted, role) in
+        [("--head", recipe.head, Role::Output), ("--embeddings", recipe.embeddings, Role::TokenEmbd)]
+    {
+        if wanted.is_some() && model.tensors.iter().all(|t| t.role != role) {
+            let tied = if role == Role::Output { ": it is tied to the embeddings" } else { "" };
+            note(Severity::Warning, "rule-unused", format!("{flag} changes nothing, there is no such tensor{tied}"));
+        }
+    }
     if totals.fallbacks > 0 {
         let text = format!("{} in Q2_0 because rows do not divide by 256", tensors(totals.fallbacks));
         note(Severity::Note, "fallback", text);
@@ -51,7 +62,9 @@ pub(super) fn notes(
     notes_on_formats(model, decisions, &mut notes);
     let mut note = |severity, code, text: String| notes.push(Diagnostic::file(severity, code, text));
     if totals.requantized > 0 {
-        let text = format!("{} already quantized in the source: the losses add up", tensors(totals.requantized));
+        let ternary = pairs().any(|(t, d)| d.is_ternary() && t.dtype.is_ternary());
+        let hint = if ternary { " (repack moves ternary tensors to another format without loss)" } else { "" };
+        let text = format!("{} already quantized in the source: the losses add up{hint}", tensors(totals.requantized));
         note(Severity::Warning, "requantized", text);
     }
     notes
@@ -74,18 +87,38 @@ pub(super) fn notes_on_formats(model: &Model, decisions: &[Decision], notes: &mu
             notes.push(Diagnostic::file(Severity::Warning, "runtime", text));
         }
     }
-    let mut forced: Vec<(&str, crate::engine::codec::DType, u64)> = Vec::new();
-    for (_, decision) in model.tensors.iter().zip(decisions) {
-        let (Some(why), Step::Convert(to)) = (&decision.forced, decision.step) else { continue };
-        match forced.iter_mut().find(|(w, t, _)| *w == why.as_str() && *t == to) {
-            Some(row) => row.2 += 1,
-            None => forced.push((why, to, 1)),
+    notes.extend(foreign_architecture(model, decisions));
+    let mut forced: BTreeMap<(&str, DType), u64> = BTreeMap::new();
+    for decision in decisions {
+        if let (Some(why), Step::Convert(to)) = (&decision.forced, decision.step) {
+            *forced.entry((why, to)).or_default() += 1;
         }
     }
-    for (why, to, count) in forced {
+    for ((why, to), count) in forced {
         let text = format!("{} converted to {to}: {why}", tensors(count));
         notes.push(Diagnostic::file(Severity::Note, "converted", text));
     }
+}
+
+/// Architectures that forks write and stock llama.cpp does not know, and who does.
+const FOREIGN: [(&str, &str); 3] =
+    [("bitnet-b1.58", "bitnet.cpp"), ("bitnet-25", "bitnet.cpp"), ("craftsman", "ruvllm")];
+
+/// A format of llama.cpp's in a file whose architecture it does not know.
+fn foreign_architecture(model: &Model, decisions: &[Decision]) -> Option<Diagnostic> {
+    let architecture = model.architecture.as_deref()?;
+    let (_, runtime) = FOREIGN.iter().find(|(name, _)| *name == architecture)?;
+    let stock = |d: &Decision| match d.step {
+        Step::Ternary(f, _) | Step::Recode(f) => f.only_in().is_none(),
+        _ => false,
+    };
+    decisions.iter().any(stock).then(|| {
+        let text = format!(
+            "general.architecture is '{architecture}', which {runtime} knows and stock llama.cpp does not: it reads the \
+             types of this output and still refuses the file"
+        );
+        Diagnostic::file(Severity::Warning, "runtime", text)
+    })
 }
 
 /// Masks and rules that select nothing.

@@ -43,8 +43,9 @@ pub(super) fn one_meaning(model: &Model, decisions: &mut [Decision]) -> Vec<Diag
             problems.push(Diagnostic::tensor(Severity::Error, "two-meanings", &tensor.name, what));
             continue;
         }
-        // BF16 needs F32's exponent; every other type here has an f16 scale times at most two.
-        let to = if decision.new_type == DType::BF16 { DType::F32 } else { DType::F16 };
+        // BF16 needs F32's exponent, and so does an f32 scale; every other type here has an f16 scale times at most two.
+        let wide = decision.new_type == DType::BF16 || tensor.has_one_scale();
+        let to = if wide { DType::F32 } else { DType::F16 };
         decision.convert(tensor, to);
         decision.forced = Some(why);
     }

@@ -66,9 +66,19 @@ pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool, unfit: 
         let what = format!("{} is not a ternary type: it is copied as it is", tensor.dtype);
         notes.push(Diagnostic::tensor(Severity::Note, "not-ternary", &tensor.name, what));
     }
+    notes.extend(in_doubt(model, &decisions));
     notes.extend(one_meaning(model, &mut decisions));
     notes_on_formats(model, &decisions, &mut notes);
     Plan { totals: totals(model, &decisions), decisions, notes }
+}
+
+/// What would be moved under a type number whose meaning is in doubt.
+fn in_doubt(model: &Model, decisions: &[Decision]) -> Option<Diagnostic> {
+    let finding = model.dialects.iter().find(|finding| {
+        let moved = |(t, d): (&Tensor, &Decision)| t.dtype == finding.chosen && matches!(d.step, Step::Recode(_));
+        finding.is_ambiguous() && model.tensors.iter().zip(decisions).any(moved)
+    })?;
+    Some(Diagnostic::file(Severity::Error, "dialect-ambiguous", finding.to_string()))
 }
 
 enum Fits {

@@ -3,6 +3,7 @@
 //! Order of decision: mask, then the last rule that applies, then protections, then the shape. Only names, roles, types
 //! and shapes are asked; no data is read.
 
+use super::kept::kept_step;
 use super::notes::{Hits, notes};
 use super::numbers::one_meaning;
 use super::protect::Protection;
@@ -10,7 +11,7 @@ use super::recipe::{Fallback, Mask, Recipe};
 use super::rule::Action;
 use crate::engine::codec::DType;
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
-use crate::engine::model::{Model, Role, Tensor};
+use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::{Format, Method};
 
 /// What the export does with a tensor.
@@ -112,6 +113,15 @@ impl Decision {
     /// Whether the tensor is made ternary by this plan.
     pub fn is_ternary(&self) -> bool {
         matches!(self.step, Step::Ternary(..))
+    }
+
+    /// What chooses the codes, in a word: the method, or the search in a codebook that takes none.
+    pub fn method_name(&self) -> Option<&'static str> {
+        match self.step {
+            Step::Ternary(format, _) if !format.is_plain() => Some("codebook"),
+            Step::Ternary(_, method) => Some(method.name()),
+            _ => None,
+        }
     }
 
     /// The method, where the tensor is made ternary.
@@ -350,9 +360,14 @@ fn loses_twice(tensor: &Tensor, decision: &Decision) -> bool {
         return false;
     };
     // Q2_0 is left out: its codes may be more than ternary.
-    let keeps = matches!(tensor.dtype, DType::TQ1_0 | DType::TQ2_0)
-        && method != Method::Absmean
-        && tensor.dtype.layout().is_some_and(|l| l.block_len.is_multiple_of(format.block_len() as u64));
+    let blocks_nest = tensor.dtype.layout().is_some_and(|l| l.block_len.is_multiple_of(format.block_len() as u64));
+    let nests = match tensor.dtype {
+        DType::TQ1_0 | DType::TQ2_0 => blocks_nest && !format.has_one_scale(),
+        DType::T158 => blocks_nest && !format.has_one_scale() && tensor.row_len().is_multiple_of(256),
+        DType::I2_S | DType::I2_S_ARM | DType::I2_S_ROWS => true,
+        _ => false,
+    };
+    let keeps = nests && method != Method::Absmean && format.is_plain();
     tensor.dtype.is_quantized() && !keeps
 }
 
@@ -482,64 +497,4 @@ fn fitting_format(tensor: &Tensor, format: Format, fallback: Fallback) -> Result
     } else {
         Err(Reason::RowLength { format, row })
     }
-}
-
-/// What becomes of a tensor that stays.
-#[derive(Default)]
-struct Kept {
-    /// The type it is converted to; `None`: copied.
-    to: Option<DType>,
-    unconverted: Option<String>,
-    forced: Option<String>,
-}
-
-/// Precision of a tensor that stays. What llama.cpp computes with in F32 stays or becomes F32; block types need rows that
-/// divide, and fall back to Q8_0 and F16.
-fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -> Kept {
-    let of_role = match tensor.role {
-        Role::TokenEmbd => recipe.embeddings,
-        Role::Output => recipe.head,
-        _ => None,
-    };
-    let wanted = of_role.unwrap_or(recipe.keep_precision).dtype();
-    if tensor.dtype.is_integer() {
-        return Kept::default();
-    }
-    // Positions and token types are added to embeddings, which llama.cpp does in F32 only.
-    let absolute = protection.is_some_and(|p| p.is_absolute() || p == Protection::Position);
-    let (to, forced) = match wanted {
-        Some(_) if absolute => (DType::F32, None),
-        Some(to) => block_type_that_fits(tensor, to),
-        None => match forced_type(tensor, absolute) {
-            Some((to, why)) => (to, Some(why)),
-            None => return Kept::default(),
-        },
-    };
-    if let Some(why) = tensor.bound_reason() {
-        return Kept { unconverted: Some(why), ..Kept::default() };
-    }
-    if to == tensor.dtype { Kept::default() } else { Kept { to: Some(to), forced, unconverted: None } }
-}
-
-/// The type, or one with shorter blocks where rows do not divide.
-fn block_type_that_fits(tensor: &Tensor, to: DType) -> (DType, Option<String>) {
-    let takes = |t: DType| t.layout().is_some_and(|l| l.takes(tensor.row_len(), tensor.elements()));
-    let chosen = [to, DType::Q8_0, DType::F16].into_iter().find(|t| takes(*t)).unwrap_or(DType::F32);
-    let why = format!("rows of {} do not divide into blocks of {to}", tensor.row_len());
-    (chosen, (chosen != to).then_some(why))
-}
-
-/// The type that a tensor must become although nobody asked: a GGUF cannot hold its type, or llama.cpp could not compute
-/// with it as it stands in another container.
-fn forced_type(tensor: &Tensor, absolute: bool) -> Option<(DType, String)> {
-    if tensor.dtype == DType::F64 && tensor.assembly.is_some() {
-        return Some((DType::F32, "llama.cpp does not compute with F64".to_owned()));
-    }
-    if tensor.dtype.number().is_none() {
-        let to = if absolute { DType::F32 } else { DType::F16 };
-        return Some((to, format!("a GGUF has no {}", tensor.dtype)));
-    }
-    let half = matches!(tensor.dtype, DType::F16 | DType::BF16);
-    let f32_only = tensor.assembly.as_ref().is_some_and(|a| absolute || a.is_f32_only());
-    (f32_only && half).then(|| (DType::F32, "llama.cpp wants it as F32".to_owned()))
 }

@@ -198,7 +198,7 @@ fn row(model: &Model, recipe: &Recipe, index: usize, decision: &Decision, measur
         new_type: decision.new_type.to_string(),
         rule: decision.rule_text(recipe),
         reason: decision.reason_text(),
-        method: decision.method().map(super::ternary::Method::name),
+        method: decision.method_name(),
         bytes: tensor.bytes,
         new_bytes: decision.new_bytes,
         rel_mse,

@@ -16,7 +16,7 @@ use super::block::BlockError;
 const COARSE_SHIFT: u32 = 16;
 /// Bits that each further pass adds.
 const STEP: u32 = 8;
-/// Buckets that may be refined at once; more would mean that nearly all |w| are alike, where any edge is as good.
+/// Buckets that are refined at once, for the memory; where more are open the others wait for a later pass.
 const MAX_OPEN: usize = 4096;
 
 const MAGNITUDE: u32 = 0x7fff_ffff;
@@ -326,11 +326,12 @@ impl Whole {
             s += sum;
         }
         // Refine the widest first; those that are finer wait for the next look.
-        let Some(widest) = open.iter().map(|b| b.shift).max().filter(|_| open.len() <= MAX_OPEN) else {
+        let Some(widest) = open.iter().map(|b| b.shift).max() else {
             return Self::done(scale, Rule::Above(f64::from(scale as f32) / 2.0)).map(|code| code.map(zero_rule));
         };
         let shift = widest - STEP;
-        let mut starts: Vec<u32> = open.iter().filter(|b| b.shift == widest).map(|b| b.low >> shift).collect();
+        let wide = open.iter().filter(|b| b.shift == widest);
+        let mut starts: Vec<u32> = wide.take(MAX_OPEN).map(|b| b.low >> shift).collect();
         starts.sort_unstable();
         self.goal = Goal::Refine { starts, shift };
         Ok(None)

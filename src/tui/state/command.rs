@@ -13,9 +13,15 @@ pub fn quoted(word: &str) -> String {
 
 /// The `quantize` command that is equivalent to the recipe. Where flags cannot say it, a recipe file stands for it.
 pub fn quantize(command: &str, source: &Path, out: &Path, recipe: &Recipe) -> String {
-    let flags = recipe.flags().unwrap_or_else(|| vec!["--recipe".to_owned(), "recipe.toml".to_owned()]);
+    let flags = recipe.flags().unwrap_or_else(|| vec!["--recipe".to_owned(), recipe_name(source)]);
     let paths = [command.to_owned(), "quantize".to_owned(), name(source), "-o".to_owned(), name(out)];
     paths.iter().chain(&flags).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// The file that a recipe for this model is saved to unless the user says otherwise.
+pub fn recipe_name(source: &Path) -> String {
+    let stem = source.file_stem().map_or_else(|| "model".to_owned(), |s| s.to_string_lossy().into_owned());
+    format!("{stem}.recipe.toml")
 }
 
 fn name(path: &Path) -> String {

@@ -167,7 +167,7 @@ pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: 
     let offered: Vec<Format> = Format::ALL.into_iter().filter(|f| f.only_in() == runtime && fits(f)).collect();
     match (offered.as_slice(), single) {
         ([only], Some(t)) => {
-            let what = format!("rows of {} divide only by the {} of {only}", t.row_len(), only.block_len());
+            let what = format!("of the formats for this runtime only {only} takes rows of {}", t.row_len());
             return Outcome::Refused(what);
         }
         ([], Some(t)) => return Outcome::Refused(format!("rows of {} fit no such format", t.row_len())),

@@ -85,7 +85,7 @@ fn measure(session: &mut Session) -> String {
         tensors = target.tensors().iter().filter(eligible).copied().collect();
     }
     match tensors.len() {
-        0 => "nothing here can go ternary".to_owned(),
+        0 => "nothing here is to be measured: no tensor goes ternary, or could".to_owned(),
         n => {
             session.exact.extend(tensors);
             format!("measuring every weight of {n} tensor{} in the background", if n == 1 { "" } else { "s" })

@@ -10,6 +10,7 @@ use crate::tui::event::Saved;
 use crate::tui::state::command::{default_out, expand};
 use crate::tui::state::dialog::{QuantizeField, QuantizeForm, SaveForm, Target};
 use crate::tui::state::input::{TextEdit, TextInput};
+use crate::tui::state::summary::what_if;
 use crate::tui::state::{Dialog, Session, State, Tone};
 
 use super::{opening, quit};
@@ -17,12 +18,13 @@ use super::{opening, quit};
 /// Opens the quantize dialog, unless nothing would change.
 pub(super) fn open_quantize(state: &mut State) -> Vec<Effect> {
     let Some(session) = &state.session else { return Vec::new() };
-    if !session.plan.plan().changes_anything() {
+    if !session.plan.plan().changes_anything() && !session.model.is_converted() {
         state.notify(Tone::Warning, "nothing to do: choose tensors first (space), or another mask (L)");
         return Vec::new();
     }
     let out = default_out(&session.model.path, state.out_folder(&session.model.path), session.plan.recipe());
-    let problem = session.model.require_sound().err().map(|e| e.to_string());
+    let sound = session.model.require_sound().and_then(|()| session.model.require_gguf());
+    let problem = sound.err().map(|e| e.to_string()).or_else(|| not_finite(session));
     let form = QuantizeForm {
         path: TextInput::new(crate::tui::state::command::shorten(&out, state.settings.home.as_deref())),
         verify: Verify::Hash,
@@ -33,6 +35,18 @@ pub(super) fn open_quantize(state: &mut State) -> Vec<Effect> {
     };
     state.dialog = Some(Dialog::Quantize(form));
     probe(state)
+}
+
+/// The first tensor that is to go ternary and was seen to hold NaN or an infinity: the export would end there.
+fn not_finite(session: &Session) -> Option<String> {
+    let seen = |index: usize| {
+        let (format, _) = what_if(&session.plan, index)?;
+        session.previews.figures((index, format))?.non_finite
+    };
+    let mut ternary = (0..session.model.tensors.len()).filter(|i| session.plan.decision(*i).is_ternary());
+    let (index, at) = ternary.find_map(|i| Some((i, seen(i)?)))?;
+    let name = crate::text::escape(&session.model.tensors[index].name);
+    Some(format!("element {at} of {name} is NaN or infinite: keep that tensor (space), or the export fails"))
 }
 
 /// The path that the form's text stands for.
@@ -112,7 +126,7 @@ fn start(state: &mut State) -> Vec<Effect> {
     };
     let path = out_path(state, form.path.text());
     let known = form.target.as_ref().filter(|t| t.path == path);
-    let problem = if let Err(e) = session.model.require_sound() {
+    let problem = if let Err(e) = session.model.require_sound().and_then(|()| session.model.require_gguf()) {
         Some(e.to_string())
     } else if form.path.text().trim().is_empty() || path.file_name().is_none() || form.path.text().trim().ends_with('/')
     {
@@ -170,8 +184,7 @@ fn export(
 /// Opens the line that asks where the recipe goes.
 pub(super) fn open_save(state: &mut State) -> Vec<Effect> {
     let Some(session) = &state.session else { return Vec::new() };
-    let stem = session.model.path.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy());
-    let file = format!("{stem}.recipe.toml");
+    let file = crate::tui::state::command::recipe_name(&session.model.path);
     let path = state.out_folder(&session.model.path).join(file);
     let text = crate::tui::state::command::shorten(&path, state.settings.home.as_deref());
     state.dialog = Some(Dialog::SaveRecipe(SaveForm { path: TextInput::new(text), exists: None, problem: None }));

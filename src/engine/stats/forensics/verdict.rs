@@ -75,6 +75,8 @@ const SHORTEST_RUN: u64 = 16;
 const OWN_SCALES: f64 = 0.75;
 /// Share of codes that mean nothing above which the tensor is not what it is taken for.
 const DAMAGED: f64 = 1e-3;
+/// Spread of scales, against their mean, that rounding one scale to f16 cannot explain.
+const DRIFT: f64 = 0.01;
 /// Below this many steps of 2⁻²⁴, f16 is too coarse to tell scales that differ by some per cent.
 const COARSE: f64 = 256.0 / (1 << 24) as f64;
 
@@ -128,6 +130,16 @@ fn judge(f: &TritForensics, context: Context, evidence: &mut Vec<String>) -> Ver
         return VerdictKind::Unclear;
     }
     let matrices = context.matrices.max(1);
+    // Each equals the one before within a step of f16, and yet they wander.
+    let spread = (scales.max - scales.min).abs() / scales.mean().abs().max(f64::MIN_POSITIVE);
+    if scales.changes() == 0 && spread > DRIFT {
+        evidence.push(format!(
+            "the scale wanders from {} to {} in steps of f16's last bit: neither one for a matrix nor one for a block",
+            number(scales.min),
+            number(scales.max)
+        ));
+        return VerdictKind::Unclear;
+    }
     if scales.changes() < matrices.saturating_mul(STACKED) && live / (scales.changes() + 1) >= SHORTEST_RUN {
         return one_scale(f, matrices, evidence);
     }

@@ -127,7 +127,15 @@ fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rec
         })
         .collect();
     if children.is_empty() {
-        canvas.text(area, area.x, area.y, "nothing here can go ternary", theme.dim);
+        let ternary =
+            session.tree.tensors_below(item).iter().filter(|t| session.model.tensors[**t].dtype.is_ternary()).count();
+        let words = match ternary {
+            0 => "nothing here can go ternary".to_owned(),
+            n => format!("{n} ternary already; `tritscope repack` moves them to another format without loss"),
+        };
+        for (y, line) in (area.y..area.bottom()).zip(crate::tui::view::draw::wrap(&words, usize::from(area.width))) {
+            canvas.text(area, area.x, y, &line, theme.dim);
+        }
         return;
     }
     let greatest = children.iter().filter_map(|(_, e, _)| *e).fold(0.0, f64::max);

@@ -31,7 +31,7 @@ pub(super) fn draw(session: &Session, index: usize, canvas: &mut Canvas<'_>, are
     }
     lines.push(Line::from(Span::styled(line, theme.dim)));
     let (sign, style) = mark(session, index, theme);
-    let result = match decision.method() {
+    let result = match decision.method_name() {
         Some(method) => format!("→ {} {method} {}", decision.new_type, text::bytes(decision.new_bytes)),
         None if decision.new_type != tensor.dtype => {
             format!("→ {} {}", decision.new_type, text::bytes(decision.new_bytes))
