@@ -196,8 +196,8 @@ fn twins(dtype: &str) -> (Safe, Tiny) {
 }
 
 #[test]
-fn every_float_type_of_safetensors_is_exported_as_the_gguf_with_its_values() {
-    for dtype in ["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"] {
+fn floats_of_safetensors_are_exported_as_the_gguf_with_their_values() {
+    for dtype in ["F32", "F16", "BF16"] {
         let folder = tempfile::tempdir().unwrap();
         let (safe, twin) = twins(dtype);
         let base = open(&twin.write(folder.path())).unwrap();
@@ -217,6 +217,27 @@ fn every_float_type_of_safetensors_is_exported_as_the_gguf_with_its_values() {
             }
             assert_eq!(out.model.metadata("llama.block_count").and_then(|v| v.as_u64()), Some(1));
         }
+    }
+}
+
+#[test]
+fn other_floats_of_safetensors_are_planned_and_measured_and_say_why_they_are_not_exported() {
+    for dtype in ["F64", "F8_E4M3", "F8_E5M2"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (safe, twin) = twins(dtype);
+        let base = open(&twin.write(folder.path())).unwrap();
+        let view = hf::best_view(open(&safe.write(folder.path(), "m.safetensors")).unwrap(), Some(&base)).unwrap();
+        let why = view.diagnostics.iter().find(|d| d.code == "not-a-gguf").unwrap();
+        assert!(why.message.contains(dtype) && why.message.contains("model.embed_tokens.weight"), "{why}");
+        assert!(quantized(&view, &recipe(Format::Q2_0, Method::Exact)).is_err_and(|e| e.exit_code() == 3));
+        let (up, meant) = ("model.layers.0.mlp.up_proj.weight", weights(&base, UP));
+        assert_same(&weights(&view, up), &meant, dtype);
+        let plan = resolve(&view, &recipe(Format::Q2_0, Method::Exact));
+        let index = view.find(up).unwrap();
+        assert!(plan.decisions[index].is_ternary(), "{dtype}");
+        let of = |model, index| measure(model, index, Format::Q2_0, &[Method::Exact], Depth::Exact, &Cancel::new());
+        let (found, twin) = (of(&view, index).unwrap(), of(&base, base.find(UP).unwrap()).unwrap());
+        assert_eq!(found.methods[0].stats, twin.methods[0].stats, "{dtype}");
     }
 }
 
