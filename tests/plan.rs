@@ -324,3 +324,22 @@ fn totals_add_up() {
     assert_eq!(plan.totals.ternary_tensors, ternary);
     assert!(plan.totals.new_bpw() < plan.totals.bpw() && plan.totals.misses > 0);
 }
+
+#[test]
+fn what_is_ternary_already_is_counted_apart_and_in_the_share() {
+    let scales = |blocks: usize| [&[0u8; 64][..], &0x3c00u16.to_le_bytes()].concat().repeat(blocks);
+    let model = Tiny::default()
+        .tensor("blk.0.ffn_up.weight", &[256, 6], DType::TQ2_0, scales(6))
+        .normal("blk.0.ffn_down.weight", &[256, 2], 1)
+        .open()
+        .unwrap();
+    let counts = |layers, rules: &[(&str, Action)]| {
+        let t = resolve(&model, &recipe(layers, rules)).totals;
+        (t.ternary_tensors, t.already_ternary_tensors, t.already_ternary_params, t.ternary_share())
+    };
+    assert_eq!(counts(Mask::Custom, &[]), (0, 1, 1536, 0.75));
+    // What is in the asked format already is not made ternary again.
+    assert_eq!(counts(Mask::All, &[]), (1, 1, 1536, 1.0));
+    let plan = resolve(&model, &Recipe { keep_precision: Precision::F32, ..recipe(Mask::Custom, &[]) });
+    assert_eq!((plan.totals.already_ternary_tensors, plan.totals.ternary_share()), (0, 0.0));
+}

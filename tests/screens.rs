@@ -12,7 +12,9 @@ use insta::{Settings, assert_snapshot};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use support::writers::prism_ml;
 use support_tui::{App, dense, layered};
+use tritscope::engine::codec::DType;
 use tritscope::engine::error::Diagnostic;
 use tritscope::engine::error::Severity;
 use tritscope::engine::export::{Check, ExportOptions, ExportSummary, Reader, Verify};
@@ -129,6 +131,22 @@ fn preview_of_what_never_goes_ternary() {
     app.serve();
     app.press("space");
     shoot(&mut app, "preview_protected");
+}
+
+/// A file of another tool whose tensors are ternary already, under a type number that means two things.
+#[test]
+fn a_ternary_file_of_another_dialect() {
+    let (tiny, _) = prism_ml(DType::Q2_0_G128, 2);
+    let mut app = App::on(&tiny);
+    app.go("blk.0.ffn_up.weight");
+    app.settle();
+    app.serve();
+    let text = picture(&render(&mut app, MEDIUM, &Theme::dark()));
+    assert!(
+        text.contains("ternary already and stay") && text.contains("type 42: Q2_0_G128 fits 6 of 6, Q2_0 0"),
+        "{text}"
+    );
+    shoot(&mut app, "ternary_already");
 }
 
 #[test]

@@ -134,8 +134,12 @@ fn cells(row: &TensorRow, weighted: bool) -> Vec<String> {
 /// The totals as a few lines.
 pub(super) fn totals(t: &TotalsReport) -> String {
     let share = if t.params == 0 { 0.0 } else { t.ternary_params as f64 / t.params as f64 };
+    let already = match t.already_ternary_tensors {
+        0 => String::new(),
+        n => format!("; {n} are already, {}", text::count(t.already_ternary_params)),
+    };
     let mut out = format!(
-        "ternary  {} of {} tensors, {} of {} parameters ({})\nsize     {} → {}\nbpw      {:.3} → {:.3}\n",
+        "ternary  {} of {} tensors, {} of {} parameters ({}){already}\nsize     {} → {}\nbpw      {:.3} → {:.3}\n",
         t.ternary_tensors,
         t.tensors,
         text::count(t.ternary_params),

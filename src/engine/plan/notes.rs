@@ -127,7 +127,8 @@ fn selection(model: &Model, recipe: &Recipe, totals: &Totals, hits: &[Hits]) -> 
     if recipe.layers == Mask::Experts && !model.has_routed_experts() {
         let text = "the mask 'experts' selects nothing: this model has no routed experts. Choose every linear layer \
                     (--layers all, key L) or pick tensors (--ternary PATTERN, key space)";
-        let severity = if totals.ternary_tensors == 0 { Severity::Warning } else { Severity::Note };
+        let nothing = totals.ternary_tensors + totals.already_ternary_tensors == 0;
+        let severity = if nothing { Severity::Warning } else { Severity::Note };
         notes.push(Diagnostic::file(severity, "no-experts", text));
     }
     for (rule, hits) in recipe.rules.iter().zip(hits) {

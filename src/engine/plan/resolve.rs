@@ -207,6 +207,10 @@ pub struct Totals {
     pub params: u64,
     /// Elements of the tensors that it makes ternary.
     pub ternary_params: u64,
+    /// Tensors that are ternary already and are so in the output, as they are or in another format.
+    pub already_ternary_tensors: u64,
+    /// Their elements.
+    pub already_ternary_params: u64,
     /// Bytes of tensor data now.
     pub bytes: u64,
     /// Bytes of tensor data in the output.
@@ -234,9 +238,10 @@ impl Totals {
         per_weight(self.new_bytes, self.params)
     }
 
-    /// Share of the elements that this plan makes ternary.
+    /// Share of the elements that are ternary in the output.
     pub fn ternary_share(&self) -> f64 {
-        if self.params == 0 { 0.0 } else { self.ternary_params as f64 / self.params as f64 }
+        let ternary = self.ternary_params.saturating_add(self.already_ternary_params);
+        if self.params == 0 { 0.0 } else { ternary as f64 / self.params as f64 }
     }
 }
 
@@ -335,6 +340,10 @@ fn add(totals: &mut Totals, tensor: &Tensor, decision: &Decision) {
     totals.bytes = totals.bytes.saturating_add(tensor.bytes);
     totals.new_bytes = totals.new_bytes.saturating_add(decision.new_bytes);
     totals.overridden += u64::from(decision.overridden);
+    if decision.new_type.is_ternary() && !decision.is_ternary() {
+        totals.already_ternary_tensors += 1;
+        totals.already_ternary_params = totals.already_ternary_params.saturating_add(tensor.elements());
+    }
     match decision.step {
         Step::Copy => {}
         Step::Convert(_) => totals.converted_tensors += 1,

@@ -71,6 +71,10 @@ pub struct TotalsReport {
     pub params: u64,
     /// Elements of tensors made ternary.
     pub ternary_params: u64,
+    /// Tensors that are ternary already and stay so.
+    pub already_ternary_tensors: u64,
+    /// Their elements.
+    pub already_ternary_params: u64,
     /// Bytes of tensor data now.
     pub bytes: u64,
     /// Bytes of tensor data in the output.
@@ -225,6 +229,8 @@ fn totals(plan: &Plan, estimate: Option<Estimate>, estimated: bool, weighted: &E
         ternary_tensors: t.ternary_tensors,
         params: t.params,
         ternary_params: t.ternary_params,
+        already_ternary_tensors: t.already_ternary_tensors,
+        already_ternary_params: t.already_ternary_params,
         bytes: t.bytes,
         new_bytes: t.new_bytes,
         bpw: t.bpw(),

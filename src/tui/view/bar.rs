@@ -43,7 +43,11 @@ fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
             dim(format!("  {:.2} → ", totals.bpw())),
             Span::styled(format!("{:.2} bpw", totals.new_bpw()), theme.strong),
         ],
-        vec![dim(format!("  {} of {} tensors", totals.ternary_tensors, totals.tensors))],
+        vec![dim(format!(
+            "  {} of {} tensors",
+            totals.ternary_tensors + totals.already_ternary_tensors,
+            totals.tensors
+        ))],
         vec![dim("   mask ".to_owned()), Span::styled(recipe.layers.name(), theme.text)],
         vec![dim("  format ".to_owned()), Span::styled(recipe.format.name(), theme.text)],
         vec![dim("  method ".to_owned()), Span::styled(recipe.method.name(), theme.text)],
@@ -87,6 +91,11 @@ fn quality(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
 fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     let sum = session.summaries.of(Item::Model);
     let plan = session.plan.plan();
+    let already = plan.totals.already_ternary_tensors;
+    if plan.totals.ternary_tensors == 0 && already > 0 {
+        let words = format!("{already} tensors are ternary already and stay; space picks others");
+        return vec![vec![Span::styled(words, theme.dim)]];
+    }
     if plan.notes.iter().any(|n| n.code == "no-experts" && n.severity == Severity::Warning) {
         let words = "no routed experts here: press L for all linear layers, or space to pick";
         return vec![vec![Span::styled(words, theme.warning)]];

@@ -82,7 +82,7 @@ fn facts_beside(session: &Session, index: usize) -> Vec<String> {
     let report = what_if(&session.plan, index).and_then(|(format, _)| session.previews.report((index, format)));
     if let Some(report) = report.filter(|r| r.is_native()) {
         let seen = if report.exact { "every block" } else { "every block sampled" };
-        facts.push(format!("{seen} is {{−s, 0, +s}} already: nothing is lost (m offers lossless)"));
+        facts.push(format!("ternary already, {seen} {{−s, 0, +s}}: nothing is lost (m: lossless)"));
     }
     facts
 }
