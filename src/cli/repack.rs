@@ -78,7 +78,7 @@ fn render(model: &Model, plan: &Plan, to: Format, summary: &ExportSummary) -> St
     );
     for finding in model.dialects.iter().filter(|f| f.is_remarkable()) {
         let other = if finding.assumes_packing() { "; the packing is assumed, --dialect says otherwise" } else { "" };
-        let _ = writeln!(out, "read     {}{other}", finding.short());
+        let _ = writeln!(out, "read     type {} (tensors that fit){other}", finding.short());
     }
     let surveys: Vec<&Survey> = summary.tensors.iter().filter_map(|o| o.recoded.as_ref()).collect();
     let rounding = surveys.iter().map(|s| s.rounding).fold(0.0, f64::max);

@@ -106,17 +106,17 @@ impl Finding {
 }
 
 impl Finding {
-    /// The evidence in a few words: `type 42: Q2_0_G128 fits 30 of 30, Q2_0 0`.
+    /// The evidence in a few words: `42 is Q2_0_G128: 30/30, Q2_0 0`, tensors that fit of all.
     pub fn short(&self) -> String {
         let fits = |dtype: DType| self.candidates.iter().find(|c| c.dtype == dtype).and_then(|c| c.fits);
         let chosen = match fits(self.chosen) {
-            Some(fits) => format!("{} fits {fits} of {}", self.chosen, self.tensors),
+            Some(fits) => format!("{}: {fits}/{}", self.chosen, self.tensors),
             None => format!("{}, whose layout is not known", self.chosen),
         };
         let others = self.candidates.iter().filter(|c| c.dtype != self.chosen);
         let others: String = others.filter_map(|c| Some(format!(", {} {}", c.dtype, c.fits?))).collect();
         let doubt = if self.is_ambiguous() { " (in doubt)" } else { "" };
-        format!("type {}: {chosen}{others}{doubt}", self.number)
+        format!("{} is {chosen}{others}{doubt}", self.number)
     }
 }
 

@@ -43,24 +43,27 @@ pub(super) fn draw(session: &Session, index: usize, canvas: &mut Canvas<'_>, are
         Span::styled(text::clip(&result, columns - 2), style),
     ]));
     let rule = decision.rule_text(session.plan.recipe());
-    let why = text::escape(&format!("{} ({rule})", decision.reason_text()));
-    let rows = if area.height >= 26 { 3 } else { 2 };
-    let mut wrapped = wrap(&why, columns - 2);
-    if wrapped.len() > rows {
-        let last = wrapped.split_off(rows - 1).join(" ");
-        wrapped.push(text::clip(&last, columns - 2));
-    }
-    lines.extend(wrapped.into_iter().map(|line| Line::from(Span::styled(format!("  {line}"), theme.dim))));
-    for fact in facts_beside(session, index) {
-        lines.push(Line::from(Span::styled(
-            format!("  {}", text::clip(&text::escape(&fact), columns - 2)),
-            theme.accent,
-        )));
+    let why = format!("{} ({rule})", decision.reason_text());
+    let (rows, rows_beside) = if area.height >= 26 { (3, 2) } else { (2, 1) };
+    let beside = facts_beside(session, index).into_iter().map(|fact| (fact, rows_beside, theme.accent));
+    for (words, rows, style) in std::iter::once((why, rows, theme.dim)).chain(beside) {
+        let wrapped = wrapped(&text::escape(&words), columns - 2, rows);
+        lines.extend(wrapped.into_iter().map(|line| Line::from(Span::styled(format!("  {line}"), style))));
     }
     if area.height >= 26 {
         lines.push(Line::default());
     }
     canvas.lines(area, &lines)
+}
+
+/// Words on at most this many lines; the last is cut if it must be.
+fn wrapped(words: &str, columns: usize, rows: usize) -> Vec<String> {
+    let mut lines = wrap(words, columns);
+    if lines.len() > rows {
+        let last = lines.split_off(rows - 1).join(" ");
+        lines.push(text::clip(&last, columns));
+    }
+    lines
 }
 
 /// What is worth a line besides: which meaning of its type number was taken, and that nothing would be lost.
