@@ -290,7 +290,7 @@ fn an_index_leads_nowhere_but_to_its_neighbours() {
     std::fs::write(inside.join("model.safetensors.index.json"), text("gone.safetensors")).unwrap();
     assert!(open(&inside).unwrap_err().to_string().contains("gone.safetensors"));
     std::fs::write(inside.join("model.safetensors.index.json"), r#"{"weight_map":{}}"#).unwrap();
-    assert!(matches!(open(&inside), Err(Error::Usage(_) | Error::Format { .. })));
+    assert!(matches!(open(&inside), Err(Error::Usage(_) | Error::Content { .. })));
 }
 
 #[test]

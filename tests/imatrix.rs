@@ -228,7 +228,7 @@ fn missing_metadata_is_named_key_by_key() {
         let mut file = File::sound();
         file.kvs.remove(i);
         assert!(
-            refused(&file.bytes()).starts_with(&format!("no importance matrix: the metadata lacks {key} ")),
+            refused(&file.bytes()).starts_with(&format!("no importance matrix: the metadata lacks {key}")),
             "{key}"
         );
     }

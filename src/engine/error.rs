@@ -37,6 +37,14 @@ pub enum Error {
         /// What was found and what was expected.
         what: String,
     },
+    /// What a file holds, or lacks, does not do for what was asked, and no one place in it is to blame.
+    #[error("{}: {}", escape(&path.to_string_lossy()), escape(what))]
+    Content {
+        /// The file, or the folder of a model.
+        path: PathBuf,
+        /// What was found and what was expected.
+        what: String,
+    },
     /// A tensor's description or its data is not what it should be.
     #[error("{}: tensor '{}': {}", escape(&path.to_string_lossy()), escape(tensor), escape(what))]
     Tensor {
@@ -85,6 +93,11 @@ impl Error {
         Self::Format { path: path.to_owned(), offset, what: what.into() }
     }
 
+    /// An error about what a file holds as a whole.
+    pub fn content(path: &Path, what: impl Into<String>) -> Self {
+        Self::Content { path: path.to_owned(), what: what.into() }
+    }
+
     /// An error about one tensor of a file.
     pub fn tensor(path: &Path, tensor: &str, what: impl Into<String>) -> Self {
         Self::Tensor { path: path.to_owned(), tensor: tensor.to_owned(), what: what.into() }
@@ -95,7 +108,7 @@ impl Error {
         match self {
             Self::Check(_) => 1,
             Self::Usage(_) | Self::NothingToDo(_) => 2,
-            Self::Format { .. } | Self::Tensor { .. } => 3,
+            Self::Format { .. } | Self::Content { .. } | Self::Tensor { .. } => 3,
             Self::Io { .. } | Self::NoSpace { .. } => 4,
             Self::Cancelled => 130,
         }

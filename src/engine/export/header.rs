@@ -51,7 +51,7 @@ pub(super) fn lay_out(model: &Model, plan: &Plan, recipe: &Recipe, options: &Exp
         // Alignment is written in the first shard only; the others have the default.
         let alignment = if i == 0 { model.alignment } else { crate::engine::format::gguf::DEFAULT_ALIGNMENT };
         let header = Header::lay_out(&entries, &infos, alignment)
-            .ok_or_else(|| Error::format(&model.path, 0, "the output's layout overflows 64 bits"))?;
+            .ok_or_else(|| Error::content(&model.path, "the output's layout overflows 64 bits"))?;
         Ok(Piece { path, header, tensors })
     });
     pieces.collect()

@@ -236,7 +236,7 @@ const MAX_ALIGNMENT: u64 = 1 << 20;
 fn refuse_unknown_layouts(model: &Model, plan: &Plan) -> Result<()> {
     if model.alignment > MAX_ALIGNMENT {
         let what = format!("alignment {}; files of more than {MAX_ALIGNMENT} are not written", model.alignment);
-        return Err(Error::format(&model.path, 0, what));
+        return Err(Error::content(&model.path, what));
     }
     let unknown = |(t, d): &(&crate::engine::model::Tensor, &crate::engine::plan::Decision)| {
         d.new_type.layout().is_none() || !t.layout_fits && t.elements() > 0

@@ -146,21 +146,21 @@ fn dtype_of(dtype: Dtype) -> DType {
 pub fn read_index(path: &Path) -> Result<BTreeMap<String, String>> {
     let len = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?.len();
     if len > MAX_INDEX {
-        return Err(Error::format(path, 0, format!("an index of {len} bytes; at most {MAX_INDEX} are read")));
+        return Err(Error::content(path, format!("an index of {len} bytes; at most {MAX_INDEX} are read")));
     }
     let text = std::fs::read(path).map_err(|e| Error::io(path, "read", e))?;
     let document: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|e| Error::format(path, 0, format!("not valid JSON: {e}")))?;
+        serde_json::from_slice(&text).map_err(|e| Error::content(path, format!("not valid JSON: {e}")))?;
     let map = document
         .get("weight_map")
         .and_then(serde_json::Value::as_object)
-        .ok_or_else(|| Error::format(path, 0, "no object 'weight_map'"))?;
+        .ok_or_else(|| Error::content(path, "no object 'weight_map'"))?;
     let mut files = BTreeMap::new();
     for (name, file) in map {
-        let file = file.as_str().ok_or_else(|| Error::format(path, 0, format!("'{name}' is in no named file")))?;
+        let file = file.as_str().ok_or_else(|| Error::content(path, format!("'{name}' is in no named file")))?;
         // Shards lie beside their index; a path that leads elsewhere is not followed.
         if Path::new(file).file_name() != Some(file.as_ref()) {
-            return Err(Error::format(path, 0, format!("'{name}' is in '{file}', which is no file beside the index")));
+            return Err(Error::content(path, format!("'{name}' is in '{file}', which is no file beside the index")));
         }
         files.insert(name.clone(), file.to_owned());
     }

@@ -39,7 +39,7 @@ pub(super) fn as_gguf(model: &Model, base: &Model) -> Result<Model> {
     let architecture = base
         .architecture
         .clone()
-        .ok_or_else(|| Error::format(&base.path, 0, "no general.architecture: it cannot be a base"))?;
+        .ok_or_else(|| Error::content(&base.path, "no general.architecture: it cannot be a base"))?;
     let tensors = hf_tensors(model);
     let (mut notes, mut missing) = (Vec::new(), Vec::new());
     if let Some(tensor) = tensors.iter().find(|t| !["F32", "F16", "BF16"].contains(&t.dtype.as_str())) {

@@ -43,7 +43,7 @@ impl Model {
         }
         let tried = self.diagnostics.iter().find(|d| d.code == NOT_A_GGUF).map(|d| d.message.clone());
         let what = tried.unwrap_or_else(|| "safetensors have to be converted before they are exported".to_owned());
-        Err(Error::format(&self.path, 0, what))
+        Err(Error::content(&self.path, what))
     }
 }
 
@@ -68,7 +68,7 @@ pub fn best_view(mut model: Model, base: Option<&Model>) -> Result<Model> {
     }
     match as_gguf(&model, base) {
         Ok(view) => Ok(view),
-        Err(Error::Format { path, what, .. }) => {
+        Err(Error::Format { path, what, .. } | Error::Content { path, what }) => {
             let name = path.file_name().filter(|_| path != model.path);
             let what = name.map_or_else(|| what.clone(), |name| format!("{}: {what}", name.to_string_lossy()));
             model.diagnostics.push(Diagnostic::file(Severity::Warning, NOT_A_GGUF, what));
@@ -82,7 +82,7 @@ fn from_folder(model: &Model) -> Result<Model> {
     let folder = folder_of(model);
     let config = read_json(&folder, "config.json")?.ok_or_else(|| {
         let what = "no config.json beside the weights: give a GGUF of the same architecture with --base";
-        Error::format(&model.path, 0, what)
+        Error::content(&model.path, what)
     })?;
     let generation = read_json(&folder, "generation_config.json")?;
     let pooling = read_json(&folder, "1_Pooling/config.json")?;
@@ -95,7 +95,7 @@ fn from_folder(model: &Model) -> Result<Model> {
         name: name.as_deref(),
         tensors: &tensors,
     })
-    .map_err(|e| Error::format(&folder.join("config.json"), 0, e.to_string()))?;
+    .map_err(|e| Error::content(&folder.join("config.json"), e.to_string()))?;
     let mut missing = conversion.missing.clone();
     let mut notes = conversion.notes.clone();
     let tokens = tokenizer_entries(&folder, &conversion)?;
@@ -122,7 +122,7 @@ pub(super) fn refuse_missing(model: &Model, missing: &[String]) -> Result<()> {
     let named: Vec<&str> = missing.iter().take(NAMED).map(String::as_str).collect();
     let more = if missing.len() > NAMED { format!("; and {} more", missing.len() - NAMED) } else { String::new() };
     let what = format!("cannot become a GGUF: {}{more}", named.join("; "));
-    Err(Error::format(&model.path, 0, what))
+    Err(Error::content(&model.path, what))
 }
 
 /// A model over the files of `model` with other tensors and metadata.
@@ -235,7 +235,7 @@ fn folder_of(model: &Model) -> PathBuf {
 fn read_json(folder: &Path, name: &str) -> Result<Option<Json>> {
     let Some(bytes) = read(folder, name)? else { return Ok(None) };
     let path = folder.join(name);
-    serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::format(&path, 0, format!("not valid JSON: {e}")))
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::content(&path, format!("not valid JSON: {e}")))
 }
 
 /// A file of the folder, if it is there.
@@ -253,7 +253,7 @@ fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>> {
     }
     if metadata.len() > MAX_FILE {
         let what = format!("{} has {} bytes; at most {MAX_FILE} are read", escape(name), metadata.len());
-        return Err(Error::format(&path, 0, what));
+        return Err(Error::content(&path, what));
     }
     std::fs::read(&path).map(Some).map_err(|e| Error::io(&path, "read", e))
 }

@@ -58,7 +58,7 @@ fn read_metadata(source: &Source, gguf: &Gguf, imatrix: &mut Imatrix) -> Result<
     let missing: Vec<&str> = keys.into_iter().filter(|key| gguf.kv(key).is_none()).collect();
     if !missing.is_empty() {
         let what = format!("no importance matrix: the metadata lacks {}", missing.join(", "));
-        return Err(Error::format(source.path(), 0, what));
+        return Err(Error::content(source.path(), what));
     }
     imatrix.chunks = Some(number(source, gguf, CHUNK_COUNT)?);
     imatrix.chunk_size = Some(number(source, gguf, CHUNK_SIZE)?);
@@ -82,7 +82,7 @@ fn read_metadata(source: &Source, gguf: &Gguf, imatrix: &mut Imatrix) -> Result<
 /// The value of a key that must be an unsigned integer.
 fn number(source: &Source, gguf: &Gguf, key: &str) -> Result<u64> {
     let Some(entry) = gguf.kv(key) else {
-        return Err(Error::format(source.path(), 0, format!("the metadata lacks {key}")));
+        return Err(Error::content(source.path(), format!("the metadata lacks {key}")));
     };
     let found = gguf.value(source, entry, 0)?;
     found.as_u64().ok_or_else(|| {
