@@ -27,7 +27,7 @@ use crate::jobs::ExportStatus;
 
 pub use dialog::Dialog;
 pub use geometry::{Area, Geometry};
-pub use session::{Session, Tab};
+pub use session::{Screen, Session, Tab};
 
 /// What holds for the whole run of the program.
 #[derive(Debug, Clone, Default)]

@@ -50,6 +50,14 @@ impl Tab {
     }
 }
 
+/// What stands between the title and the plan bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Screen {
+    /// The tree and the preview of what is under its cursor.
+    #[default]
+    Tensors,
+}
+
 /// An opened model.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -67,6 +75,8 @@ pub struct Session {
     pub summaries: Summaries,
     /// The tree's filter.
     pub filter: Filter,
+    /// What the screen shows.
+    pub screen: Screen,
     /// What the preview shows.
     pub tab: Tab,
     /// Whether the scales' axis is logarithmic.
@@ -92,6 +102,7 @@ impl Session {
             previews: Previews::default(),
             summaries: Summaries::default(),
             filter: Filter::default(),
+            screen: Screen::default(),
             tab: Tab::default(),
             log_axis: false,
             shown: None,

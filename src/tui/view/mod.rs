@@ -11,7 +11,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::keymap::Context;
-use super::state::{Dialog, Geometry, State};
+use super::state::{Dialog, Geometry, Screen, Session, State};
 use super::theme::Theme;
 use draw::Canvas;
 
@@ -43,10 +43,9 @@ fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geo
         Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(4)]).areas(area);
     title::draw(state, canvas, top);
     if let Some(session) = &state.session {
-        let [left, right] =
-            Layout::horizontal([Constraint::Length(tree_width(area.width)), Constraint::Min(1)]).areas(body);
-        tree::draw(state, session, canvas, left, geometry);
-        preview::draw(session, canvas, right, geometry);
+        match session.screen {
+            Screen::Tensors => tensors(state, session, canvas, body, geometry),
+        }
         bar::draw(state, session, canvas, bottom);
     } else {
         welcome(state, canvas, body);
@@ -55,6 +54,14 @@ fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geo
     if let Some(open) = &state.dialog {
         dialog::draw(state, open, canvas, body, geometry);
     }
+}
+
+/// The tree, and beside it the preview.
+fn tensors(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let [left, right] =
+        Layout::horizontal([Constraint::Length(tree_width(area.width)), Constraint::Min(1)]).areas(area);
+    tree::draw(state, session, canvas, left, geometry);
+    preview::draw(session, canvas, right, geometry);
 }
 
 /// Columns of the tree: a little more than half, and no more than its columns can use.

@@ -1,0 +1,225 @@
+//! The one table of keys: it decides what a key does, what the hint bar shows and what help lists.
+
+mod browse;
+mod dialogs;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::action::Action;
+use super::state::input::TextEdit;
+use super::state::{Dialog, Screen, Session, State};
+
+/// What takes the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// The tree.
+    Browse,
+    /// The filter line.
+    Filter,
+    /// A text that scrolls: help, notes.
+    Reading,
+    /// The list of exports.
+    Jobs,
+    /// The quantize dialog.
+    Quantize,
+    /// The line that a recipe's path is typed into.
+    SaveRecipe,
+    /// The question whether to quit.
+    Quit,
+    /// Choosing a file.
+    Picker,
+    /// The report that a file cannot be opened.
+    Failure,
+}
+
+impl Context {
+    /// Every context, in the order of help.
+    pub const ALL: [Self; 9] = [
+        Self::Browse,
+        Self::Filter,
+        Self::Reading,
+        Self::Jobs,
+        Self::Quantize,
+        Self::SaveRecipe,
+        Self::Quit,
+        Self::Picker,
+        Self::Failure,
+    ];
+
+    /// What takes the keys in this state.
+    pub fn of(state: &State) -> Self {
+        match &state.dialog {
+            Some(Dialog::Help(_) | Dialog::Notes(_)) => Self::Reading,
+            Some(Dialog::Jobs(_)) => Self::Jobs,
+            Some(Dialog::Quantize(_)) => Self::Quantize,
+            Some(Dialog::SaveRecipe(_)) => Self::SaveRecipe,
+            Some(Dialog::Quit) => Self::Quit,
+            Some(Dialog::Picker(_)) => Self::Picker,
+            Some(Dialog::Failure { .. }) => Self::Failure,
+            None => state.session.as_ref().map_or(Self::Browse, Self::of_session),
+        }
+    }
+
+    fn of_session(session: &Session) -> Self {
+        match session.screen {
+            Screen::Tensors if session.filter.editing => Self::Filter,
+            Screen::Tensors => Self::Browse,
+        }
+    }
+
+    /// Heading in help.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Browse => "Main screen",
+            Self::Filter => "Filter",
+            Self::Reading => "Help and notes",
+            Self::Jobs => "Jobs",
+            Self::Quantize => "Quantize dialog",
+            Self::SaveRecipe => "Saving the recipe",
+            Self::Quit => "Quitting while exports run",
+            Self::Picker => "Choosing a file",
+            Self::Failure => "A file that cannot be opened",
+        }
+    }
+
+    /// Whether a character that no key is bound to goes into a line of text.
+    fn types(self) -> bool {
+        matches!(self, Self::Filter | Self::Quantize | Self::SaveRecipe | Self::Picker)
+    }
+}
+
+/// A key with its modifiers.
+type Key = (KeyModifiers, KeyCode);
+
+/// A line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// Where it holds.
+    pub context: Context,
+    keys: &'static [Key],
+    /// The keys as they are shown.
+    pub shown: &'static str,
+    /// What they do.
+    pub action: Action,
+    /// A word for the hint bar, where it is worth the room.
+    pub hint: Option<&'static str>,
+}
+
+const fn key(code: KeyCode) -> Key {
+    (KeyModifiers::NONE, code)
+}
+
+const fn ch(c: char) -> Key {
+    (KeyModifiers::NONE, KeyCode::Char(c))
+}
+
+const fn ctrl(c: char) -> Key {
+    (KeyModifiers::CONTROL, KeyCode::Char(c))
+}
+
+const fn on(context: Context, keys: &'static [Key], shown: &'static str, action: Action) -> Binding {
+    Binding { context, keys, shown, action, hint: None }
+}
+
+impl Binding {
+    const fn hint(mut self, word: &'static str) -> Self {
+        self.hint = Some(word);
+        self
+    }
+}
+
+/// The tables, one file a part of the interface.
+static TABLES: [&[Binding]; 2] = [browse::BINDINGS, dialogs::BINDINGS];
+
+/// Every key. Within a context the order is that of hints and help.
+pub fn bindings() -> impl Iterator<Item = &'static Binding> {
+    TABLES.into_iter().flatten()
+}
+
+/// The action of a key in a context, if it has one.
+pub fn resolve(context: Context, event: &KeyEvent) -> Option<Action> {
+    // Shift is part of the character.
+    let modifiers = match event.code {
+        KeyCode::Char(_) | KeyCode::BackTab => event.modifiers - KeyModifiers::SHIFT,
+        _ => event.modifiers,
+    };
+    let pressed = (modifiers, event.code);
+    if let Some(binding) = bindings().find(|b| b.context == context && b.keys.contains(&pressed)) {
+        return Some(binding.action);
+    }
+    if !context.types() {
+        return None;
+    }
+    let edit = match event.code {
+        KeyCode::Char(c) if !modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => TextEdit::Insert(c),
+        KeyCode::Backspace => TextEdit::Backspace,
+        KeyCode::Delete => TextEdit::Delete,
+        KeyCode::Left => TextEdit::Left,
+        KeyCode::Right => TextEdit::Right,
+        KeyCode::Home => TextEdit::Home,
+        KeyCode::End => TextEdit::End,
+        _ => return None,
+    };
+    Some(Action::Edit(edit))
+}
+
+/// A line of help: also what a document's key table is checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HelpRow {
+    /// Where the key holds.
+    pub context: Context,
+    /// The key as it is shown.
+    pub keys: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// Every key with what it does, context by context.
+pub fn rows() -> impl Iterator<Item = HelpRow> {
+    bindings().map(|b| HelpRow { context: b.context, keys: b.shown, help: b.action.describe() })
+}
+
+/// The hints of a state: key and word. Without a model, what needs one is left out.
+pub fn hints(state: &State) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let context = Context::of(state);
+    let bare = context == Context::Browse && state.session.is_none();
+    let works = move |action: Action| {
+        !bare || matches!(action, Action::Open | Action::Jobs | Action::Notes | Action::Help | Action::Quit)
+    };
+    let first = |shown: &'static str| shown.split(' ').next().unwrap_or(shown);
+    let bindings = bindings().filter(move |b| b.context == context && works(b.action));
+    bindings.filter_map(move |b| Some((first(b.shown), b.hint?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_context() {
+        for context in Context::ALL {
+            let keys: Vec<Key> =
+                bindings().filter(|b| b.context == context).flat_map(|b| b.keys.iter().copied()).collect();
+            for (i, key) in keys.iter().enumerate() {
+                assert!(!keys[..i].contains(key), "{context:?}: {key:?} twice");
+            }
+        }
+    }
+
+    #[test]
+    fn every_context_can_be_left() {
+        for context in Context::ALL {
+            let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+            assert!(resolve(context, &interrupt).is_some(), "{context:?}");
+        }
+    }
+
+    #[test]
+    fn letters_are_typed_where_there_is_a_line_and_mean_something_elsewhere() {
+        let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        assert_eq!(resolve(Context::Browse, &q), Some(Action::Quit));
+        assert_eq!(resolve(Context::Filter, &q), Some(Action::Edit(TextEdit::Insert('q'))));
+        let shifted = KeyEvent::new(KeyCode::Char('Q'), KeyModifiers::SHIFT);
+        assert_eq!(resolve(Context::Browse, &shifted), Some(Action::Quantize));
+    }
+}
