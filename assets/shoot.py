@@ -3,6 +3,8 @@
 
     tmux capture-pane -e -p -t PANE | python3 assets/shoot.py [--cols N] [--rows N] [--title T] > shot.svg
 
+    python3 assets/shoot.py --animate 1.5:first.ansi 0.4:second.ansi ... > story.svg
+
 Text is placed word by word on a fixed grid. Blocks, shades, box drawing and braille are drawn as shapes, because
 fonts disagree about their width and histograms would show gaps. Needs nothing but Python.
 """
@@ -234,9 +236,36 @@ def text(column, columns, string, style, y):
     return f'<text x="{x}" y="{base}" textLength="{length}" lengthAdjust="spacingAndGlyphs" fill="{fg}"{extra}>{escape(string)}</text>'
 
 
-def render(rows, cols, title):
+def row_parts(row, y):
+    """A row as SVG: backgrounds, shapes, texts."""
+    backgrounds, shapes, column, fill = [], [], 0, None
+    for c, w, style in row:
+        x = PAD + column * CELL_W
+        if fill and (fill[2] != style[1]):
+            backgrounds.append(rect(fill[0], y, x - fill[0], CELL_H, fill[2]))
+            fill = None
+        if style[1] and not fill:
+            fill = (x, y, style[1])
+        drawn = None if c == " " else shape(c, x, y, style[0])
+        if drawn:
+            shapes.append(drawn)
+        elif c == " " and style[4]:
+            shapes.append(rect(x, y + CELL_H * 0.86, CELL_W, 1, style[0]))
+        column += w
+    if fill:
+        backgrounds.append(rect(fill[0], y, PAD + column * CELL_W - fill[0], CELL_H, fill[2]))
+    return backgrounds, shapes, [text(*run, y) for run in words(row)]
+
+
+def crisp(parts):
+    """Rectangles that touch must not let the background shine through."""
+    return '<g shape-rendering="crispEdges">' + "\n".join(parts) + "</g>" if parts else ""
+
+
+def frame(cols, rows, title):
+    """The head of a document and the y of its first row."""
     top = PAD + (CELL_H + 8 if title else 0)
-    width, height = PAD * 2 + cols * CELL_W, top + PAD + len(rows) * CELL_H
+    width, height = PAD * 2 + cols * CELL_W, top + PAD + rows * CELL_H
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
         f'width="{number(width)}" height="{number(height)}" font-family="{FONTS}" font-size="{FONT}">',
@@ -244,31 +273,54 @@ def render(rows, cols, title):
     ]
     if title:
         out.append(f'<text x="50%" y="{PAD + 10}" text-anchor="middle" fill="{ANSI[8]}">{escape(title)}</text>')
-    backgrounds, shapes, texts = [], [], []
-    for r, row in enumerate(rows):
-        y, column, fill = top + r * CELL_H, 0, None
-        for c, w, style in row:
-            x = PAD + column * CELL_W
-            if fill and (fill[2] != style[1]):
-                backgrounds.append(rect(fill[0], y, x - fill[0], CELL_H, fill[2]))
-                fill = None
-            if style[1] and not fill:
-                fill = (x, y, style[1])
-            drawn = None if c == " " else shape(c, x, y, style[0])
-            if drawn:
-                shapes.append(drawn)
-            elif c == " " and style[4]:
-                shapes.append(rect(x, y + CELL_H * 0.86, CELL_W, 1, style[0]))
-            column += w
-        if fill:
-            backgrounds.append(rect(fill[0], y, PAD + column * CELL_W - fill[0], CELL_H, fill[2]))
-        texts.extend(text(*run, y) for run in words(row))
-    # Rectangles that touch must not let the background shine through.
-    out.append('<g shape-rendering="crispEdges">' + "\n".join(backgrounds) + "</g>")
-    out.append('<g shape-rendering="crispEdges">' + "\n".join(shapes) + "</g>")
-    out.append("\n".join(texts))
+    return out, top
+
+
+def render(rows, cols, title):
+    """One screen."""
+    out, top = frame(cols, len(rows), title)
+    parts = [row_parts(row, top + r * CELL_H) for r, row in enumerate(rows)]
+    out.append(crisp([p for backgrounds, _, _ in parts for p in backgrounds]))
+    out.append(crisp([p for _, shapes, _ in parts for p in shapes]))
+    out.append("\n".join(p for _, _, texts in parts for p in texts))
     out.append("</svg>\n")
     return "\n".join(out)
+
+
+def animate(screens, cols, title):
+    """Screens with the seconds that each is seen, one after the other, for ever. What a row shows is drawn once, however
+    often it comes back."""
+    height = max(len(rows) for rows, _ in screens)
+    total = sum(seconds for _, seconds in screens)
+    starts, at = [], 0.0
+    for _, seconds in screens:
+        starts.append(at / total)
+        at += seconds
+    out, top = frame(cols, height, title)
+    for r in range(height):
+        seen = {}
+        for i, (rows, _) in enumerate(screens):
+            backgrounds, shapes, texts = row_parts(rows[r] if r < len(rows) else [], top + r * CELL_H)
+            seen.setdefault(crisp(backgrounds) + crisp(shapes) + "".join(texts), set()).add(i)
+        for drawn, frames in seen.items():
+            if not drawn:
+                continue
+            if len(frames) == len(screens):
+                out.append(drawn)
+                continue
+            changes = [i for i in range(len(screens)) if i == 0 or (i in frames) != (i - 1 in frames)]
+            times = ";".join(number_of_time(starts[i]) for i in changes)
+            values = ";".join("visible" if i in frames else "hidden" for i in changes)
+            out.append(
+                f'<g visibility="{values.split(";")[0]}"><animate attributeName="visibility" dur="{number(total)}s" '
+                f'repeatCount="indefinite" calcMode="discrete" keyTimes="{times}" values="{values}"/>{drawn}</g>'
+            )
+    out.append("</svg>\n")
+    return "\n".join(out)
+
+
+def number_of_time(x):
+    return f"{x:.4f}".rstrip("0").rstrip(".") or "0"
 
 
 def main():
@@ -276,13 +328,23 @@ def main():
     arguments.add_argument("--cols", type=int, help="columns; the longest line if left out")
     arguments.add_argument("--rows", type=int, help="rows; as many as there are if left out")
     arguments.add_argument("--title", default="", help="text above the screen")
+    arguments.add_argument("--animate", nargs="+", metavar="SECONDS:FILE", help="captured screens and how long each is seen")
     options = arguments.parse_args()
+    sys.stdout.reconfigure(encoding="utf-8")
+    if options.animate:
+        screens = []
+        for item in options.animate:
+            seconds, path = item.split(":", 1)
+            with open(path, encoding="utf-8", errors="replace") as captured:
+                screens.append((parse(captured.read().removesuffix("\n")), float(seconds)))
+        cols = options.cols or max(sum(w for _, w, _ in row) for rows, _ in screens for row in rows)
+        sys.stdout.write(animate(screens, cols, options.title))
+        return
     source = sys.stdin.buffer.read().decode("utf-8", "replace")
-    rows = parse(source[:-1] if source.endswith("\n") else source)
+    rows = parse(source.removesuffix("\n"))
     if options.rows:
         rows = (rows + [[]] * options.rows)[: options.rows]
     cols = options.cols or max((sum(w for _, w, _ in row) for row in rows), default=1)
-    sys.stdout.reconfigure(encoding="utf-8")
     sys.stdout.write(render(rows, cols, options.title))
 
 
