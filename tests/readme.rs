@@ -7,7 +7,7 @@
 use std::fs;
 
 use tritscope::cli::args::option_table;
-use tritscope::tui::keymap::{self, Context};
+use tritscope::tui::keymap::{Context, Keymap};
 
 fn readme() -> String {
     fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
@@ -28,7 +28,8 @@ fn code(text: &str) -> String {
 #[test]
 fn the_key_table_is_the_keymap() {
     let mut table = String::from("| key | what it does |\n| --- | --- |\n");
-    for row in keymap::rows().filter(|row| row.context == Context::Browse) {
+    let keymap = Keymap::default();
+    for row in keymap.rows().filter(|row| row.context == Context::Browse) {
         table += &format!("| {} | {} |\n", code(row.keys), row.help);
     }
     let found = section(&readme(), "keys");

@@ -1,156 +1,116 @@
 //! What a user can intend. Keys become actions in [`super::keymap`], actions become changes in [`super::update`].
+//!
+//! One table makes the actions, the names by which palette and configuration call them, and the words of help.
 
 use super::state::Tab;
 use super::state::input::TextEdit;
 
-/// An intent. What it does depends on what is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// One line up.
-    Up,
-    /// One line down.
-    Down,
-    /// One screen up.
-    PageUp,
-    /// One screen down.
-    PageDown,
-    /// To the first line.
-    Top,
-    /// To the last line.
-    Bottom,
-    /// Closes the folder, or goes to the folder above.
-    Fold,
-    /// Opens the folder, or steps into it.
-    Unfold,
-    /// Opens or closes the folder.
-    ToggleFold,
-    /// Closes every folder.
-    FoldAll,
-    /// Opens every folder.
-    UnfoldAll,
-    /// Makes the selection ternary, or keeps it.
-    ToggleTernary,
-    /// The next method for the selection.
-    NextMethod,
-    /// The previous method for the selection.
-    PreviousMethod,
-    /// The next format for the selection.
-    NextFormat,
-    /// The previous format for the selection.
-    PreviousFormat,
-    /// The next mask.
-    CycleMask,
-    /// Takes the last change of the plan back.
-    Undo,
-    /// Makes the change again that was taken back.
-    Redo,
-    /// Starts typing a filter.
-    Filter,
-    /// Measures every weight of the selection.
-    MeasureExactly,
-    /// The next part of the preview.
-    NextTab,
-    /// The previous part of the preview.
-    PreviousTab,
+/// A line an action: its name in the code, the name that users type, what it does. An action that carries a value leaves
+/// both to a function of that value.
+macro_rules! actions {
+    (
+        $($plain:ident = $name:literal, $help:literal;)*
+        --
+        $($(#[$doc:meta])* $carrying:ident($value:ty): $words:path;)*
+    ) => {
+        /// An intent. What it does depends on what is open.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Action {
+            $(#[doc = $help] $plain,)*
+            $($(#[$doc])* $carrying($value),)*
+        }
+
+        impl Action {
+            /// Its name, and what it does.
+            fn words(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$plain => ($name, $help),)*
+                    $(Self::$carrying(value) => $words(value),)*
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    Up = "up", "line up";
+    Down = "down", "line down";
+    PageUp = "page-up", "page up";
+    PageDown = "page-down", "page down";
+    Top = "top", "to the first line";
+    Bottom = "bottom", "to the last line";
+    Fold = "fold", "close the folder, or go to the one above";
+    Unfold = "unfold", "open the folder, or step into it";
+    ToggleFold = "toggle-fold", "open or close the folder";
+    FoldAll = "fold-all", "close every folder";
+    UnfoldAll = "unfold-all", "open every folder";
+    ToggleTernary = "toggle-ternary", "make the tensor or subtree ternary, or keep it";
+    NextMethod = "next-method", "next method for the selection";
+    PreviousMethod = "previous-method", "previous method for the selection";
+    NextFormat = "next-format", "next format for the selection";
+    PreviousFormat = "previous-format", "previous format for the selection";
+    CycleMask = "next-mask", "next mask: experts, all, custom";
+    Undo = "undo", "undo the last change of the plan";
+    Redo = "redo", "redo";
+    Filter = "filter", "filter by name, type:, role:, is:";
+    MeasureExactly = "measure", "measure every weight of the selection";
+    NextTab = "next-tab", "next part of the preview";
+    PreviousTab = "previous-tab", "previous part of the preview";
+    ToggleLogAxis = "log-axis", "logarithmic or linear axis for scales";
+    Quantize = "quantize", "quantize to a new file";
+    Jobs = "jobs", "running and finished exports";
+    Notes = "notes", "notes on the plan, problems of the file";
+    SaveRecipe = "save-recipe", "write the recipe to a file";
+    Open = "open", "open another file";
+    Help = "help", "this help";
+    Quit = "quit", "quit; asks while an export runs";
+    Back = "back", "one level up: close, clear the filter";
+    Accept = "accept", "accept";
+    NextField = "next-field", "next field, or complete the path";
+    PreviousField = "previous-field", "previous field";
+    NextValue = "next-value", "next value";
+    PreviousValue = "previous-value", "previous value";
+    CancelJob = "cancel-export", "cancel the selected export";
+    QuitWhenDone = "quit-when-done", "quit when the exports are done";
+    CancelAndQuit = "cancel-and-quit", "cancel the exports and quit";
+    --
     /// This part of the preview.
-    ShowTab(Tab),
-    /// Logarithmic or linear axis for the scales.
-    ToggleLogAxis,
-    /// Opens the quantize dialog.
-    Quantize,
-    /// Shows the exports.
-    Jobs,
-    /// Shows notes and diagnostics.
-    Notes,
-    /// Writes the recipe to a file.
-    SaveRecipe,
-    /// Opens another file.
-    Open,
-    /// Shows every key.
-    Help,
-    /// Ends the program, asking while a job is active.
-    Quit,
-    /// One level up: closes what is open, clears the filter.
-    Back,
-    /// Accepts: starts, opens, says yes.
-    Accept,
-    /// The next field, or completes the path.
-    NextField,
-    /// The previous field.
-    PreviousField,
-    /// The next value of the field.
-    NextValue,
-    /// The previous value of the field.
-    PreviousValue,
-    /// Stops the selected export.
-    CancelJob,
-    /// Ends the program when the last export has ended.
-    QuitWhenDone,
-    /// Cancels the exports and ends the program.
-    CancelAndQuit,
+    ShowTab(Tab): of_tab;
     /// Edits the line of text.
-    Edit(TextEdit),
+    Edit(TextEdit): of_edit;
 }
 
 impl Action {
+    /// Its name in palette and configuration: lower case, words joined by `-`, no two alike.
+    pub fn name(self) -> &'static str {
+        self.words().0
+    }
+
     /// What it does, in words for the help screen.
     pub fn describe(self) -> &'static str {
-        match self {
-            Self::Up => "line up",
-            Self::Down => "line down",
-            Self::PageUp => "page up",
-            Self::PageDown => "page down",
-            Self::Top => "to the first line",
-            Self::Bottom => "to the last line",
-            Self::Fold => "close the folder, or go to the one above",
-            Self::Unfold => "open the folder, or step into it",
-            Self::ToggleFold => "open or close the folder",
-            Self::FoldAll => "close every folder",
-            Self::UnfoldAll => "open every folder",
-            Self::ToggleTernary => "make the tensor or subtree ternary, or keep it",
-            Self::NextMethod => "next method for the selection",
-            Self::PreviousMethod => "previous method for the selection",
-            Self::NextFormat => "next format for the selection",
-            Self::PreviousFormat => "previous format for the selection",
-            Self::CycleMask => "next mask: experts, all, custom",
-            Self::Undo => "undo the last change of the plan",
-            Self::Redo => "redo",
-            Self::Filter => "filter by name, type:, role:, is:",
-            Self::MeasureExactly => "measure every weight of the selection",
-            Self::NextTab => "next part of the preview",
-            Self::PreviousTab => "previous part of the preview",
-            Self::ShowTab(Tab::Overview) => "preview: everything that fits",
-            Self::ShowTab(Tab::Scales) => "preview: scales of the blocks",
-            Self::ShowTab(Tab::Weights) => "preview: weights, thresholds, levels",
-            Self::ShowTab(Tab::Methods) => "preview: methods side by side",
-            Self::ToggleLogAxis => "logarithmic or linear axis for scales",
-            Self::Quantize => "quantize to a new file",
-            Self::Jobs => "running and finished exports",
-            Self::Notes => "notes on the plan, problems of the file",
-            Self::SaveRecipe => "write the recipe to a file",
-            Self::Open => "open another file",
-            Self::Help => "this help",
-            Self::Quit => "quit; asks while an export runs",
-            Self::Back => "one level up: close, clear the filter",
-            Self::Accept => "accept",
-            Self::NextField => "next field, or complete the path",
-            Self::PreviousField => "previous field",
-            Self::NextValue => "next value",
-            Self::PreviousValue => "previous value",
-            Self::CancelJob => "cancel the selected export",
-            Self::QuitWhenDone => "quit when the exports are done",
-            Self::CancelAndQuit => "cancel the exports and quit",
-            Self::Edit(edit) => match edit {
-                TextEdit::Insert(_) => "type",
-                TextEdit::Backspace => "delete the character before the cursor",
-                TextEdit::Delete => "delete the character under the cursor",
-                TextEdit::WordBack => "delete the word before the cursor",
-                TextEdit::Clear => "delete the whole line",
-                TextEdit::Left => "cursor left",
-                TextEdit::Right => "cursor right",
-                TextEdit::Home => "cursor to the start",
-                TextEdit::End => "cursor to the end",
-            },
-        }
+        self.words().1
+    }
+}
+
+fn of_tab(tab: Tab) -> (&'static str, &'static str) {
+    match tab {
+        Tab::Overview => ("tab-overview", "preview: everything that fits"),
+        Tab::Scales => ("tab-scales", "preview: scales of the blocks"),
+        Tab::Weights => ("tab-weights", "preview: weights, thresholds, levels"),
+        Tab::Methods => ("tab-methods", "preview: methods side by side"),
+    }
+}
+
+fn of_edit(edit: TextEdit) -> (&'static str, &'static str) {
+    match edit {
+        TextEdit::Insert(_) => ("type", "type"),
+        TextEdit::Backspace => ("delete-back", "delete the character before the cursor"),
+        TextEdit::Delete => ("delete", "delete the character under the cursor"),
+        TextEdit::WordBack => ("delete-word", "delete the word before the cursor"),
+        TextEdit::Clear => ("delete-line", "delete the whole line"),
+        TextEdit::Left => ("cursor-left", "cursor left"),
+        TextEdit::Right => ("cursor-right", "cursor right"),
+        TextEdit::Home => ("cursor-home", "cursor to the start"),
+        TextEdit::End => ("cursor-end", "cursor to the end"),
     }
 }

@@ -157,6 +157,7 @@ fn settings(options: &Options) -> Settings {
         passing: std::env::temp_dir().join("tritscope-demo-").to_str().map(str::to_owned),
         recipe: options.recipe.clone(),
         imatrix: options.imatrix.clone(),
+        keymap: Arc::default(),
     }
 }
 

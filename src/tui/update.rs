@@ -13,7 +13,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use super::action::Action;
 use super::effect::{Effect, Exit};
 use super::event::{Event, Msg};
-use super::keymap::{self, Context};
+use super::keymap::Context;
 use super::state::dialog::{JobsDialog, Scroll};
 use super::state::{Dialog, State};
 use crate::jobs::JobEvent;
@@ -48,7 +48,7 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     if key.kind == KeyEventKind::Release {
         return Vec::new();
     }
-    match keymap::resolve(Context::of(state), key) {
+    match state.settings.keymap.resolve(Context::of(state), key) {
         Some(action) => act(state, action),
         None => Vec::new(),
     }

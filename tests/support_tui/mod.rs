@@ -68,9 +68,7 @@ impl App {
             // Paths are shown below it, so that screens do not depend on where temporary folders are.
             home: Some(folder.path().to_owned()),
             folder: folder.path().to_owned(),
-            passing: None,
-            recipe: Recipe::default(),
-            imatrix: None,
+            ..Settings::default()
         };
         let state = State::new(settings, (120, 40));
         Self { state, folder, at: Duration::ZERO, wants: Vec::new() }

@@ -1,4 +1,6 @@
 //! The one table of keys: it decides what a key does, what the hint bar shows and what help lists.
+//!
+//! The tables here are what the program begins with; a [`Keymap`] is what holds for a run of it.
 
 mod browse;
 mod dialogs;
@@ -67,6 +69,21 @@ impl Context {
         }
     }
 
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Browse => "browse",
+            Self::Filter => "filter",
+            Self::Reading => "reading",
+            Self::Jobs => "jobs",
+            Self::Quantize => "quantize",
+            Self::SaveRecipe => "save-recipe",
+            Self::Quit => "quit",
+            Self::Picker => "picker",
+            Self::Failure => "failure",
+        }
+    }
+
     /// Heading in help.
     pub fn title(self) -> &'static str {
         match self {
@@ -93,16 +110,12 @@ type Key = (KeyModifiers, KeyCode);
 
 /// A line of the table.
 #[derive(Debug, Clone, Copy)]
-pub struct Binding {
-    /// Where it holds.
-    pub context: Context,
+struct Binding {
+    context: Context,
     keys: &'static [Key],
-    /// The keys as they are shown.
-    pub shown: &'static str,
-    /// What they do.
-    pub action: Action,
-    /// A word for the hint bar, where it is worth the room.
-    pub hint: Option<&'static str>,
+    shown: &'static str,
+    action: Action,
+    hint: Option<&'static str>,
 }
 
 const fn key(code: KeyCode) -> Key {
@@ -131,26 +144,97 @@ impl Binding {
 /// The tables, one file a part of the interface.
 static TABLES: [&[Binding]; 2] = [browse::BINDINGS, dialogs::BINDINGS];
 
-/// Every key. Within a context the order is that of hints and help.
-pub fn bindings() -> impl Iterator<Item = &'static Binding> {
-    TABLES.into_iter().flatten()
+/// A line of help: also what a document's key table is checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HelpRow<'a> {
+    /// Where the key holds.
+    pub context: Context,
+    /// The key as it is shown.
+    pub keys: &'a str,
+    /// What it does.
+    pub help: &'static str,
 }
 
-/// The action of a key in a context, if it has one.
-pub fn resolve(context: Context, event: &KeyEvent) -> Option<Action> {
-    // Shift is part of the character.
-    let modifiers = match event.code {
-        KeyCode::Char(_) | KeyCode::BackTab => event.modifiers - KeyModifiers::SHIFT,
-        _ => event.modifiers,
-    };
-    let pressed = (modifiers, event.code);
-    if let Some(binding) = bindings().find(|b| b.context == context && b.keys.contains(&pressed)) {
-        return Some(binding.action);
+/// Every key and what it does, as it holds for this run of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keymap {
+    bindings: Vec<Bound>,
+}
+
+/// An action of a context with the keys that it has now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// Where it holds.
+    pub context: Context,
+    /// What the keys do.
+    pub action: Action,
+    /// The keys as they are shown, most important first; empty for an action that has none.
+    pub shown: String,
+    /// A word for the hint bar, where it is worth the room.
+    pub hint: Option<&'static str>,
+    keys: Vec<Key>,
+}
+
+impl Default for Keymap {
+    /// The keys of the tables.
+    fn default() -> Self {
+        let bound = |b: &Binding| Bound {
+            context: b.context,
+            action: b.action,
+            shown: b.shown.to_owned(),
+            hint: b.hint,
+            keys: b.keys.to_vec(),
+        };
+        Self { bindings: TABLES.into_iter().flatten().map(bound).collect() }
     }
-    if !context.types() {
-        return None;
+}
+
+impl Keymap {
+    /// Every action with its keys. Within a context the order is that of hints and help.
+    pub fn bindings(&self) -> impl Iterator<Item = &Bound> {
+        self.bindings.iter()
     }
-    let edit = match event.code {
+
+    /// Those of a context.
+    pub fn of(&self, context: Context) -> impl Iterator<Item = &Bound> {
+        self.bindings().filter(move |b| b.context == context)
+    }
+
+    /// The action of a key in a context, if it has one.
+    pub fn resolve(&self, context: Context, event: &KeyEvent) -> Option<Action> {
+        // Shift is part of the character.
+        let modifiers = match event.code {
+            KeyCode::Char(_) | KeyCode::BackTab => event.modifiers - KeyModifiers::SHIFT,
+            _ => event.modifiers,
+        };
+        let pressed = (modifiers, event.code);
+        if let Some(bound) = self.of(context).find(|b| b.keys.contains(&pressed)) {
+            return Some(bound.action);
+        }
+        if context.types() { edit(event.code, modifiers).map(Action::Edit) } else { None }
+    }
+
+    /// Every key with what it does, context by context.
+    pub fn rows(&self) -> impl Iterator<Item = HelpRow<'_>> {
+        let keyed = self.bindings().filter(|b| !b.shown.is_empty());
+        keyed.map(|b| HelpRow { context: b.context, keys: &b.shown, help: b.action.describe() })
+    }
+
+    /// The hints of a state: key and word. Without a model, what needs one is left out.
+    pub fn hints(&self, state: &State) -> impl Iterator<Item = (&str, &'static str)> {
+        let context = Context::of(state);
+        let bare = context == Context::Browse && state.session.is_none();
+        let works = move |action: Action| {
+            !bare || matches!(action, Action::Open | Action::Jobs | Action::Notes | Action::Help | Action::Quit)
+        };
+        let bindings = self.of(context).filter(move |b| works(b.action));
+        bindings.filter_map(|b| Some((b.shown.split(' ').next().filter(|key| !key.is_empty())?, b.hint?)))
+    }
+}
+
+/// What a key that is bound to nothing does to a line of text.
+fn edit(code: KeyCode, modifiers: KeyModifiers) -> Option<TextEdit> {
+    Some(match code {
         KeyCode::Char(c) if !modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => TextEdit::Insert(c),
         KeyCode::Backspace => TextEdit::Backspace,
         KeyCode::Delete => TextEdit::Delete,
@@ -159,36 +243,7 @@ pub fn resolve(context: Context, event: &KeyEvent) -> Option<Action> {
         KeyCode::Home => TextEdit::Home,
         KeyCode::End => TextEdit::End,
         _ => return None,
-    };
-    Some(Action::Edit(edit))
-}
-
-/// A line of help: also what a document's key table is checked against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HelpRow {
-    /// Where the key holds.
-    pub context: Context,
-    /// The key as it is shown.
-    pub keys: &'static str,
-    /// What it does.
-    pub help: &'static str,
-}
-
-/// Every key with what it does, context by context.
-pub fn rows() -> impl Iterator<Item = HelpRow> {
-    bindings().map(|b| HelpRow { context: b.context, keys: b.shown, help: b.action.describe() })
-}
-
-/// The hints of a state: key and word. Without a model, what needs one is left out.
-pub fn hints(state: &State) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let context = Context::of(state);
-    let bare = context == Context::Browse && state.session.is_none();
-    let works = move |action: Action| {
-        !bare || matches!(action, Action::Open | Action::Jobs | Action::Notes | Action::Help | Action::Quit)
-    };
-    let first = |shown: &'static str| shown.split(' ').next().unwrap_or(shown);
-    let bindings = bindings().filter(move |b| b.context == context && works(b.action));
-    bindings.filter_map(move |b| Some((first(b.shown), b.hint?)))
+    })
 }
 
 #[cfg(test)]
@@ -197,9 +252,9 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things_in_one_context() {
+        let keymap = Keymap::default();
         for context in Context::ALL {
-            let keys: Vec<Key> =
-                bindings().filter(|b| b.context == context).flat_map(|b| b.keys.iter().copied()).collect();
+            let keys: Vec<Key> = keymap.of(context).flat_map(|b| b.keys.iter().copied()).collect();
             for (i, key) in keys.iter().enumerate() {
                 assert!(!keys[..i].contains(key), "{context:?}: {key:?} twice");
             }
@@ -207,19 +262,48 @@ mod tests {
     }
 
     #[test]
+    fn no_action_has_two_lines_in_one_context() {
+        let keymap = Keymap::default();
+        for context in Context::ALL {
+            let actions: Vec<Action> = keymap.of(context).map(|b| b.action).collect();
+            for (i, action) in actions.iter().enumerate() {
+                assert!(!actions[..i].contains(action), "{context:?}: {action:?} twice");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_one_action_and_can_be_typed() {
+        let keymap = Keymap::default();
+        let mut named: std::collections::HashMap<&str, Action> = std::collections::HashMap::new();
+        for Bound { action, .. } in keymap.bindings() {
+            let name = action.name();
+            let kept = *named.entry(name).or_insert(*action);
+            assert_eq!(kept, *action, "two actions are called {name}");
+            let parts = name
+                .split('-')
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+            assert!(parts, "{name:?}");
+        }
+        let contexts: std::collections::HashSet<&str> = Context::ALL.iter().map(|c| c.name()).collect();
+        assert_eq!(contexts.len(), Context::ALL.len());
+    }
+
+    #[test]
     fn every_context_can_be_left() {
         for context in Context::ALL {
             let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-            assert!(resolve(context, &interrupt).is_some(), "{context:?}");
+            assert!(Keymap::default().resolve(context, &interrupt).is_some(), "{context:?}");
         }
     }
 
     #[test]
     fn letters_are_typed_where_there_is_a_line_and_mean_something_elsewhere() {
+        let keymap = Keymap::default();
         let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
-        assert_eq!(resolve(Context::Browse, &q), Some(Action::Quit));
-        assert_eq!(resolve(Context::Filter, &q), Some(Action::Edit(TextEdit::Insert('q'))));
+        assert_eq!(keymap.resolve(Context::Browse, &q), Some(Action::Quit));
+        assert_eq!(keymap.resolve(Context::Filter, &q), Some(Action::Edit(TextEdit::Insert('q'))));
         let shifted = KeyEvent::new(KeyCode::Char('Q'), KeyModifiers::SHIFT);
-        assert_eq!(resolve(Context::Browse, &shifted), Some(Action::Quantize));
+        assert_eq!(keymap.resolve(Context::Browse, &shifted), Some(Action::Quantize));
     }
 }

@@ -24,6 +24,7 @@ use std::time::Duration;
 use crate::engine::imatrix::Imatrix;
 use crate::engine::plan::Recipe;
 use crate::jobs::ExportStatus;
+use crate::tui::keymap::Keymap;
 
 pub use dialog::Dialog;
 pub use geometry::{Area, Geometry};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub recipe: Recipe,
     /// How much each input channel counts.
     pub imatrix: Option<Arc<Imatrix>>,
+    /// What the keys do.
+    pub keymap: Arc<Keymap>,
 }
 
 /// A file that is being opened.

@@ -9,7 +9,7 @@ use super::draw::{Canvas, spinner};
 use crate::engine::error::Severity;
 use crate::engine::preview::sqnr_db;
 use crate::text;
-use crate::tui::keymap::{self, Context};
+use crate::tui::keymap::Context;
 use crate::tui::state::command::{default_out, quantize};
 use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::tree::Item;
@@ -189,7 +189,7 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let context = Context::of(state);
-    let hints: Vec<_> = keymap::hints(state).collect();
+    let hints: Vec<_> = state.settings.keymap.hints(state).collect();
     // Help and quit are worth more than what is in the middle.
     let (kept, last) = hints.split_at(hints.len().saturating_sub(if context == Context::Browse { 2 } else { 0 }));
     let width = |(key, word): &(&str, &str)| text::width(key) + 1 + text::width(word) + 2;

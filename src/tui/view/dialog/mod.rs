@@ -15,7 +15,7 @@ use crate::tui::state::{Area, Dialog, Geometry, State};
 
 pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     match dialog {
-        Dialog::Help(scroll) => reading::help(*scroll, canvas, area, geometry),
+        Dialog::Help(scroll) => reading::help(state, *scroll, canvas, area, geometry),
         Dialog::Notes(scroll) => reading::notes(state, *scroll, canvas, area, geometry),
         Dialog::Jobs(dialog) => jobs::draw(state, *dialog, canvas, area, geometry),
         Dialog::Quantize(form) => forms::quantize(state, form, canvas, area),

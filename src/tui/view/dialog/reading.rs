@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::area_of;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::text;
-use crate::tui::keymap::{self, Context};
+use crate::tui::keymap::Context;
 use crate::tui::state::dialog::Scroll;
 use crate::tui::state::{Geometry, State, Tone};
 use crate::tui::theme::Theme;
@@ -40,7 +40,7 @@ fn draw(
 }
 
 /// Every key, from the one table; then the signs of the tree.
-pub(super) fn help(scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+pub(super) fn help(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     const MARKS: [(&str, &str); 8] = [
         ("●", "goes ternary"),
         ("○", "stays as it is"),
@@ -59,7 +59,7 @@ pub(super) fn help(scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry
             lines.push(Line::default());
         }
         lines.push(Line::from(Span::styled(context.title(), theme.title)));
-        lines.extend(keymap::rows().filter(|row| row.context == context).map(|row| {
+        lines.extend(state.settings.keymap.rows().filter(|row| row.context == context).map(|row| {
             Line::from(vec![
                 Span::styled(format!("  {} ", left(row.keys, 12)), theme.key),
                 Span::styled(row.help, theme.text),
