@@ -52,7 +52,8 @@ actions! {
     CycleMask = "next-mask", "next mask: experts, all, custom";
     Undo = "undo", "undo the last change of the plan";
     Redo = "redo", "redo";
-    Filter = "filter", "filter by name, type:, role:, is:";
+    Filter = "filter", "filter: words, type:, role:, is:, layer:4..12, sqnr<7; and, or, not";
+    Complete = "complete", "complete the key or value";
     MeasureExactly = "measure", "measure every weight of the selection";
     NextTab = "next-tab", "next part of the preview";
     PreviousTab = "previous-tab", "previous part of the preview";

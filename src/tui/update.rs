@@ -153,5 +153,11 @@ fn settle(state: &mut State) -> Vec<Effect> {
     {
         session.summarize();
     }
+    let now = state.now;
+    if let Some(session) = &mut state.session
+        && browse::follow_filter(session, now)
+    {
+        state.wants_changed = true;
+    }
     wants::settle(state)
 }

@@ -357,6 +357,11 @@ impl DType {
         TABLE.iter().find(|k| k.name.eq_ignore_ascii_case(name)).map(|k| k.dtype)
     }
 
+    /// The names of all known types, in the order of the table.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        TABLE.iter().map(|k| k.name)
+    }
+
     /// Bytes that `elements` elements take, if they can be laid out in whole blocks and nothing overflows.
     pub fn bytes_for(self, elements: u64) -> Option<u64> {
         self.layout()?.bytes_for(elements)

@@ -47,6 +47,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Browse, &[ch('q'), ctrl('c')], "q ctrl-c", Action::Quit).hint("quit"),
     on(C::Filter, &[key(K::Enter)], "enter", Action::Accept).hint("keep the filter"),
     on(C::Filter, &[key(K::Esc), ctrl('c')], "esc", Action::Back).hint("clear it"),
+    on(C::Filter, &[key(K::Tab)], "tab", Action::Complete).hint("complete"),
     on(C::Filter, &[key(K::Up)], "↑", Action::Up),
     on(C::Filter, &[key(K::Down)], "↓", Action::Down),
     on(C::Filter, &[key(K::PageUp)], "pgup", Action::PageUp),

@@ -53,6 +53,15 @@ impl TextInput {
         *self = Self::new(text);
     }
 
+    /// Puts text in the place of some bytes and the cursor behind it; bytes that are no whole characters stay.
+    pub fn replace(&mut self, bytes: std::ops::Range<usize>, text: &str) {
+        if self.text.get(bytes.clone()).is_some() {
+            self.cursor = bytes.start;
+            self.text.replace_range(bytes, "");
+            self.insert(text);
+        }
+    }
+
     /// Puts text in at the cursor, without its control characters.
     pub fn insert(&mut self, text: &str) {
         for c in text.chars().filter(|c| !c.is_control()) {

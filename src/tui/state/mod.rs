@@ -137,7 +137,8 @@ impl State {
     pub fn next_wake(&self) -> Option<Duration> {
         let running = self.jobs.active().any(|job| matches!(job.state.status, ExportStatus::Running(_)));
         let animated = (self.opening.is_some() || running).then(|| self.now + ANIMATION);
-        [animated, self.notices.expires(self.now)].into_iter().flatten().min()
+        let filter = self.session.as_ref().and_then(|s| s.filter.due(&s.plan, &s.previews));
+        [animated, self.notices.expires(self.now), filter].into_iter().flatten().min()
     }
 
     /// A phase that counts up while something animates.

@@ -31,6 +31,10 @@ pub struct PlanState {
     recipe: Recipe,
     plan: Arc<Plan>,
     outlook: Vec<Outlook>,
+    /// What the session began with.
+    start: Arc<Plan>,
+    /// Counts the changes, so that what follows from the plan can tell whether it is of today.
+    revision: u64,
     undo: Vec<Edit>,
     redo: Vec<Edit>,
 }
@@ -38,10 +42,13 @@ pub struct PlanState {
 impl PlanState {
     /// Begins with this recipe.
     pub fn new(model: &Model, recipe: Recipe) -> Self {
+        let plan = Arc::new(resolve(model, &recipe));
         let mut state = Self {
-            plan: Arc::new(resolve(model, &recipe)),
+            start: Arc::clone(&plan),
+            plan,
             recipe,
             outlook: Vec::new(),
+            revision: 0,
             undo: Vec::new(),
             redo: Vec::new(),
         };
@@ -67,6 +74,16 @@ impl PlanState {
     /// What could be done with a tensor.
     pub fn outlook(&self, tensor: usize) -> &Outlook {
         &self.outlook[tensor]
+    }
+
+    /// Another number after every change.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Whether something else becomes of a tensor than when the session began.
+    pub fn is_edited(&self, tensor: usize) -> bool {
+        self.start.decisions.get(tensor).is_none_or(|start| start.step != self.decision(tensor).step)
     }
 
     /// Changes the recipe; whether it is another one. `name` says what was done.
@@ -101,6 +118,7 @@ impl PlanState {
 
     fn replace(&mut self, model: &Model, recipe: Recipe) -> Recipe {
         self.plan = Arc::new(resolve(model, &recipe));
+        self.revision += 1;
         let before = std::mem::replace(&mut self.recipe, recipe);
         self.look_out(model);
         before

@@ -78,12 +78,15 @@ pub struct Previews {
     failures: HashMap<Subject, String>,
     /// Least recently used first.
     reports: VecDeque<(Subject, Arc<TensorReport>)>,
+    /// Counts what came in, so that what follows from figures can tell whether it is of today.
+    revision: u64,
 }
 
 impl Previews {
     /// Takes a report in. Only if `keep` is its whole kept, because somebody may look at it. A sample never replaces
     /// exact figures.
     pub fn insert(&mut self, subject: Subject, report: &Arc<TensorReport>, keep: bool) {
+        self.revision += 1;
         if report.exact || self.figures.get(&subject).is_none_or(|old| !old.exact) {
             self.figures.insert(subject, Figures::of(report));
         }
@@ -107,7 +110,13 @@ impl Previews {
 
     /// Notes that a tensor cannot be measured.
     pub fn fail(&mut self, subject: Subject, message: String) {
+        self.revision += 1;
         self.failures.insert(subject, message);
+    }
+
+    /// Another number after every report and every failure.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Marks a report as just used.

@@ -200,25 +200,16 @@ impl TreeView {
         self.rebuild(self.selected());
     }
 
-    /// Shows only these tensors (by index in the model), or everything again.
-    pub fn set_filter(&mut self, tensors: Option<&[bool]>) {
-        let selected = self.selected();
+    /// Shows only these tensors (by index in the model), or everything again. The cursor goes to `home`, or to the
+    /// first tensor that passes where that has no row.
+    pub fn set_filter(&mut self, tensors: Option<&[bool]>, home: Item) {
+        let selected = home;
         if let Some(tensors) = tensors {
             if self.unfiltered.is_none() {
                 self.unfiltered = Some(std::mem::take(&mut self.open));
             }
             self.open = vec![true; self.tree.nodes.len()];
-            let mut passing = vec![false; self.tree.nodes.len()];
-            // From the back: children come before their folders.
-            for (id, node) in self.tree.nodes.iter().enumerate().rev() {
-                if let NodeKind::Tensor(index) = node.kind {
-                    passing[id] = tensors.get(index).copied().unwrap_or(false);
-                }
-                if let (true, Some(parent)) = (passing[id], node.parent) {
-                    passing[parent] = true;
-                }
-            }
-            self.passing = Some(passing);
+            self.passing = Some(self.passing_nodes(tensors));
         } else {
             self.passing = None;
             if let Some(open) = self.unfiltered.take() {
@@ -233,6 +224,34 @@ impl TreeView {
         if let (None, Item::Node(node)) = (tensors, selected) {
             self.select(node);
         }
+    }
+
+    /// The same filter lets other tensors through now: folds stay, and so does the cursor, or it goes to the row that
+    /// takes its row's place.
+    pub fn refilter(&mut self, tensors: &[bool]) {
+        let (selected, row) = (self.selected(), self.cursor);
+        let passing = self.passing_nodes(tensors);
+        let gone = matches!(selected, Item::Node(node) if !passing[node]);
+        self.passing = Some(passing);
+        self.rebuild(selected);
+        if gone {
+            self.move_to(row);
+        }
+    }
+
+    /// Nodes that these tensors are, and the folders above them.
+    fn passing_nodes(&self, tensors: &[bool]) -> Vec<bool> {
+        let mut passing = vec![false; self.tree.nodes.len()];
+        // From the back: children come before their folders.
+        for (id, node) in self.tree.nodes.iter().enumerate().rev() {
+            if let NodeKind::Tensor(index) = node.kind {
+                passing[id] = tensors.get(index).copied().unwrap_or(false);
+            }
+            if let (true, Some(parent)) = (passing[id], node.parent) {
+                passing[parent] = true;
+            }
+        }
+        passing
     }
 
     fn is_folder(&self, node: usize) -> bool {

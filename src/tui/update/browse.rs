@@ -1,5 +1,7 @@
 //! The main screen: moving, folding, filtering, the preview's tabs, and the doors to everything else.
 
+use std::time::Duration;
+
 use super::{forms, open_dialog, opening, plan, quit};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -63,7 +65,10 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
         Action::ToggleFold => drop(tree.toggle_fold()),
         Action::FoldAll => tree.fold_all(),
         Action::UnfoldAll => tree.unfold_all(),
-        Action::Filter => session.filter.editing = true,
+        Action::Filter => {
+            let home = session.tree.selected();
+            session.filter.begin(&session.model, &session.plan, home);
+        }
         Action::NextTab => session.tab = session.tab.step(1),
         Action::PreviousTab => session.tab = session.tab.step(crate::tui::state::Tab::ALL.len() - 1),
         Action::ShowTab(tab) => session.tab = tab,
@@ -94,26 +99,51 @@ fn measure(session: &mut Session) -> String {
 }
 
 pub(super) fn act_filter(state: &mut State, action: Action) -> Vec<Effect> {
-    let page = page(state);
+    let (page, now) = (page(state), state.now);
     state.wants_changed = true;
     let Some(session) = &mut state.session else { return Vec::new() };
     match action {
-        Action::Accept => session.filter.editing = false,
+        Action::Accept => {
+            session.filter.editing = false;
+            session.filter.revert();
+        }
         Action::Back => clear_filter(session),
-        Action::Up | Action::Down | Action::PageUp | Action::PageDown => drop(in_session(session, action, page)),
-        Action::Edit(edit) if session.filter.input.apply(edit) => apply_filter(session),
+        Action::Up | Action::Down | Action::PageUp | Action::PageDown => {
+            in_session(session, action, page);
+            session.filter.home = Some(session.tree.selected());
+        }
+        Action::Complete if session.filter.complete() => filter_typed(session, now),
+        Action::Edit(edit) if session.filter.input.apply(edit) => filter_typed(session, now),
         _ => {}
     }
     Vec::new()
 }
 
-/// Shows what the filter's text lets through.
-pub(super) fn apply_filter(session: &mut Session) {
-    let passing = session.filter.passing(&session.model, session.plan.plan());
-    session.tree.set_filter(passing.as_deref());
+/// Shows what the filter's text lets through, once it is a filter.
+pub(super) fn filter_typed(session: &mut Session, now: Duration) {
+    if !session.filter.read() {
+        return;
+    }
+    let home = session.filter.home.unwrap_or_else(|| session.tree.selected());
+    let passing = session.filter.ask(&session.model, &session.plan, &session.previews, now);
+    session.tree.set_filter(passing.as_deref(), home);
+}
+
+/// A filter on figures or on the plan follows them. Whether other rows are shown.
+pub(super) fn follow_filter(session: &mut Session, now: Duration) -> bool {
+    if session.filter.due(&session.plan, &session.previews).is_none_or(|due| due > now) {
+        return false;
+    }
+    let before = session.tree.rows().len();
+    let selected = session.tree.selected();
+    if let Some(passing) = session.filter.ask(&session.model, &session.plan, &session.previews, now) {
+        session.tree.refilter(&passing);
+    }
+    (before, selected) != (session.tree.rows().len(), session.tree.selected())
 }
 
 fn clear_filter(session: &mut Session) {
-    session.filter = crate::tui::state::filter::Filter::default();
-    session.tree.set_filter(None);
+    session.filter.clear();
+    let selected = session.tree.selected();
+    session.tree.set_filter(None, selected);
 }

@@ -257,7 +257,7 @@ pub(super) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         }
         (None, Some(session)) if session.filter.editing => {
             session.filter.input.insert(text);
-            super::browse::apply_filter(session);
+            super::browse::filter_typed(session, state.now);
             state.wants_changed = true;
             Vec::new()
         }

@@ -3,6 +3,7 @@
 mod bar;
 mod dialog;
 mod draw;
+mod filter;
 mod preview;
 mod title;
 mod tree;

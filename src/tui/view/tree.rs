@@ -5,6 +5,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::draw::Canvas;
+use super::filter;
 use crate::engine::model::tree::NodeKind;
 use crate::engine::plan::Reason;
 use crate::engine::preview::sqnr_db;
@@ -58,6 +59,8 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     let columns = Columns::new(inner.width);
     let name_width = usize::from(inner.width).saturating_sub(columns.total() + 3);
     headings(canvas, area, inner, columns, name_width);
+    footer(session, canvas, area);
+    let inner = if session.filter.editing { filter::line(&session.filter, canvas, inner) } else { inner };
     let rows = session.tree.rows();
     let height = usize::from(inner.height);
     let offset = scrolled(session.tree.offset, session.tree.cursor(), rows.len(), height);
@@ -71,7 +74,6 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
             canvas.buf.set_style(Rect { y, height: 1, ..inner }, style);
         }
     }
-    footer(session, canvas, area);
     geometry.tree = Area { x: inner.x, y: inner.y, width: inner.width, height: inner.height };
     geometry.tree_offset = offset;
 }
@@ -102,16 +104,12 @@ fn footer(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let rows = session.tree.rows().len();
     let place = format!(" {}/{rows} ", session.tree.cursor() + 1);
     let right = canvas.right(inside, y, &place, theme.dim);
-    let filter = &session.filter;
-    if filter.editing {
-        let x = canvas.text(inside, inside.x, y, " / ", theme.key);
-        let field = Rect { x, width: right.saturating_sub(x + 1).max(1), ..inside };
-        canvas.input(field, &filter.input, true);
-    } else if session.tree.is_filtered() {
-        let shown = session.tree.visible_below(Item::Model).len();
-        let words = format!(" / {} · {shown} of {} ", text::escape(filter.input.text()), session.model.tensors.len());
-        let room = Rect { width: right.saturating_sub(inside.x), ..inside };
-        canvas.text(room, inside.x, y, &words, theme.warning);
+    let room = Rect { width: right.saturating_sub(inside.x), ..inside };
+    let tensors = session.model.tensors.len();
+    if session.filter.editing {
+        filter::below(&session.filter, tensors, canvas, room, area.width.saturating_sub(2));
+    } else if session.filter.expr().is_some() {
+        filter::chip(&session.filter, tensors, canvas, room);
     }
 }
 

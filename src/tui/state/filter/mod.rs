@@ -1,0 +1,172 @@
+//! The tree's filter: the line that is typed, the filter that is in force, and how many tensors it lets through.
+//!
+//! While the text is wrong the last filter that was right stays in force; where and why it is wrong is told beside the
+//! line. [`parse`] reads the language, [`expr`] is a filter as a value, [`eval`] asks it of the tensors.
+
+pub mod complete;
+pub mod eval;
+pub mod expr;
+pub mod keys;
+mod number;
+pub mod parse;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::input::TextInput;
+use super::plan::PlanState;
+use super::previews::Previews;
+use super::tree::Item;
+use crate::engine::codec::DType;
+use crate::engine::model::Model;
+
+pub use complete::Completion;
+pub use eval::{Names, World};
+pub use expr::Expr;
+pub use parse::Problem;
+
+/// New figures are asked for no oftener: a scan brings hundreds a second.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The filter line and the filter in force.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// What was typed.
+    pub input: TextInput,
+    /// Whether keys go into it.
+    pub editing: bool,
+    /// The row that the cursor was on when typing began.
+    pub home: Option<Item>,
+    /// What is wrong with the text.
+    problem: Option<Problem>,
+    expr: Option<Expr>,
+    /// The text that `expr` was read from.
+    in_force: String,
+    matches: usize,
+    names: Option<Arc<Names>>,
+    /// Types that there are, for completion.
+    types: Vec<DType>,
+    /// What the word at the cursor may become.
+    offers: Vec<String>,
+    asked: Option<Asked>,
+}
+
+/// What a filter was asked of last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asked {
+    plan: u64,
+    figures: u64,
+    at: Duration,
+}
+
+impl Filter {
+    /// Typing begins, with the cursor of the tree on this row.
+    pub fn begin(&mut self, model: &Model, plan: &PlanState, home: Item) {
+        self.editing = true;
+        self.home = Some(home);
+        let types = model.tensors.iter().zip(&plan.plan().decisions).flat_map(|(t, d)| [t.dtype, d.new_type]);
+        self.types.clear();
+        for dtype in types {
+            if !self.types.contains(&dtype) {
+                self.types.push(dtype);
+            }
+        }
+        self.offer();
+    }
+
+    /// Completes the word before the cursor as far as there is no choice; whether the text changed.
+    pub fn complete(&mut self) -> bool {
+        let completion = complete::complete(self.input.split().0, &self.types);
+        let written = completion.common();
+        if written.len() <= completion.replaces.len() {
+            return false;
+        }
+        self.input.replace(completion.replaces.clone(), written);
+        true
+    }
+
+    /// What the word at the cursor may become.
+    pub fn offers(&self) -> &[String] {
+        &self.offers
+    }
+
+    fn offer(&mut self) {
+        let before = self.input.split().0;
+        let empty = before.is_empty() || before.ends_with(char::is_whitespace);
+        self.offers = if empty && !self.input.text().is_empty() {
+            Vec::new()
+        } else {
+            complete::complete(before, &self.types).options
+        };
+    }
+
+    /// Reads the text anew; whether another filter is in force now. A text that is wrong leaves the old one.
+    pub fn read(&mut self) -> bool {
+        self.offer();
+        match parse::parse(self.input.text()) {
+            Ok(expr) => {
+                self.problem = None;
+                self.input.text().trim().clone_into(&mut self.in_force);
+                let changed = expr != self.expr;
+                self.expr = expr;
+                changed
+            }
+            Err(problem) => {
+                self.problem = Some(problem);
+                false
+            }
+        }
+    }
+
+    /// What is wrong with the text, if anything.
+    pub fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
+    /// The filter in force.
+    pub fn expr(&self) -> Option<&Expr> {
+        self.expr.as_ref()
+    }
+
+    /// The text of the filter in force.
+    pub fn in_force(&self) -> &str {
+        &self.in_force
+    }
+
+    /// How many tensors it lets through.
+    pub fn matches(&self) -> usize {
+        self.matches
+    }
+
+    /// Takes the filter away.
+    pub fn clear(&mut self) {
+        *self = Self { names: self.names.take(), ..Self::default() };
+    }
+
+    /// Puts the text of the filter in force back in the line.
+    pub fn revert(&mut self) {
+        if self.problem.take().is_some() {
+            self.input.set(self.in_force.clone());
+        }
+    }
+
+    /// Asks the filter in force: which tensors pass, by index; `None` without a filter.
+    pub fn ask(&mut self, model: &Model, plan: &PlanState, previews: &Previews, now: Duration) -> Option<Vec<bool>> {
+        self.asked = Some(Asked { plan: plan.revision(), figures: previews.revision(), at: now });
+        let expr = self.expr.as_ref()?;
+        let names = self.names.get_or_insert_with(|| Arc::new(Names::new(model)));
+        let passing = eval::evaluate(expr, World { model, plan, previews, names });
+        self.matches = passing.iter().filter(|passes| **passes).count();
+        Some(passing)
+    }
+
+    /// When it has to be asked again, because what it depends on has changed; `None` while nothing has.
+    pub fn due(&self, plan: &PlanState, previews: &Previews) -> Option<Duration> {
+        let (expr, asked) = (self.expr.as_ref()?, self.asked?);
+        let needs = expr.needs();
+        if needs.plan && asked.plan != plan.revision() {
+            return Some(Duration::ZERO);
+        }
+        (needs.figures && asked.figures != previews.revision()).then_some(asked.at + PATIENCE)
+    }
+}
