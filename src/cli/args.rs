@@ -12,6 +12,7 @@ use crate::engine::codec::dialect::parse_override;
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportOptions, Verify};
 use crate::engine::model::OpenOptions;
+use crate::engine::plan::budget::Goal;
 use crate::engine::plan::{Action, Fallback, Mask, Pattern, Precision, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
 
@@ -133,6 +134,15 @@ pub struct PlanArgs {
     /// Measure every weight instead of a sample
     #[arg(long)]
     pub exact: bool,
+    /// Most tensor data, such as 92MiB or 2.5bpw: of what no rule decides, the least sensitive tensors go ternary
+    #[arg(long, value_name = "SIZE|BPWbpw")]
+    pub budget: Option<Goal>,
+    /// Write the recipe of this plan to a file, for quantize --recipe
+    #[arg(long, value_name = "FILE")]
+    pub save_recipe: Option<PathBuf>,
+    /// Measure all that may go ternary, and write its error by layer and role to FILE.svg, .csv or .json
+    #[arg(long, value_name = "FILE")]
+    pub chart: Option<PathBuf>,
     /// What goes ternary, and how
     #[command(flatten)]
     pub choice: ChoiceArgs,

@@ -32,11 +32,16 @@ impl Pattern {
 
     /// The glob that matches every name that begins with `prefix`, taken literally.
     pub fn prefix(prefix: &str) -> Result<Self, String> {
-        let escaped: String = prefix
-            .chars()
-            .flat_map(|c| if GLOB_CHARACTERS.contains(&c) { vec!['[', c, ']'] } else { vec![c] })
-            .collect();
-        Self::glob(&format!("{escaped}*"))
+        Self::between(prefix, "")
+    }
+
+    /// The glob that matches every name that begins with `before` and ends with `behind`, both taken literally.
+    pub fn between(before: &str, behind: &str) -> Result<Self, String> {
+        let escaped = |text: &str| -> String {
+            let literal = |c| if GLOB_CHARACTERS.contains(&c) { vec!['[', c, ']'] } else { vec![c] };
+            text.chars().flat_map(literal).collect()
+        };
+        Self::glob(&format!("{}*{}", escaped(before), escaped(behind)))
     }
 
     fn glob(text: &str) -> Result<Self, String> {

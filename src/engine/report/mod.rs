@@ -3,6 +3,8 @@
 //! Both faces and scripts read the same values; what each field means is said in `docs/json.md`. Numbers are never
 //! formatted here.
 
+mod budget;
+pub mod chart;
 pub mod trits;
 
 use serde::Serialize;
@@ -11,9 +13,12 @@ use super::error::Diagnostic;
 use super::export::ExportSummary;
 use super::format::gguf::Value;
 use super::model::{Model, Role, Tensor};
+use super::plan::budget::Figure;
 use super::plan::{Decision, Plan, Recipe};
 use super::preview::{TensorReport, sqnr_db};
 use super::stats::{BlockStats, ErrorSums, Estimate, SampleMoments};
+
+pub use budget::BudgetReport;
 
 /// Version of the documents' form.
 pub const SCHEMA: u32 = 1;
@@ -39,6 +44,9 @@ pub struct PlanReport {
     pub method: &'static str,
     /// Sums.
     pub totals: TotalsReport,
+    /// How the budget was kept, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetReport>,
     /// One row a tensor, in file order.
     pub tensors: Vec<TensorRow>,
     /// What was found odd about the file and what to know of the plan.
@@ -179,6 +187,25 @@ impl Measured {
             problem: not_finite.or(method.problem),
         })
     }
+
+    /// The sums for a chart, of a tensor with so many elements.
+    pub fn errors(&self, elements: u64) -> chart::Errors {
+        let (sum_e2, sum_w2) = self.moments.expanded();
+        chart::Errors {
+            sum_e2,
+            sum_w2,
+            weighted: chart::Errors::expanded(&self.stats.errors, elements),
+            exact: self.estimate.is_none(),
+            interval: self.estimate.map(|e| [e.low, e.high]),
+        }
+    }
+
+    /// What a budget goes by; `None` where the tensor cannot be coded.
+    pub fn figure(&self) -> Option<Figure> {
+        let (sum_e2, sum_w2) = self.moments.expanded();
+        let rel_mse = self.stats.errors.weighted_rel_mse().or_else(|| Some(self.moments.estimate().value))?;
+        self.problem.is_none().then_some(Figure { rel_mse, sum_e2, sum_w2 })
+    }
 }
 
 /// A measured error: of a preview, or of an export.
@@ -277,6 +304,7 @@ impl PlanReport {
             format: recipe.format.name(),
             method: recipe.method.name(),
             totals: totals(plan, estimate, estimated, &weighted),
+            budget: None,
             tensors,
             diagnostics: diagnostics(model, &plan.notes),
             check: None,
@@ -306,6 +334,7 @@ impl PlanReport {
             format: recipe.format.name(),
             method: recipe.method.name(),
             totals: totals(plan, estimate, false, &summary.stats.errors),
+            budget: None,
             tensors,
             diagnostics: diagnostics(model, &summary.warnings),
             check: Some(summary.check.clone()),

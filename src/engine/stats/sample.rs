@@ -116,6 +116,14 @@ impl SampleMoments {
         (self.powers[0][1] / self.n as f64 + self.origin.1) * self.unit
     }
 
+    /// Σe and Σw of the whole tensor, as far as the sample tells; zeros of no block.
+    pub fn expanded(&self) -> (f64, f64) {
+        if self.n == 0 {
+            return (0.0, 0.0);
+        }
+        (self.population as f64 * self.mean_e(), self.population as f64 * self.mean_w())
+    }
+
     /// Relative error Σe ÷ Σw of the whole tensor, with its interval.
     pub fn estimate(&self) -> Estimate {
         Self::combine(std::iter::once(self))
