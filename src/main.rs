@@ -53,7 +53,10 @@ fn run() -> Result<u8> {
         return interface(start, recipe, threads, reading, interactive);
     };
     // What does not stop by itself is left to the system's way of stopping it.
-    let stops = matches!(command, Command::Plan(_) | Command::Quantize(_) | Command::Repack(_) | Command::Demo(_));
+    let stops = matches!(
+        command,
+        Command::Plan(_) | Command::Quantize(_) | Command::Repack(_) | Command::Compare(_) | Command::Demo(_)
+    );
     let signals = if stops { Signals::listen()? } else { Signals::none() };
     let context = Context {
         threads,

@@ -1,5 +1,6 @@
 //! What can be typed. Declarations only; each field's doc comment is its help text.
 
+mod compare;
 mod inspect;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::engine::plan::budget::Goal;
 use crate::engine::plan::{Action, Fallback, Mask, Pattern, Precision, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
 
+pub use compare::CompareArgs;
 pub use inspect::InspectArgs;
 
 /// Most worker threads: more than any machine has, few enough to be started.
@@ -60,6 +62,8 @@ pub enum Command {
     Quantize(QuantizeArgs),
     /// Move ternary tensors to another ternary format: same trits, same scales
     Repack(RepackArgs),
+    /// Put two models side by side, tensor by tensor; exit code 1 where they differ
+    Compare(CompareArgs),
     /// Work with recipe files
     Recipe(RecipeCommand),
     /// The built-in demo model: show it, write it, or run the main job on it

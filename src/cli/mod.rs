@@ -4,6 +4,7 @@
 //! what is decided about tensors is decided in the engine.
 
 pub mod args;
+mod compare;
 mod demo;
 mod inspect;
 mod measure;
@@ -57,6 +58,7 @@ pub fn run(command: Command, context: &Context) -> Result<Outcome> {
         Command::Inspect(args) => inspect::run(&args, context).map(|()| Outcome::Done),
         Command::Plan(args) => plan::run(&args, context).map(|()| Outcome::Done),
         Command::Quantize(args) => quantize::run(&args, context).map(|()| Outcome::Done),
+        Command::Compare(args) => compare::run(&args, context).map(|()| Outcome::Done),
         Command::Repack(args) => repack::run(&args, context).map(|()| Outcome::Done),
         Command::Recipe(args) => recipe::run(&args).map(|()| Outcome::Done),
         Command::Demo(args) => demo::run(&args, context),

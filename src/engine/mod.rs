@@ -5,6 +5,7 @@
 //! environment and never start a thread of an interface (rayon works inside a pool that the caller owns).
 
 pub mod codec;
+pub mod compare;
 pub mod demo;
 pub mod error;
 pub mod export;

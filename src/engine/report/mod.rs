@@ -5,6 +5,7 @@
 
 mod budget;
 pub mod chart;
+pub mod compare;
 pub mod trits;
 
 use serde::Serialize;
