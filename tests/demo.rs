@@ -58,3 +58,29 @@ fn an_existing_file_is_never_replaced() {
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_large_model_has_the_tensors_asked_for_and_is_mostly_hole() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.gguf");
+    demo::write_large(&path, 1_000).unwrap();
+    let model = Model::open(&path, &OpenOptions::default()).unwrap();
+    assert_eq!(model.tensors.len(), 1_000);
+    assert!(model.diagnostics.is_empty(), "{:?}", model.diagnostics);
+    assert!(
+        tritscope::engine::lint::structural(&model).is_empty(),
+        "{:?}",
+        tritscope::engine::lint::structural(&model)
+    );
+    assert!(model.has_routed_experts());
+    let found = std::fs::metadata(&path).unwrap();
+    assert!(found.blocks() * 512 < found.len() / 2, "{} of {} bytes are there", found.blocks() * 512, found.len());
+    assert!(kurtosis(&weights(&model, "blk.1.ffn_gate.0.weight")) > 15.0);
+    assert!(weights(&model, "blk.1.ffn_gate.1.weight").iter().all(|w| *w == 0.0));
+    assert!(matches!(demo::write_large(&folder.path().join("none.gguf"), 3), Err(Error::Usage(_))));
+
+    let again = folder.path().join("again.gguf");
+    demo::write_large(&again, 1_000).unwrap();
+    assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap(), "the same bytes every time");
+}

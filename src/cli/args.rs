@@ -10,6 +10,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 
 use crate::engine::codec::DType;
 use crate::engine::codec::dialect::parse_override;
+use crate::engine::demo;
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportOptions, Verify};
 use crate::engine::model::OpenOptions;
@@ -204,6 +205,9 @@ pub struct DemoArgs {
     /// Write the demo model to this file and stop
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// With --write: a model of so many tensors instead, nearly all of them holes in the file, to try speed on
+    #[arg(long, value_name = "N", requires = "write", value_parser = clap::value_parser!(u64).range(demo::LEAST..=demo::MOST))]
+    pub tensors: Option<u64>,
     /// Inspect, plan, quantize and check without the interface, as is done where there is no terminal
     #[arg(long)]
     pub headless: bool,

@@ -16,7 +16,10 @@ use crate::engine::report::{InspectReport, PlanReport};
 
 pub(super) fn run(args: &DemoArgs, context: &Context) -> Result<Outcome> {
     if let Some(path) = &args.write {
-        demo::write(path)?;
+        match args.tensors {
+            Some(tensors) => demo::write_large(path, tensors)?,
+            None => demo::write(path)?,
+        }
         let size = std::fs::metadata(path).map_err(|e| Error::io(path, "look at it", e))?.len();
         print(&format!("{}  {}\n", path.display(), crate::text::bytes(size)))?;
         return Ok(Outcome::Done);

@@ -5,7 +5,9 @@
 //! and by tests. Only integer arithmetic, `+ - × ÷` and square roots are used, which IEEE 754 defines to the last bit;
 //! what it says (to whoever runs it) is noise.
 
-use std::fs::Permissions;
+mod large;
+
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -16,6 +18,8 @@ use super::codec::DType;
 use super::error::{Error, Result};
 use super::format::gguf::write::entry;
 use super::format::gguf::{DEFAULT_ALIGNMENT, Header, HeaderTensor, Value, ValueType};
+
+pub use large::{LEAST, MOST, write_large};
 
 const LAYERS: u64 = 3;
 const EMBED: u64 = 256;
@@ -71,6 +75,11 @@ struct Spec {
 /// Writes the demo model to a new file, which appears whole or not at all. Errors: the file exists, or cannot be
 /// written.
 pub fn write(path: &Path) -> Result<()> {
+    create(path, |file| write_to(&mut BufWriter::new(file)))
+}
+
+/// A new file that appears under its name once `fill` has written it.
+fn create(path: &Path, fill: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = tempfile::Builder::new()
         .prefix(".tritscope-demo-")
@@ -78,7 +87,7 @@ pub fn write(path: &Path) -> Result<()> {
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(|e| Error::io(path, "create", e))?;
-    write_to(&mut BufWriter::new(file.as_file())).map_err(|e| Error::io(path, "write", e))?;
+    fill(file.as_file()).map_err(|e| Error::io(path, "write", e))?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
         Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => {
@@ -91,17 +100,7 @@ pub fn write(path: &Path) -> Result<()> {
 /// Writes the demo model's bytes.
 pub fn write_to(out: &mut impl Write) -> io::Result<()> {
     let specs = specs();
-    let tensors: Vec<HeaderTensor> = specs
-        .iter()
-        .map(|spec| HeaderTensor {
-            name: spec.name.clone(),
-            dims: spec.dims.clone(),
-            number: spec.dtype.number().unwrap_or(0),
-            bytes: spec.dtype.bytes_for(spec.dims.iter().product()).unwrap_or(0),
-        })
-        .collect();
-    let header = Header::lay_out(&metadata(), &tensors, DEFAULT_ALIGNMENT)
-        .ok_or_else(|| io::Error::other("the demo model's layout overflows"))?;
+    let (header, tensors) = lay_out(&specs, &metadata(&SMALL))?;
     out.write_all(&header.bytes)?;
     let ends = header.offsets.iter().skip(1).copied().chain([header.data_len]);
     for (i, (spec, (tensor, end))) in specs.iter().zip(tensors.iter().zip(ends)).enumerate() {
@@ -111,6 +110,38 @@ pub fn write_to(out: &mut impl Write) -> io::Result<()> {
     }
     out.flush()
 }
+
+/// Where everything lies.
+fn lay_out(specs: &[Spec], metadata: &[Vec<u8>]) -> io::Result<(Header, Vec<HeaderTensor>)> {
+    let tensor = |spec: &Spec| HeaderTensor {
+        name: spec.name.clone(),
+        dims: spec.dims.clone(),
+        number: spec.dtype.number().unwrap_or(0),
+        bytes: spec.dtype.bytes_for(spec.dims.iter().product()).unwrap_or(0),
+    };
+    let tensors: Vec<HeaderTensor> = specs.iter().map(tensor).collect();
+    let header = Header::lay_out(metadata, &tensors, DEFAULT_ALIGNMENT)
+        .ok_or_else(|| io::Error::other("the demo model's layout overflows"))?;
+    Ok((header, tensors))
+}
+
+/// What the metadata say of a demo model.
+struct Shape {
+    name: &'static str,
+    description: &'static str,
+    layers: u64,
+    ffn: u64,
+    experts: u64,
+}
+
+/// The demo model.
+const SMALL: Shape = Shape {
+    name: "tritscope demo",
+    description: "Random weights in the shape of a mixture of experts. It says nothing.",
+    layers: LAYERS,
+    ffn: FFN,
+    experts: EXPERTS,
+};
 
 fn specs() -> Vec<Spec> {
     let vocab = vocabulary().len() as u64;
@@ -210,7 +241,7 @@ fn vocabulary() -> Vec<(String, f32, i64)> {
     tokens
 }
 
-fn metadata() -> Vec<Vec<u8>> {
+fn metadata(shape: &Shape) -> Vec<Vec<u8>> {
     let float = |x: f32| Value::Float(f64::from(x), ValueType::F32);
     let array = |element, head: Vec<Value>| Value::Array { element, len: head.len() as u64, head };
     let tokens = vocabulary();
@@ -221,21 +252,21 @@ fn metadata() -> Vec<Vec<u8>> {
     let entries = [
         ("general.architecture", Value::string("llama")),
         ("general.type", Value::string("model")),
-        ("general.name", Value::string("tritscope demo")),
-        ("general.description", Value::string("Random weights in the shape of a mixture of experts. It says nothing.")),
+        ("general.name", Value::string(shape.name)),
+        ("general.description", Value::string(shape.description)),
         ("general.license", Value::string("cc0-1.0")),
         ("general.file_type", u32(1)),
-        ("llama.block_count", u32(LAYERS)),
+        ("llama.block_count", u32(shape.layers)),
         ("llama.context_length", u32(CONTEXT)),
         ("llama.embedding_length", u32(EMBED)),
-        ("llama.feed_forward_length", u32(FFN)),
+        ("llama.feed_forward_length", u32(shape.ffn)),
         ("llama.attention.head_count", u32(HEADS)),
         ("llama.attention.head_count_kv", u32(KV_HEADS)),
         ("llama.attention.layer_norm_rms_epsilon", float(1e-5)),
         ("llama.rope.dimension_count", u32(EMBED / HEADS)),
         ("llama.rope.freq_base", float(10000.0)),
-        ("llama.expert_count", u32(EXPERTS)),
-        ("llama.expert_used_count", u32(EXPERTS_USED)),
+        ("llama.expert_count", u32(shape.experts)),
+        ("llama.expert_used_count", u32(EXPERTS_USED.min(shape.experts))),
         ("llama.vocab_size", u32(tokens.len() as u64)),
         ("tokenizer.ggml.model", Value::string("llama")),
         ("tokenizer.ggml.pre", Value::string("default")),
