@@ -5,14 +5,10 @@
 mod support;
 mod support_tui;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use insta::{Settings, assert_snapshot};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
 use support::writers::prism_ml;
+use support_tui::shoot::{MEDIUM, SMALL, compare, picture, render, shoot_at};
 use support_tui::{App, dense, layered};
 use tritscope::engine::codec::DType;
 use tritscope::engine::error::Diagnostic;
@@ -25,55 +21,11 @@ use tritscope::tui::event::Event;
 use tritscope::tui::state::dialog::Target;
 use tritscope::tui::state::picker::Entry;
 use tritscope::tui::theme::Theme;
-use tritscope::tui::{update, view};
-
-const SMALL: (u16, u16) = (80, 24);
-const MEDIUM: (u16, u16) = (120, 40);
-
-fn render(app: &mut App, size: (u16, u16), theme: &Theme) -> Buffer {
-    app.send(Event::Resize(size.0, size.1));
-    app.settle();
-    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
-    let mut geometry = None;
-    terminal.draw(|frame| geometry = Some(view::draw(&app.state, theme, frame))).unwrap();
-    app.state.geometry = geometry.unwrap();
-    app.settle();
-    terminal.backend().buffer().clone()
-}
-
-/// The cells' text, then the styles by frequency.
-fn picture(buffer: &Buffer) -> String {
-    let mut out = String::new();
-    for y in 0..buffer.area.height {
-        let row: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
-        out += row.trim_end();
-        out.push('\n');
-    }
-    let mut styles: BTreeMap<String, usize> = BTreeMap::new();
-    for cell in buffer.content() {
-        let name = format!("{:?}/{:?} {:?}", cell.fg, cell.bg, cell.modifier);
-        let name = name.replace("Indexed", "").replace("Reset", "-").replace(" NONE", "").replace("BOLD", "b");
-        *styles.entry(name).or_default() += 1;
-    }
-    let mut styles: Vec<_> = styles.into_iter().collect();
-    styles.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let styles: Vec<String> = styles.into_iter().map(|(name, n)| format!("{name}×{n}")).collect();
-    out + "styles: " + &styles.join("  ")
-}
+use tritscope::tui::update;
 
 /// Snapshots at both sizes.
 fn shoot(app: &mut App, name: &str) {
-    for (size, suffix) in [(SMALL, "80x24"), (MEDIUM, "120x40")] {
-        let buffer = render(app, size, &Theme::dark());
-        compare(&format!("{name}_{suffix}"), &buffer);
-    }
-}
-
-fn compare(name: &str, buffer: &Buffer) {
-    let mut settings = Settings::clone_current();
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| assert_snapshot!(name, picture(buffer)));
+    shoot_at(app, name, &[SMALL, MEDIUM]);
 }
 
 /// A model of which everything that is wanted has been measured.

@@ -54,6 +54,10 @@ actions! {
     Redo = "redo", "redo";
     Filter = "filter", "filter: words, type:, role:, is:, layer:4..12, sqnr<7; and, or, not";
     Complete = "complete", "complete the key or value";
+    NextSort = "sort-next", "sort by the next column";
+    PreviousSort = "sort-previous", "sort by the column before";
+    ReverseSort = "sort-reverse", "sort the other way round";
+    Regroup = "regroup", "fold by role, or by name again";
     MeasureExactly = "measure", "measure every weight of the selection";
     NextTab = "next-tab", "next part of the preview";
     PreviousTab = "previous-tab", "previous part of the preview";

@@ -159,5 +159,11 @@ fn settle(state: &mut State) -> Vec<Effect> {
     {
         state.wants_changed = true;
     }
+    if let Some(session) = &mut state.session
+        && session.sort_due().is_some_and(|due| due <= now)
+    {
+        session.arrange(now);
+        state.wants_changed = true;
+    }
     wants::settle(state)
 }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
 
+pub mod shoot;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

@@ -183,6 +183,9 @@ impl RoleSet {
         (Self::Linear, "linear"),
     ];
 
+    /// The families that share no role with another.
+    pub const CLOSE: [Self; 4] = [Self::Attention, Self::DenseFfn, Self::RoutedExpert, Self::SharedExpert];
+
     /// Whether `role` belongs to the set.
     pub fn contains(self, role: Role) -> bool {
         match self {

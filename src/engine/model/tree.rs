@@ -1,4 +1,4 @@
-//! The tensors as a tree: names folded by their parts, in natural order.
+//! The tensors as a tree: names folded by their parts, or tensors by their roles, in natural order.
 //!
 //! Every dot ends a folder, but `weight` and its like stay with the part before them. The tree is an arena of nodes with
 //! parents before children, so that aggregates are one pass from the back.
@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::names::natural_cmp;
+use super::role::{Role, RoleSet};
 use super::tensor::Tensor;
 
 /// Most folders above a tensor; what a longer name has left stays one label. The tree is built by recursion, and names
@@ -17,7 +18,8 @@ const MAX_DEPTH: usize = 16;
 pub struct Node {
     /// What is shown behind the parent's label: `blk.`, `3.`, `ffn_down.weight`.
     pub label: String,
-    /// The whole name of a tensor; of a folder the prefix that its tensors share, with the closing dot.
+    /// The whole name of a tensor; of a folder the prefix that its tensors share, with the closing dot, or the pattern
+    /// `role:…` that picks them. A folder of a layer within a role has the layer behind that.
     pub path: String,
     /// Index of the folder it lies in.
     pub parent: Option<usize>,
@@ -36,6 +38,16 @@ pub enum NodeKind {
     Tensor(usize),
 }
 
+/// What makes folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Grouping {
+    /// The parts of names.
+    #[default]
+    Names,
+    /// Roles and their families.
+    Roles,
+}
+
 /// All nodes; top-level ones are listed in [`Tree::roots`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
@@ -43,6 +55,8 @@ pub struct Tree {
     pub nodes: Vec<Node>,
     /// Nodes without a parent, in natural order.
     pub roots: Vec<usize>,
+    /// What its folders are.
+    pub grouping: Grouping,
 }
 
 /// One level while it is being built.
@@ -96,6 +110,95 @@ impl Tree {
         ids
     }
 
+    /// The same tensors by their roles: families of several roles, roles, layers where a role has several tensors in
+    /// one. In all of them the order is that of this tree.
+    #[must_use]
+    pub fn by_role(&self, tensors: &[Tensor]) -> Self {
+        let mut of_role: BTreeMap<Role, Vec<usize>> = BTreeMap::new();
+        for node in &self.nodes {
+            if let NodeKind::Tensor(index) = node.kind {
+                of_role.entry(tensors[index].role).or_default().push(index);
+            }
+        }
+        let mut tree = Self { grouping: Grouping::Roles, ..Self::default() };
+        let mut families: Vec<(RoleSet, usize)> = Vec::new();
+        for (role, members) in &of_role {
+            let set = RoleSet::One(*role);
+            let together = |family: &RoleSet| of_role.keys().filter(|r| family.contains(**r)).count() > 1;
+            let family = RoleSet::CLOSE.into_iter().filter(|f| f.contains(*role)).find(together);
+            let parent = family.map(|family| {
+                let open = families.iter().find(|(f, _)| *f == family).map(|(_, node)| *node);
+                open.unwrap_or_else(|| {
+                    let node = tree.add_folder(family.name().to_owned(), format!("role:{}", family.name()), None);
+                    families.push((family, node));
+                    node
+                })
+            });
+            let folder = tree.add_folder(set.name().to_owned(), format!("role:{}", set.name()), parent);
+            tree.add_members(folder, tensors, members);
+        }
+        tree
+    }
+
+    /// The tensors of a role, in folders of their layers if one of these has several.
+    fn add_members(&mut self, folder: usize, tensors: &[Tensor], members: &[usize]) {
+        let layer = |index: &usize| tensors[*index].layer;
+        let mut layers: BTreeMap<Option<u32>, Vec<usize>> = BTreeMap::new();
+        members.iter().for_each(|index| layers.entry(layer(index)).or_default().push(*index));
+        let crowded = layers.len() > 1 && layers.iter().any(|(layer, all)| layer.is_some() && all.len() > 1);
+        if !crowded {
+            members.iter().for_each(|index| self.add_tensor(folder, *index, &tensors[*index]));
+            return;
+        }
+        for (layer, all) in layers {
+            let parent = match layer {
+                Some(layer) => {
+                    let path = format!("{} layer {layer}", self.nodes[folder].path);
+                    self.add_folder(format!("layer {layer}"), path, Some(folder))
+                }
+                None => folder,
+            };
+            all.iter().for_each(|index| self.add_tensor(parent, *index, &tensors[*index]));
+        }
+    }
+
+    fn add_folder(&mut self, label: String, path: String, parent: Option<usize>) -> usize {
+        self.add(Node { label, path, parent, depth: 0, kind: NodeKind::Folder(Vec::new()) })
+    }
+
+    fn add_tensor(&mut self, parent: usize, index: usize, tensor: &Tensor) {
+        let name = tensor.name.clone();
+        let kind = NodeKind::Tensor(index);
+        self.add(Node { label: name.clone(), path: name, parent: Some(parent), depth: 0, kind });
+    }
+
+    /// Puts a node below its parent, behind its other children.
+    fn add(&mut self, mut node: Node) -> usize {
+        let id = self.nodes.len();
+        match node.parent {
+            Some(parent) => {
+                node.depth = self.nodes[parent].depth + 1;
+                if let NodeKind::Folder(children) = &mut self.nodes[parent].kind {
+                    children.push(id);
+                }
+            }
+            None => self.roots.push(id),
+        }
+        self.nodes.push(node);
+        id
+    }
+
+    /// Orders the children of every folder; equal ones stay in natural order. Parents still stand before their children.
+    pub fn sort_by(&mut self, mut compare: impl FnMut(usize, usize) -> std::cmp::Ordering) {
+        let mut sort = |ids: &mut Vec<usize>| ids.sort_by(|a, b| compare(*a, *b).then(a.cmp(b)));
+        sort(&mut self.roots);
+        for node in &mut self.nodes {
+            if let NodeKind::Folder(children) = &mut node.kind {
+                sort(children);
+            }
+        }
+    }
+
     /// Indices of every tensor at or below a node.
     pub fn tensors_below(&self, node: usize) -> Vec<usize> {
         let mut found = Vec::new();
@@ -128,6 +231,31 @@ fn split(name: &str) -> (Vec<&str>, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn roles_make_folders_and_families_where_there_are_several() {
+        let names = ["blk.0.attn_q.weight", "blk.10.attn_q.weight", "blk.2.attn_q.weight", "blk.0.attn_k.weight"];
+        let experts = ["blk.0.ffn_up.0.weight", "blk.0.ffn_up.1.weight", "blk.2.ffn_up.0.weight"];
+        let tensor = |name: &&str| Tensor::named((*name).to_owned(), vec![4, 4], crate::engine::codec::DType::F16);
+        let tensors: Vec<Tensor> = names.iter().chain(&experts).map(tensor).collect();
+        let tree = Tree::build(&tensors).by_role(&tensors);
+        let paths: Vec<&str> = tree.nodes.iter().map(|n| n.path.as_str()).collect();
+        assert_eq!(
+            paths[..7],
+            [
+                "role:attn",
+                "role:attn_q",
+                "blk.0.attn_q.weight",
+                "blk.2.attn_q.weight",
+                "blk.10.attn_q.weight",
+                "role:attn_k",
+                "blk.0.attn_k.weight"
+            ]
+        );
+        assert_eq!(paths[7..10], ["role:expert_up", "role:expert_up layer 0", "blk.0.ffn_up.0.weight"]);
+        assert!(tree.nodes.iter().enumerate().all(|(id, n)| n.parent.is_none_or(|parent| parent < id)));
+        assert_eq!(tree.roots.iter().map(|root| tree.tensors_below(*root).len()).sum::<usize>(), tensors.len());
+    }
 
     #[test]
     fn names_split_into_folders_and_a_leaf() {

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::plan::PlanState;
-use crate::engine::model::Model;
+use crate::engine::model::{Model, RoleSet};
 use crate::engine::plan::{Action, Mask, Pattern, Plan, Protection, Recipe, Rule, Step, resolve};
 use crate::engine::ternary::{Format, Method};
 
@@ -21,10 +21,17 @@ pub enum Target {
         /// The tensors.
         tensors: Vec<usize>,
     },
-    /// What a filter leaves of a subtree: these tensors, each by its name.
+    /// All tensors of a role or family.
+    Roles {
+        /// The role or family.
+        roles: RoleSet,
+        /// The tensors.
+        tensors: Vec<usize>,
+    },
+    /// These tensors, each by its name: what a filter leaves of a folder.
     Listed {
-        /// The subtree's prefix.
-        prefix: String,
+        /// What they are, for the name of a step.
+        what: String,
         /// The tensors.
         tensors: Vec<usize>,
     },
@@ -35,7 +42,7 @@ impl Target {
     pub fn tensors(&self) -> &[usize] {
         match self {
             Self::Tensor(index) => std::slice::from_ref(index),
-            Self::Subtree { tensors, .. } | Self::Listed { tensors, .. } => tensors,
+            Self::Subtree { tensors, .. } | Self::Roles { tensors, .. } | Self::Listed { tensors, .. } => tensors,
         }
     }
 
@@ -45,9 +52,19 @@ impl Target {
             Self::Tensor(index) => model.tensors[*index].name.clone(),
             Self::Subtree { prefix, .. } if prefix.is_empty() => "everything".to_owned(),
             Self::Subtree { prefix, .. } => format!("{prefix}*"),
-            Self::Listed { prefix, tensors } => format!("{} filtered of {prefix}*", count(tensors.len())),
+            Self::Roles { roles, .. } => format!("role:{}", roles.name()),
+            Self::Listed { what, tensors } => format!("{} {what}", count(tensors.len())),
         };
         crate::text::escape(&text)
+    }
+
+    /// The pattern of the one rule that is for all of it, and the prefix that its names share, if there is such a rule.
+    fn pattern(&self) -> Result<Option<(Pattern, Option<&str>)>, String> {
+        match self {
+            Self::Subtree { prefix, .. } => Ok(Some((Pattern::prefix(prefix)?, Some(prefix)))),
+            Self::Roles { roles, .. } => Ok(Some((Pattern::Role(*roles), None))),
+            Self::Tensor(_) | Self::Listed { .. } => Ok(None),
+        }
     }
 }
 
@@ -111,15 +128,14 @@ fn toggle_many(model: &Model, state: &PlanState, target: &Target) -> Outcome {
     }
     let keep = able.iter().all(|t| state.decision(*t).is_ternary());
     let (action, verb) = if keep { (Action::Keep, "keep") } else { (Action::TERNARY, "ternary") };
-    let recipe = if let Target::Subtree { prefix, .. } = target {
-        match Pattern::prefix(prefix) {
-            Ok(pattern) => with_rules(model, state.recipe(), Some(prefix), vec![Rule { pattern, action }]),
-            Err(why) => return Outcome::Refused(why),
+    let recipe = match target.pattern() {
+        Ok(Some((pattern, prefix))) => with_rules(model, state.recipe(), prefix, vec![Rule { pattern, action }]),
+        Ok(None) => {
+            let changing = able.iter().filter(|t| keep || !state.decision(**t).is_ternary());
+            let rules = changing.map(|t| Rule { pattern: Pattern::name(&model.tensors[*t].name), action });
+            with_rules(model, state.recipe(), None, rules.collect())
         }
-    } else {
-        let changing = able.iter().filter(|t| keep || !state.decision(**t).is_ternary());
-        let rules = changing.map(|t| Rule { pattern: Pattern::name(&model.tensors[*t].name), action });
-        with_rules(model, state.recipe(), None, rules.collect())
+        Err(why) => return Outcome::Refused(why),
     };
     Outcome::Changed(format!("{verb} {label}"), recipe)
 }
@@ -214,15 +230,14 @@ fn explicit(
     let agree = pairs.windows(2).all(|w| (w[0].1, w[0].2) == (w[1].1, w[1].2));
     let able = target.tensors().iter().filter(|t| state.outlook(**t).eligible).count();
     let name = format!("{what} for {}", target.label(model));
-    let next = match (target, pairs.first()) {
-        (Target::Subtree { prefix, .. }, Some((_, format, method))) if agree && able == pairs.len() => {
-            match Pattern::prefix(prefix) {
-                Ok(pattern) => {
-                    let rule = Rule { pattern, action: action(*format, *method) };
-                    with_rules(model, recipe, Some(prefix), vec![rule])
-                }
-                Err(why) => return Outcome::Refused(why),
-            }
+    let pattern = match target.pattern() {
+        Ok(pattern) => pattern,
+        Err(why) => return Outcome::Refused(why),
+    };
+    let next = match (pattern, pairs.first()) {
+        (Some((pattern, prefix)), Some((_, format, method))) if agree && able == pairs.len() => {
+            let rule = Rule { pattern, action: action(*format, *method) };
+            with_rules(model, recipe, prefix, vec![rule])
         }
         _ => {
             let rules = pairs.iter().map(|(tensor, format, method)| Rule {

@@ -3,6 +3,7 @@
 //! The view fills a [`Geometry`] while it draws and the run loop stores it in the state. Plain numbers, no widgets.
 
 use super::Tab;
+use super::columns::Column;
 
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +32,10 @@ pub struct Geometry {
     pub tree: Area,
     /// Index of the row that is drawn first.
     pub tree_offset: usize,
+    /// Rows that stand at the top instead of those that scrolled there: the folders above what is below them.
+    pub sticky: Vec<usize>,
+    /// The headings of the tree's columns.
+    pub headings: Vec<(Area, Column)>,
     /// The preview's tabs.
     pub tabs: Vec<(Area, Tab)>,
     /// The list or text of the open dialog.

@@ -2,6 +2,7 @@
 //!
 //! [`State`] changes in [`super::update`] only and is drawn by [`super::view`].
 
+pub mod columns;
 pub mod command;
 pub mod dialog;
 pub mod edit;
@@ -138,7 +139,8 @@ impl State {
         let running = self.jobs.active().any(|job| matches!(job.state.status, ExportStatus::Running(_)));
         let animated = (self.opening.is_some() || running).then(|| self.now + ANIMATION);
         let filter = self.session.as_ref().and_then(|s| s.filter.due(&s.plan, &s.previews));
-        [animated, self.notices.expires(self.now), filter].into_iter().flatten().min()
+        let sort = self.session.as_ref().and_then(Session::sort_due);
+        [animated, self.notices.expires(self.now), filter, sort].into_iter().flatten().min()
     }
 
     /// A phase that counts up while something animates.

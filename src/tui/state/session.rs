@@ -1,7 +1,9 @@
 //! One opened model with everything that is edited and known about it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::columns::{Column, Sort};
 use super::edit::Target;
 use super::filter::Filter;
 use super::plan::PlanState;
@@ -10,9 +12,12 @@ use super::summary::Summaries;
 use super::tree::{Item, TreeView};
 use crate::engine::error::Diagnostic;
 use crate::engine::lint::structural;
-use crate::engine::model::Model;
-use crate::engine::model::tree::Tree;
+use crate::engine::model::tree::{Grouping, Tree};
+use crate::engine::model::{Model, RoleSet};
 use crate::engine::plan::Recipe;
+
+/// Rows are put in order again no oftener while figures come in.
+const SORTS_APART: Duration = Duration::from_millis(500);
 
 /// What the preview pane shows of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,6 +80,10 @@ pub struct Session {
     pub summaries: Summaries,
     /// The tree's filter.
     pub filter: Filter,
+    /// What the rows of the tree are sorted by.
+    pub sort: Sort,
+    /// What they were sorted by last: revisions of plan and figures, and when.
+    sorted: Option<(u64, u64, Duration)>,
     /// What the screen shows.
     pub screen: Screen,
     /// What the preview shows.
@@ -102,6 +111,8 @@ impl Session {
             previews: Previews::default(),
             summaries: Summaries::default(),
             filter: Filter::default(),
+            sort: Sort::default(),
+            sorted: None,
             screen: Screen::default(),
             tab: Tab::default(),
             log_axis: false,
@@ -125,19 +136,64 @@ impl Session {
         self.summaries = Summaries::new(&self.model, &self.tree, &self.plan, &self.previews);
     }
 
+    /// Sorts the tree by this.
+    pub fn sort_by(&mut self, sort: Sort, now: Duration) {
+        self.sort = sort;
+        self.arrange(now);
+    }
+
+    /// Puts the rows in order.
+    pub fn arrange(&mut self, now: Duration) {
+        let sort = self.sort;
+        self.sorted = Some((self.plan.revision(), self.previews.revision(), now));
+        if sort.column == Column::Name {
+            let order = |a: usize, b: usize| if sort.descending { b.cmp(&a) } else { a.cmp(&b) };
+            self.tree.arrange(order);
+            return;
+        }
+        let summaries = &self.summaries;
+        let key = |node: usize| sort.column.key(summaries.of(Item::Node(node)));
+        let keys: Vec<f64> = (0..self.tree.tree().nodes.len()).map(key).collect();
+        self.tree.arrange(|a, b| sort.compare(keys[a], keys[b]));
+    }
+
+    /// When the rows have to be put in order again, because what they are sorted by has changed; `None` while nothing
+    /// has. What is measured is waited for a little: rows that jump all the time cannot be read.
+    pub fn sort_due(&self) -> Option<Duration> {
+        let (plan, figures, at) = self.sorted?;
+        match self.sort.column {
+            Column::Type | Column::NewSize | Column::Sqnr if plan != self.plan.revision() => Some(Duration::ZERO),
+            Column::Sqnr if figures != self.previews.revision() => Some(at + SORTS_APART),
+            _ => None,
+        }
+    }
+
+    /// Folds by roles instead of names, or the other way round.
+    pub fn regroup(&mut self, now: Duration) {
+        self.tree.regroup(&self.model.tensors);
+        self.summarize();
+        if !self.sort.is_natural() || self.sorted.is_some() {
+            self.arrange(now);
+        }
+    }
+
     /// What a key that edits the plan acts on: the row under the cursor, of a filtered tree only what is seen of it.
     pub fn target(&self) -> Target {
         let item = self.tree.selected();
         if let Some(index) = self.tree.tensor_of(item) {
             return Target::Tensor(index);
         }
-        let prefix = self.tree.path(item).to_owned();
+        let path = self.tree.path(item);
         let mut tensors = self.tree.visible_below(item);
         tensors.sort_unstable();
         if self.tree.is_filtered() && tensors.len() < self.tree.tensors_below(item).len() {
-            Target::Listed { prefix, tensors }
-        } else {
-            Target::Subtree { prefix, tensors }
+            let of = if item == Item::Model { String::new() } else { format!(" of {}", self.tree.title(item)) };
+            return Target::Listed { what: format!("filtered{of}"), tensors };
+        }
+        match (self.tree.grouping(), path.strip_prefix("role:").map(str::parse::<RoleSet>)) {
+            (Grouping::Roles, Some(Ok(roles))) => Target::Roles { roles, tensors },
+            (Grouping::Roles, Some(Err(_))) => Target::Listed { what: format!("of {path}"), tensors },
+            _ => Target::Subtree { prefix: path.to_owned(), tensors },
         }
     }
 

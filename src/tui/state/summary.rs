@@ -3,11 +3,35 @@
 use super::plan::PlanState;
 use super::previews::{Figures, Previews};
 use super::tree::{Item, TreeView};
+use crate::engine::codec::DType;
 use crate::engine::model::Model;
 use crate::engine::model::tree::NodeKind;
 use crate::engine::plan::Step;
 use crate::engine::stats::{Estimate, SampleMoments};
 use crate::engine::ternary::{Format, Method};
+
+/// Elements by what their types are: ternary, other blocks, halves, the rest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mix(pub [u64; 4]);
+
+impl Mix {
+    /// So many elements of a type.
+    fn of(dtype: DType, elements: u64) -> Self {
+        let mut mix = Self::default();
+        let class = match dtype {
+            t if t.is_ternary() => 0,
+            t if t.is_quantized() || matches!(t, DType::F8_E4M3 | DType::F8_E5M2) => 1,
+            DType::F16 | DType::BF16 => 2,
+            _ => 3,
+        };
+        mix.0[class] = elements;
+        mix
+    }
+
+    fn add(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(a, b)| *a = a.saturating_add(b));
+    }
+}
 
 /// Sums over some tensors.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +48,8 @@ pub struct Summary {
     pub params: u64,
     /// Elements of those that go ternary.
     pub ternary_params: u64,
+    /// Elements by what their types in the output are.
+    pub mix: Mix,
     /// Bytes now.
     pub bytes: u64,
     /// Bytes in the output.
@@ -55,6 +81,7 @@ impl Summary {
         self.already += other.already;
         self.params = self.params.saturating_add(other.params);
         self.ternary_params = self.ternary_params.saturating_add(other.ternary_params);
+        self.mix.add(other.mix);
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.new_bytes = self.new_bytes.saturating_add(other.new_bytes);
         self.measured += other.measured;
@@ -128,6 +155,7 @@ fn of_tensor(model: &Model, plan: &PlanState, previews: &Previews, index: usize)
         already: usize::from(tensor.dtype.is_ternary()),
         params: tensor.elements(),
         ternary_params: if ternary { tensor.elements() } else { 0 },
+        mix: Mix::of(decision.new_type, tensor.elements()),
         bytes: tensor.bytes,
         new_bytes: decision.new_bytes,
         measured: if ternary { known } else { 0 },

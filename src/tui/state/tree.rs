@@ -3,7 +3,8 @@
 //! The first row is the model itself. A filter shows the tensors it lets through and the folders above them; while it
 //! is on, folds are its own, so that clearing it brings back what was open.
 
-use crate::engine::model::tree::{NodeKind, Tree};
+use crate::engine::model::Tensor;
+use crate::engine::model::tree::{Grouping, NodeKind, Tree};
 
 /// What a row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +24,8 @@ pub struct TreeView {
     unfiltered: Option<Vec<bool>>,
     /// Nodes that the filter lets through: tensors and the folders above them.
     passing: Option<Vec<bool>>,
+    /// The same tensors grouped the other way, with the folds that were left there.
+    other: Option<Box<(Tree, Vec<bool>)>>,
     rows: Vec<Item>,
     cursor: usize,
     /// First visible row as it was last drawn.
@@ -33,7 +36,8 @@ impl TreeView {
     /// A tree whose top-level folders are open.
     pub fn new(tree: Tree) -> Self {
         let open = tree.nodes.iter().map(|n| n.parent.is_none()).collect();
-        let mut view = Self { tree, open, unfiltered: None, passing: None, rows: Vec::new(), cursor: 0, offset: 0 };
+        let mut view =
+            Self { tree, open, unfiltered: None, passing: None, other: None, rows: Vec::new(), cursor: 0, offset: 0 };
         view.rebuild(Item::Model);
         view
     }
@@ -111,6 +115,65 @@ impl TreeView {
                 NodeKind::Tensor(_) => &[],
             },
         }
+    }
+
+    /// What a folder's row is called: the pattern that its tensors share.
+    pub fn title(&self, item: Item) -> String {
+        match (item, self.tree.grouping) {
+            (Item::Model, _) => String::new(),
+            (Item::Node(_), Grouping::Names) => format!("{}*", self.path(item)),
+            (Item::Node(_), Grouping::Roles) => self.path(item).to_owned(),
+        }
+    }
+
+    /// What makes folders.
+    pub fn grouping(&self) -> Grouping {
+        self.tree.grouping
+    }
+
+    /// Folds by roles instead of names, or the other way round. The cursor stays on its tensor, or goes to the first one
+    /// of its folder; a filter stays.
+    pub fn regroup(&mut self, tensors: &[Tensor]) {
+        let item = self.selected();
+        let first = self.visible_below(item).first().copied().filter(|_| item != Item::Model);
+        let passing = self.passing.take().map(|passing| self.passing_tensors(&passing, tensors.len()));
+        if let Some(open) = self.unfiltered.take() {
+            self.open = open;
+        }
+        let (tree, open) = self.other.take().map_or_else(
+            || {
+                let tree = self.tree.by_role(tensors);
+                let open = vec![false; tree.nodes.len()];
+                (tree, open)
+            },
+            |other| *other,
+        );
+        let tree = std::mem::replace(&mut self.tree, tree);
+        let open = std::mem::replace(&mut self.open, open);
+        self.other = Some(Box::new((tree, open)));
+        let leaf = |tensor| self.tree.nodes.iter().position(|n| n.kind == NodeKind::Tensor(tensor));
+        let home = first.and_then(leaf).map_or(Item::Model, Item::Node);
+        match (passing, home) {
+            (Some(passing), _) => self.set_filter(Some(&passing), home),
+            (None, Item::Node(node)) => self.select(node),
+            (None, Item::Model) => self.rebuild(Item::Model),
+        }
+    }
+
+    /// Orders the rows in every folder.
+    pub fn arrange(&mut self, compare: impl FnMut(usize, usize) -> std::cmp::Ordering) {
+        let selected = self.selected();
+        self.tree.sort_by(compare);
+        self.rebuild(selected);
+    }
+
+    /// The folders above a row, outermost first.
+    pub fn ancestors(&self, item: Item) -> Vec<usize> {
+        let parent = |node: usize| self.tree.nodes.get(node).and_then(|n| n.parent);
+        let first = if let Item::Node(node) = item { parent(node) } else { None };
+        let mut above: Vec<usize> = std::iter::successors(first, |node| parent(*node)).collect();
+        above.reverse();
+        above
     }
 
     /// The name of a row: a tensor's, or the prefix that a folder's tensors share; empty for the model.
@@ -237,6 +300,17 @@ impl TreeView {
         if gone {
             self.move_to(row);
         }
+    }
+
+    /// The other way round: which tensors pass.
+    fn passing_tensors(&self, passing: &[bool], len: usize) -> Vec<bool> {
+        let mut tensors = vec![false; len];
+        for (node, passes) in self.tree.nodes.iter().zip(passing) {
+            if let (NodeKind::Tensor(index), true) = (&node.kind, *passes) {
+                tensors[*index] = true;
+            }
+        }
+        tensors
     }
 
     /// Nodes that these tensors are, and the folders above them.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{forms, open_dialog, opening, plan, quit};
+use crate::engine::model::tree::Grouping;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
+use crate::tui::state::columns::{Column, Sort};
 use crate::tui::state::{Session, State, Tone};
 
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
@@ -29,9 +31,9 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         _ => {
-            let page = page(state);
+            let (page, now) = (page(state), state.now);
             let notice = match &mut state.session {
-                Some(session) => in_session(session, action, page),
+                Some(session) => arrange(session, action, now).or_else(|| in_session(session, action, page)),
                 None => None,
             };
             if action == Action::Back && notice.is_none() {
@@ -78,6 +80,31 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
         _ => {}
     }
     None
+}
+
+/// The keys that put the rows in another order; what they say.
+fn arrange(session: &mut Session, action: Action, now: Duration) -> Option<String> {
+    let sort = session.sort;
+    let sort = match action {
+        Action::NextSort => Sort::by(sort.column.step(1)),
+        Action::PreviousSort => Sort::by(sort.column.step(-1)),
+        Action::ReverseSort => sort.reversed(),
+        Action::Regroup => {
+            session.regroup(now);
+            return Some(match session.tree.grouping() {
+                Grouping::Names => "folded by name".to_owned(),
+                Grouping::Roles => "folded by role".to_owned(),
+            });
+        }
+        _ => return None,
+    };
+    session.sort_by(sort, now);
+    let way = if sort.descending { "greatest first" } else { "least first" };
+    Some(match sort.column {
+        Column::Name if sort.descending => "sorted by name, backwards".to_owned(),
+        Column::Name => "sorted by name".to_owned(),
+        column => format!("sorted by {}, {way}", column.title()),
+    })
 }
 
 /// Asks for exact figures of the selection: of its ternary tensors, or of those that could be where it has none.

@@ -8,6 +8,7 @@ use super::act;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Context;
+use crate::tui::state::columns::Sort;
 use crate::tui::state::{Dialog, State};
 
 /// Clicks closer than this are one double click.
@@ -51,11 +52,18 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
         session.tab = *tab;
         return Vec::new();
     }
+    if let Some((_, column)) = state.geometry.headings.iter().find(|(area, _)| area.contains(column, row)) {
+        let same = session.sort.column == *column;
+        session.sort_by(if same { session.sort.reversed() } else { Sort::by(*column) }, now);
+        state.wants_changed = true;
+        return Vec::new();
+    }
     let area = state.geometry.tree;
     if !area.contains(column, row) {
         return Vec::new();
     }
-    let line = state.geometry.tree_offset + usize::from(row - area.y);
+    let line = usize::from(row - area.y);
+    let line = state.geometry.sticky.get(line).copied().unwrap_or(state.geometry.tree_offset + line);
     if line >= session.tree.rows().len() {
         return Vec::new();
     }

@@ -58,11 +58,10 @@ pub(super) fn below(filter: &Filter, tensors: usize, canvas: &mut Canvas<'_>, ro
         let caret = (from + prompt).saturating_sub(1);
         let message = text::escape(&problem.message);
         let width = text::width(&message) as u16;
-        let left = room.width.saturating_sub(caret + 4);
         let x = room.x + caret;
-        if width <= left {
+        if x + width + 3 <= room.right() {
             canvas.text(room, x, y, &format!("^ {message} "), theme.warning);
-        } else if width + 3 <= caret {
+        } else if width + 2 <= caret && x < room.right() {
             canvas.text(room, x - width - 2, y, &format!(" {message} ^"), theme.warning);
         } else {
             canvas.text(

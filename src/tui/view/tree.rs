@@ -1,7 +1,7 @@
 //! The tree: one line a folder or tensor, with as many columns as the width allows.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::draw::Canvas;
@@ -10,12 +10,16 @@ use crate::engine::model::tree::NodeKind;
 use crate::engine::plan::Reason;
 use crate::engine::preview::sqnr_db;
 use crate::text;
+use crate::tui::state::columns::Column;
 use crate::tui::state::geometry::scrolled;
-use crate::tui::state::summary::{Summary, figures};
+use crate::tui::state::summary::{Mix, Summary, figures};
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Area, Geometry, Session, State};
 use crate::tui::theme::Theme;
-use crate::tui::widgets::gauge;
+use crate::tui::widgets::{gauge, stack};
+
+/// The signs of a mix: ternary, other blocks, halves, the rest.
+pub(super) const MIX_SIGNS: [char; 4] = ['█', '▓', '▒', '░'];
 
 /// dB at which the little bar is full.
 const FULL_BAR: f64 = 10.0;
@@ -38,15 +42,20 @@ impl Columns {
     }
 
     /// The columns with their headings, from left to right.
-    fn headed(self) -> [(&'static str, usize); 6] {
+    fn headed(self) -> [(Option<Column>, usize); 6] {
         [
-            ("type", self.types),
-            ("shape", self.shape),
-            ("size", self.size),
-            ("new size", self.new_size),
-            ("SQNR", self.sqnr),
-            ("", self.bar),
+            (Some(Column::Type), self.types),
+            (Some(Column::Shape), self.shape),
+            (Some(Column::Size), self.size),
+            (Some(Column::NewSize), self.new_size),
+            (Some(Column::Sqnr), self.sqnr),
+            (None, self.bar),
         ]
+    }
+
+    /// Whether a column is on the screen.
+    fn shows(self, column: Column) -> bool {
+        column == Column::Name || self.headed().iter().any(|(c, width)| *c == Some(column) && *width > 0)
     }
 
     fn total(self) -> usize {
@@ -58,16 +67,20 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     let inner = canvas.boxed(area, "");
     let columns = Columns::new(inner.width);
     let name_width = usize::from(inner.width).saturating_sub(columns.total() + 3);
-    headings(canvas, area, inner, columns, name_width);
-    footer(session, canvas, area);
+    headings(session, canvas, area, inner, columns, name_width, geometry);
+    footer(session, canvas, area, columns);
     let inner = if session.filter.editing { filter::line(&session.filter, canvas, inner) } else { inner };
     let rows = session.tree.rows();
     let height = usize::from(inner.height);
-    let offset = scrolled(session.tree.offset, session.tree.cursor(), rows.len(), height);
-    for (i, item) in rows.iter().enumerate().skip(offset).take(height) {
-        let y = inner.y + (i - offset) as u16;
-        let row = Row::new(session, *item, canvas.theme);
+    let (offset, sticky) = place(session, height);
+    for line in 0..height.min(rows.len() - offset) {
+        let i = sticky.get(line).copied().unwrap_or(offset + line);
+        let y = inner.y + line as u16;
+        let row = Row::new(session, rows[i], canvas.theme);
         canvas.line(inner, y, &row.line(columns, name_width, canvas.theme));
+        if line + 1 == sticky.len() {
+            canvas.buf.set_style(Rect { y, height: 1, ..inner }, Modifier::UNDERLINED);
+        }
         if i == session.tree.cursor() {
             let active = super::tree_is_active(state) && !super::is_covered(state);
             let style = if active { canvas.theme.cursor } else { canvas.theme.cursor_idle };
@@ -76,34 +89,94 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     }
     geometry.tree = Area { x: inner.x, y: inner.y, width: inner.width, height: inner.height };
     geometry.tree_offset = offset;
+    geometry.sticky = sticky;
 }
 
-/// Column headings stand in the upper border: they cost no row.
-fn headings(canvas: &mut Canvas<'_>, area: Rect, inner: Rect, columns: Columns, name_width: usize) {
+/// Most folders that stay at the top.
+const STICKY: usize = 4;
+
+/// The first row, and the rows that stand at the top instead of those that scrolled there: the folders above the first
+/// row below them. The row under the cursor is never covered.
+fn place(session: &Session, height: usize) -> (usize, Vec<usize>) {
+    let (rows, cursor) = (session.tree.rows(), session.tree.cursor());
+    let mut offset = scrolled(session.tree.offset, cursor, rows.len(), height);
+    let most = if height < 10 { 0 } else { (height / 4).min(STICKY) };
+    loop {
+        let sticky = sticky(session, offset, most);
+        if cursor >= offset + sticky.len() || offset == 0 {
+            return (offset, sticky);
+        }
+        offset -= 1;
+    }
+}
+
+/// As many folders as the row behind as many lines lies in; where that row begins another folder, those of the row
+/// before, so that no row stands below a folder that is not its own.
+fn sticky(session: &Session, offset: usize, most: usize) -> Vec<usize> {
+    let rows = session.tree.rows();
+    for lines in 0..=most {
+        let Some(row) = rows.get(offset + lines) else { break };
+        let mut above = session.tree.ancestors(*row);
+        above.truncate(most);
+        if above.len() <= lines {
+            if above.len() < lines {
+                above = session.tree.ancestors(rows[offset + lines - 1]);
+                above.truncate(lines);
+            }
+            let place = |node: &usize| rows[..offset + lines].iter().rposition(|row| *row == Item::Node(*node));
+            return above.iter().filter_map(place).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// Column headings stand in the upper border: they cost no row. The one that rows are sorted by has a sign.
+fn headings(
+    session: &Session,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    inner: Rect,
+    columns: Columns,
+    name_width: usize,
+    geometry: &mut Geometry,
+) {
     let theme = canvas.theme;
-    let mut put = |x: usize, heading: &str| {
-        let x = inner.x + x as u16;
-        canvas.text(area, x, area.y, &format!(" {heading} "), theme.dim);
+    let sort = session.sort;
+    let mut put = |x: usize, column: Column| {
+        let sorted = sort.column == column && !sort.is_natural();
+        let sign = if sorted { sort.sign().to_string() } else { String::new() };
+        let words = format!(" {}{sign} ", column.title());
+        let style = if sorted { theme.strong } else { theme.dim };
+        let at = inner.x + x as u16;
+        let end = canvas.text(area, at, area.y, &words, style);
+        geometry.headings.push((Area { x: at, y: area.y, width: end.saturating_sub(at), height: 1 }, column));
     };
-    put(1, "tensor");
+    put(1, Column::Name);
     let mut x = 3 + name_width;
-    for (heading, width) in columns.headed().into_iter().filter(|(_, width)| *width > 0) {
-        if !heading.is_empty() {
-            let at = if heading == "type" { x } else { (x + 1 + width).saturating_sub(heading.len() + 1) };
-            put(at, heading);
+    for (column, width) in columns.headed().into_iter().filter(|(_, width)| *width > 0) {
+        if let Some(column) = column {
+            let sign = usize::from(sort.column == column && !sort.is_natural());
+            let len = column.title().len() + sign + 1;
+            put(if column == Column::Type { x } else { (x + 1 + width).saturating_sub(len) }, column);
         }
         x += width + 1;
     }
 }
 
 /// The lower border holds the filter and the place in the list.
-fn footer(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
+fn footer(session: &Session, canvas: &mut Canvas<'_>, area: Rect, columns: Columns) {
     let theme = canvas.theme;
     let y = area.bottom() - 1;
     let inside = Rect { x: area.x + 2, width: area.width.saturating_sub(4), y, height: 1 };
     let rows = session.tree.rows().len();
-    let place = format!(" {}/{rows} ", session.tree.cursor() + 1);
-    let right = canvas.right(inside, y, &place, theme.dim);
+    let sort = session.sort;
+    // A column that there is no room for has no heading to tell.
+    let sorted =
+        if columns.shows(sort.column) { String::new() } else { format!(" {}{}", sort.column.title(), sort.sign()) };
+    let place = format!("{sorted} {}/{rows} ", session.tree.cursor() + 1);
+    // What is wrong with a filter takes the whole line.
+    let wrong = session.filter.editing && session.filter.problem().is_some();
+    let right = if wrong { inside.right() } else { canvas.right(inside, y, &place, theme.dim) };
     let room = Rect { width: right.saturating_sub(inside.x), ..inside };
     let tensors = session.model.tensors.len();
     if session.filter.editing {
@@ -124,6 +197,8 @@ struct Row {
     size: String,
     new_size: (String, Style),
     sqnr: Option<Figure>,
+    /// What a folder's tensors are made of in the output.
+    mix: Option<Mix>,
 }
 
 /// An SQNR to show.
@@ -185,6 +260,7 @@ impl Row {
             size: text::bytes(sum.bytes),
             new_size: new_size(sum, theme),
             sqnr: sum.error.map(|e| Figure { db: sqnr_db(e.value), exact: sum.is_exact(), hypothetical: false }),
+            mix: Some(sum.mix),
         }
     }
 
@@ -217,6 +293,7 @@ impl Row {
             size: text::bytes(tensor.bytes),
             new_size: new_size(sum, theme),
             sqnr,
+            mix: None,
         }
     }
 
@@ -227,10 +304,16 @@ impl Row {
         let short = self.name.0.strip_suffix(".weight").filter(|_| name_width < 32);
         let name = text::elide(short.unwrap_or(&self.name.0), room);
         let name = format!("{}{}{name}", " ".repeat(indent), self.fold);
-        let mut spans = vec![
-            Span::styled(format!(" {} ", self.mark.0), self.mark.1),
-            Span::styled(left(&name, name_width), self.name.1),
-        ];
+        let mut spans = vec![Span::styled(format!(" {} ", self.mark.0), self.mark.1)];
+        // Names of folders are short: what they are made of stands behind them.
+        let mix = self.mix.map(|mix| mix_bar(mix, theme)).unwrap_or_default();
+        let mix_width = if mix.is_empty() { 0 } else { MIX };
+        if mix_width > 0 && text::width(&name) + 2 + mix_width <= name_width {
+            spans.push(Span::styled(left(&name, name_width - mix_width), self.name.1));
+            spans.extend(mix);
+        } else {
+            spans.push(Span::styled(left(&name, name_width), self.name.1));
+        }
         let mut cell = |width: usize, text: String, style: Style| {
             if width > 0 {
                 spans.push(Span::styled(format!(" {text}"), style));
@@ -254,6 +337,14 @@ impl Row {
         }
         Line::from(spans)
     }
+}
+
+/// Cells of a folder's mix.
+const MIX: usize = 8;
+
+/// The mix as a bar: ternary, other blocks, halves, the rest.
+fn mix_bar(mix: Mix, theme: &Theme) -> Vec<Span<'static>> {
+    stack::bar(MIX, mix.0, MIX_SIGNS, [theme.ternary, theme.bar, theme.dim, theme.track])
 }
 
 /// The sign of what becomes of a tensor.

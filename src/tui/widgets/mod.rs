@@ -2,3 +2,4 @@
 
 pub(super) mod chart;
 pub(super) mod gauge;
+pub(super) mod stack;

@@ -12,7 +12,7 @@ use crate::tui::state::dialog::Scroll;
 use crate::tui::state::{Geometry, State, Tone};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, wrap};
-use crate::tui::view::tree::left;
+use crate::tui::view::tree::{MIX_SIGNS, left};
 
 /// Draws lines that may be more than fit, from the scroll's place on.
 fn draw(
@@ -77,6 +77,10 @@ pub(super) fn help(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area:
                 ]));
                 lines.extend(wrapped.map(|line| Line::from(Span::styled(format!("{:15}{line}", ""), theme.text))));
             }
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {} ", left(&MIX_SIGNS.iter().collect::<String>(), 12)), theme.ternary),
+                Span::styled("shares of a folder: ternary, other blocks, 16-bit floats, the rest", theme.text),
+            ]));
             lines.push(Line::from(vec![
                 Span::styled(format!("  {} ", left("~ [a, b]", 12)), theme.ternary),
                 Span::styled("from a sample; the truth lies in the interval in 95 of 100 cases", theme.text),

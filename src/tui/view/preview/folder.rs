@@ -20,10 +20,7 @@ pub(super) fn draw(session: &Session, canvas: &mut Canvas<'_>, area: Rect, inner
     let title = if item == Item::Model { "Model" } else { "Folder" };
     canvas.text(area, area.x + 2, area.y, &format!(" {title} "), theme.title);
     let mut lines = Vec::new();
-    let name = match session.tree.path(item) {
-        "" => session.model.title(),
-        path => format!("{path}*"),
-    };
+    let name = if item == Item::Model { session.model.title() } else { session.tree.title(item) };
     let name = text::elide(&text::escape(&name), usize::from(inner.width));
     lines.push(Line::from(Span::styled(name, theme.strong)));
     let roomy = inner.height >= 24;

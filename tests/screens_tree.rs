@@ -1,0 +1,71 @@
+//! The tree as it looks: filtered, wrong, by role, sorted, scrolled.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+
+mod support;
+mod support_tui;
+
+use support::{Kv, Tiny};
+use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, render, shoot_at};
+use support_tui::{App, layered};
+use tritscope::tui::theme::Theme;
+
+/// A model of which everything that is wanted has been measured.
+fn measured() -> App {
+    let mut app = App::on(&layered());
+    app.press("L");
+    app.go("");
+    app.serve();
+    app.go("blk.0.attn_q.weight");
+    app.serve();
+    app
+}
+
+#[test]
+fn filters() {
+    let mut app = measured();
+    app.press("/");
+    shoot_at(&mut app, "tree_filter_empty", &[SMALL, LARGE]);
+    app.type_text("role:attn sqnr>7.36 or is:protected dims:2 -layer");
+    shoot_at(&mut app, "tree_filter_offers", &[SMALL, LARGE]);
+    app.type_text(":x");
+    shoot_at(&mut app, "tree_filter_wrong", &[SMALL, LARGE]);
+    app.press("ctrl-u");
+    app.type_text("layer:7");
+    shoot_at(&mut app, "tree_filter_nothing", &[SMALL]);
+    app.press("ctrl-u");
+    app.type_text("name:re:attn_[qv]");
+    app.press("enter");
+    shoot_at(&mut app, "tree_filter_chip", &[SMALL, LARGE]);
+    let mut app = App::on(&layered());
+    app.press("/");
+    app.type_text("sqnr<8");
+    shoot_at(&mut app, "tree_filter_unmeasured", &[SMALL]);
+}
+
+#[test]
+fn by_role_and_sorted() {
+    let mut app = measured();
+    app.press("r +");
+    shoot_at(&mut app, "tree_roles", &[SMALL, LARGE]);
+    app.press("<");
+    shoot_at(&mut app, "tree_roles_by_error", &[SMALL, LARGE]);
+    compare("tree_roles_plain_120x40", &render(&mut app, MEDIUM, &Theme::plain()));
+}
+
+#[test]
+fn scrolled_with_its_folders_at_the_top() {
+    let mut tiny = Tiny::default().kv("llama.block_count", Kv::U32(12));
+    for layer in 0..12u64 {
+        tiny = tiny
+            .normal(&format!("blk.{layer}.attn_norm.weight"), &[256], layer)
+            .normal(&format!("blk.{layer}.attn_q.weight"), &[256, 8], layer)
+            .normal(&format!("blk.{layer}.ffn_up.weight"), &[256, 16], layer)
+            .normal(&format!("blk.{layer}.ffn_down.weight"), &[100, 16], layer);
+    }
+    let mut app = App::on(&tiny);
+    app.press("L +");
+    app.go("blk.11.ffn_up.weight");
+    app.serve();
+    shoot_at(&mut app, "tree_scrolled", &[SMALL, LARGE]);
+}
