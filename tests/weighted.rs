@@ -246,7 +246,14 @@ fn figures_are_those_of_the_weighted_error_and_lowest_under_exact() {
                     let slack = if format.has_one_scale() { 1.05 } else { 1.0005 };
                     assert!(measure(&exact) <= slack * measure(&out), "{what}: {} {}", measure(&exact), measure(&out));
                 }
-                let ask = Ask { tensor: i, format, methods: &[method], depth: Depth::Exact, imatrix: Some(&*matrix) };
+                let ask = Ask {
+                    tensor: i,
+                    format,
+                    methods: &[method],
+                    depth: Depth::Exact,
+                    imatrix: Some(&*matrix),
+                    blind: false,
+                };
                 let measured = measure_weighted(&model, &ask, &Cancel::new()).unwrap();
                 let found = measured.methods[0].stats.errors.weighted_rel_mse();
                 let written = stats.errors.weighted_rel_mse();
@@ -316,6 +323,7 @@ fn a_matrix_of_another_size_is_an_error_with_tensor_and_numbers() {
             methods: &[Method::Exact],
             depth: Depth::SHOWN,
             imatrix: Some(&*matrix),
+            blind: false,
         };
         assert!(measure_weighted(&model, &ask, &Cancel::new()).unwrap_err().to_string().contains(numbers));
     }

@@ -1,10 +1,12 @@
 //! The only place that owns threads: a latency lane for previews, a bulk lane for exports.
 //!
-//! Each lane is one thread with a rayon pool of its own. Previews are a list of wants, newest list wins, and the one
-//! that runs is cancelled when nobody wants it any more. Exports queue, one at a time. Every accepted job sends exactly
+//! Each lane has a rayon pool of its own. The latency lane works off two lists (figures of tensors, and looks into the one
+//! in sight), newest list wins, and what runs is cancelled when nobody wants it any more. Exports queue, one at a time. Every accepted job sends exactly
 //! one terminal event, even if it panics. What a face sees are [`JobEvent`]s through a callback that it hands over.
 
 mod export;
+mod lane;
+mod look;
 mod preview;
 
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use crate::engine::progress::Delta;
 use crate::engine::ternary::{Format, Method};
 
 pub use export::{ExportState, ExportStatus};
+pub use look::{LookKey, Seen, Subject};
 
 /// Number of an export job, counted from 1.
 pub type JobId = u64;
@@ -43,6 +46,8 @@ pub struct Want {
     pub key: PreviewKey,
     /// The methods to try; the first one's figures are also given per slice and row band.
     pub methods: Vec<Method>,
+    /// Whether `exact` is also tried as if there were no importance matrix.
+    pub blind: bool,
 }
 
 /// Everything an export needs.
@@ -79,6 +84,15 @@ pub enum JobEvent {
         /// Why, in words.
         message: String,
     },
+    /// A look is done.
+    Look {
+        /// The model it is of.
+        model: Arc<Model>,
+        /// What it is of.
+        key: LookKey,
+        /// What was seen, or why it could not be.
+        seen: Result<Seen, String>,
+    },
     /// A model was opened (or not).
     Opened {
         /// The path that was asked for.
@@ -104,14 +118,20 @@ pub type EventSink = Arc<dyn Fn(JobEvent) + Send + Sync>;
 /// The lanes.
 pub struct Jobs {
     sink: EventSink,
-    previews: preview::Lane,
+    previews: lane::Lane<Want>,
+    looks: lane::Lane<LookKey>,
     exports: export::Lane,
 }
 
 impl Jobs {
     /// Starts the lanes. `threads` is the size of the bulk pool; the latency pool has as many.
-    /// Previews are weighted by `imatrix`, if there is one.
-    pub fn start(threads: usize, imatrix: Option<Arc<Imatrix>>, sink: EventSink) -> Result<Self> {
+    /// Previews are weighted by `imatrix` and ternary weights compared with `base`, if there are such.
+    pub fn start(
+        threads: usize,
+        imatrix: Option<Arc<Imatrix>>,
+        base: Option<Arc<Model>>,
+        sink: EventSink,
+    ) -> Result<Self> {
         let pool = |name: &'static str| {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
@@ -119,14 +139,22 @@ impl Jobs {
                 .build()
                 .map_err(|e| Error::Usage(format!("cannot start {threads} threads: {e}")))
         };
-        let previews = preview::Lane::start(pool("preview")?, imatrix, Arc::clone(&sink))?;
+        let latency = Arc::new(pool("preview")?);
+        let beside = lane::Beside { imatrix, base };
+        let previews = lane::Lane::start("preview", Arc::clone(&latency), beside.clone(), Arc::clone(&sink))?;
+        let looks = lane::Lane::start("look", latency, beside, Arc::clone(&sink))?;
         let exports = export::Lane::start(pool("export")?, Arc::clone(&sink))?;
-        Ok(Self { sink, previews, exports })
+        Ok(Self { sink, previews, looks, exports })
     }
 
     /// Replaces the list of previews that are wanted of a model, most wanted first.
     pub fn want_previews(&self, model: &Arc<Model>, wants: Vec<Want>) {
         self.previews.replace(Arc::clone(model), wants);
+    }
+
+    /// Replaces the list of looks that are wanted into a model, most wanted first.
+    pub fn want_looks(&self, model: &Arc<Model>, looks: Vec<LookKey>) {
+        self.looks.replace(Arc::clone(model), looks);
     }
 
     /// Queues an export. Its events carry the number that is returned.
@@ -159,6 +187,7 @@ impl Jobs {
 
     /// Cancels everything and waits for the lanes to end, so that no partial file is left behind.
     pub fn shut_down(self) {
+        self.looks.stop();
         self.previews.stop();
         self.exports.stop();
     }

@@ -2,8 +2,12 @@
 //!
 //! One table makes the actions, the names by which palette and configuration call them, and the words of help.
 
+mod pane;
+
 use super::state::Tab;
 use super::state::input::TextEdit;
+
+pub use pane::PaneAction;
 
 /// A line an action: its name in the code, the name that users type, what it does. An action that carries a value leaves
 /// both to a function of that value.
@@ -41,7 +45,7 @@ actions! {
     Bottom = "bottom", "to the last line";
     Fold = "fold", "close the folder, or go to the one above";
     Unfold = "unfold", "open the folder, or step into it";
-    ToggleFold = "toggle-fold", "open or close the folder";
+    ToggleFold = "toggle-fold", "open or close the folder; on a tensor, give the preview the keys";
     FoldAll = "fold-all", "close every folder";
     UnfoldAll = "unfold-all", "open every folder";
     ToggleTernary = "toggle-ternary", "make the tensor or subtree ternary, or keep it";
@@ -81,6 +85,8 @@ actions! {
     --
     /// This part of the preview.
     ShowTab(Tab): of_tab;
+    /// An intent of the preview pane.
+    Pane(PaneAction): PaneAction::words;
     /// Edits the line of text.
     Edit(TextEdit): of_edit;
 }
@@ -102,7 +108,11 @@ fn of_tab(tab: Tab) -> (&'static str, &'static str) {
         Tab::Overview => ("tab-overview", "preview: everything that fits"),
         Tab::Scales => ("tab-scales", "preview: scales of the blocks"),
         Tab::Weights => ("tab-weights", "preview: weights, thresholds, levels"),
-        Tab::Methods => ("tab-methods", "preview: methods side by side"),
+        Tab::Methods => ("tab-methods", "preview: methods by group sizes"),
+        Tab::Map => ("tab-map", "preview: error, scale or zeros over rows and blocks"),
+        Tab::Block => ("tab-block", "preview: one block, its values and bytes"),
+        Tab::Trits => ("tab-trits", "preview: the codes of what is ternary already"),
+        Tab::Info => ("tab-info", "preview: what the tensor is, and why it goes where it goes"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::export::ExportOptions;
 use crate::engine::model::Model;
 use crate::engine::plan::{Plan, Recipe};
-use crate::jobs::{JobId, Want};
+use crate::jobs::{JobId, LookKey, Want};
 
 /// How the interface ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Effect {
     Open(PathBuf),
     /// Replace the list of previews that are wanted.
     WantPreviews(Arc<Model>, Vec<Want>),
+    /// Replace the list of looks that are wanted into the model.
+    WantLooks(Arc<Model>, Vec<LookKey>),
     /// Queue an export.
     Export {
         /// The source.

@@ -106,7 +106,8 @@ fn event_loop(
     receiver: &Receiver<Event>,
     start: Instant,
 ) -> Result<Exit> {
-    let theme = if options.no_color { Theme::plain() } else { Theme::dark() };
+    let mut theme = if options.no_color { Theme::plain() } else { Theme::dark() };
+    theme.ramp = theme.ramp.refined(std::env::var("COLORTERM").ok().as_deref());
     let size = screen.size().map_err(|e| terminal_error("measure", e))?;
     let mut driver = Driver { state: State::new(settings(&options), size), start };
     let mut effects = vec![Effect::ReadRecent];

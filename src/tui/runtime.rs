@@ -30,7 +30,7 @@ impl Runtime {
         // Nobody listens any more once the loop has ended.
         let sink = std::sync::Arc::new(move |event| drop(sender.send(Event::Job(event))));
         let files = Files::start(events.clone())?;
-        let jobs = Jobs::start(options.threads.max(1), options.imatrix.clone(), sink)?;
+        let jobs = Jobs::start(options.threads.max(1), options.imatrix.clone(), options.base.clone(), sink)?;
         Ok(Self {
             jobs,
             files,
@@ -46,6 +46,7 @@ impl Runtime {
         match effect {
             Effect::Open(path) => self.jobs.open(path, self.open.clone(), self.base.clone()),
             Effect::WantPreviews(model, wants) => self.jobs.want_previews(&model, wants),
+            Effect::WantLooks(model, looks) => self.jobs.want_looks(&model, looks),
             Effect::Export { model, plan, recipe, options, what } => {
                 let request =
                     ExportRequest { model: std::sync::Arc::clone(&model), plan, recipe, options: options.clone() };

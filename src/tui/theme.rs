@@ -1,6 +1,10 @@
 //! Colours and emphasis, by what they mean. Nothing is told by colour alone: every mark has a sign of its own.
 
+mod ramp;
+
 use ratatui::style::{Color, Modifier, Style};
+
+pub use ramp::Ramp;
 
 /// The styles of the interface.
 #[derive(Debug, Clone)]
@@ -53,6 +57,8 @@ pub struct Theme {
     pub input: Style,
     /// The backdrop of a dialog.
     pub overlay: Style,
+    /// Colours and signs of heatmaps.
+    pub ramp: Ramp,
 }
 
 impl Theme {
@@ -84,6 +90,7 @@ impl Theme {
             key: fg(110).add_modifier(Modifier::BOLD),
             input: Style::new().fg(Color::Indexed(255)).bg(Color::Indexed(236)),
             overlay: fg(252),
+            ramp: Ramp::INDEXED,
         }
     }
 
@@ -117,6 +124,7 @@ impl Theme {
             key: bold,
             input: plain.add_modifier(Modifier::UNDERLINED),
             overlay: plain,
+            ramp: Ramp::SIGNS,
         }
     }
 

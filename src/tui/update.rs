@@ -3,8 +3,10 @@
 mod browse;
 mod exports;
 mod forms;
+mod looks;
 mod mouse;
 mod opening;
+mod pane;
 mod plan;
 mod wants;
 
@@ -74,6 +76,9 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
     match context {
         Context::Browse => browse::act(state, action),
         Context::Filter => browse::act_filter(state, action),
+        Context::Pane | Context::Methods | Context::Map | Context::Block => pane::act(state, context, action),
+        Context::Goto => pane::act_goto(state, action),
+        Context::Apply => pane::act_apply(state, action),
         Context::Reading => read(state, action),
         Context::Jobs => exports::act_jobs(state, action),
         Context::Quantize => forms::act_quantize(state, action),
@@ -131,6 +136,7 @@ fn job(state: &mut State, event: JobEvent) -> Vec<Effect> {
     match event {
         JobEvent::Preview { model, key, report } => wants::arrived(state, &model, key, &report),
         JobEvent::PreviewFailed { model, key, message } => wants::failed(state, &model, key, message),
+        JobEvent::Look { model, key, seen } => looks::arrived(state, &model, key, seen),
         JobEvent::Opened { path, model } => opening::opened(state, &path, model),
         JobEvent::ExportDelta(id, delta) => {
             state.jobs.delta(id, &delta, state.now);

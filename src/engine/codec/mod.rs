@@ -13,6 +13,7 @@ mod dialect_blocks;
 mod dtype;
 mod encode_error;
 mod f8;
+pub mod fields;
 mod float;
 mod iq1;
 mod iq1_encode;

@@ -6,6 +6,7 @@
 //! [`native`] finds float weights that are ternary already. The documents are made in [`crate::engine::report::trits`].
 
 pub mod base;
+pub mod look;
 pub mod native;
 
 use rayon::prelude::*;

@@ -91,6 +91,11 @@ impl<'a> Importance<'a> {
         reached.then_some(values)
     }
 
+    /// Activations behind the importance of expert `i`; `None` where the matrix has no count of its own for it.
+    pub fn count(&self, i: usize) -> Option<f32> {
+        if self.legacy || self.entry.counts.len() != self.experts { None } else { self.entry.counts.get(i).copied() }
+    }
+
     /// Experts that no token reached, ascending: they are quantized as if there were no importance matrix.
     pub fn unreached(&self) -> Vec<usize> {
         (0..self.experts).filter(|i| self.of_expert(*i).is_none()).collect()

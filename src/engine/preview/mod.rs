@@ -5,8 +5,11 @@
 //! caller's rayon pool and merges them in order, so that its digits do not depend on the number of threads. Formats with
 //! one scale a tensor are scanned for it first ([`find_one_scale`]).
 
+mod block;
+mod grid;
 mod one_scale;
 mod part;
+mod place;
 mod sums;
 mod weighing;
 
@@ -17,14 +20,17 @@ use super::imatrix::Imatrix;
 use super::model::{Model, Tensor};
 use super::progress::Cancel;
 use super::stats::{BlockStats, Estimate, F16Histogram, SampleMoments, SamplePlan, SignedF16Histogram};
-use super::ternary::{Coder, CoderWork, Format, Method, whole_code};
+use super::ternary::{Coder, CoderWork, Format, Method, WholeCode, whole_code};
 
+pub use block::{BlockLook, CodedBlock, RawBlock, look_at_block};
+pub use grid::{CELLS, Cell, Expert, Experts, Grid, GridAsk, Measure, Spot, Window, experts, grid};
 pub use one_scale::find_one_scale;
 pub use part::block_problem;
+pub use place::BlockShape;
 pub use sums::WeightSums;
 pub use weighing::Weighing;
 
-use part::{Coders, Part, Work};
+use part::{Coders, MethodPart, Part, Work};
 
 /// Blocks in a sample, unless the caller wants another number.
 pub const SAMPLE_BLOCKS: usize = 1024;
@@ -111,6 +117,8 @@ pub struct TensorReport {
     pub row_bands: Vec<BlockStats>,
     /// Index of the first NaN or infinity among the elements looked at; no method can code the tensor then.
     pub non_finite: Option<u64>,
+    /// `exact` without regard to importance, where that was asked for and there is importance to disregard.
+    pub blind: Option<MethodReport>,
 }
 
 impl TensorReport {
@@ -139,6 +147,8 @@ pub struct Ask<'a> {
     pub depth: Depth,
     /// What each column counts, if it is known.
     pub imatrix: Option<&'a Imatrix>,
+    /// Whether `exact` is also tried as if there were no importance matrix, to show what it changes.
+    pub blind: bool,
 }
 
 /// Measures what `methods` make of a tensor in blocks of `format`. The first method's figures are also given per slice
@@ -152,7 +162,7 @@ pub fn measure(
     depth: Depth,
     cancel: &Cancel,
 ) -> Result<TensorReport> {
-    measure_weighted(model, &Ask { tensor: index, format, methods, depth, imatrix: None }, cancel)
+    measure_weighted(model, &Ask { tensor: index, format, methods, depth, imatrix: None, blind: false }, cancel)
 }
 
 /// The same with an importance matrix.
@@ -177,10 +187,12 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
         slices: Vec::new(),
         row_bands: Vec::new(),
         non_finite: None,
+        blind: None,
     };
     // A codebook is searched in one way: what is found stands for every method that was asked for.
     let distinct = if format.is_plain() { ask.methods.len() } else { ask.methods.len().min(1) };
-    let look = Look { model, tensor, format, methods: &ask.methods[..distinct], weighing, cancel };
+    let blind = ask.blind && format.is_plain() && weighing.is_known();
+    let look = Look { model, tensor, format, methods: &ask.methods[..distinct], blind, weighing, cancel };
     let total = match ask.depth {
         Depth::Sample { blocks: wanted, seed } if (wanted as u64) < blocks => {
             report.exact = false;
@@ -192,28 +204,28 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
     report.weights = total.weights;
     report.sums = total.sums;
     report.non_finite = total.non_finite;
-    report.methods = look
-        .methods
-        .iter()
-        .zip(total.methods)
-        .map(|(method, part)| {
-            let errors = &part.stats.errors;
-            let moments = part.moments.unwrap_or_else(|| SampleMoments::complete(blocks, errors.sum_e2, errors.sum_w2));
-            MethodReport {
-                method: *method,
-                rel_mse: moments.estimate(),
-                stats: part.stats,
-                moments,
-                scales: part.scales,
-                problem: part.problem,
-            }
-        })
-        .collect();
+    let named = look.methods.iter().copied().chain(blind.then_some(Method::Exact));
+    let figures = |(method, part)| method_report(method, part, blocks);
+    report.methods = named.zip(total.methods).map(figures).collect();
+    report.blind = if blind { report.methods.pop() } else { None };
     if let Some(first) = report.methods.first().cloned() {
         let others = ask.methods.iter().skip(distinct);
         report.methods.extend(others.map(|method| MethodReport { method: *method, ..first.clone() }));
     }
     Ok(report)
+}
+
+fn method_report(method: Method, part: MethodPart, blocks: u64) -> MethodReport {
+    let errors = &part.stats.errors;
+    let moments = part.moments.unwrap_or_else(|| SampleMoments::complete(blocks, errors.sum_e2, errors.sum_w2));
+    MethodReport {
+        method,
+        rel_mse: moments.estimate(),
+        stats: part.stats,
+        moments,
+        scales: part.scales,
+        problem: part.problem,
+    }
 }
 
 /// Matrices of a tensor that bands of a format keep apart: all of them where blocks end with them, else none.
@@ -228,6 +240,7 @@ struct Look<'a> {
     tensor: &'a Tensor,
     format: Format,
     methods: &'a [Method],
+    blind: bool,
     weighing: Weighing<'a>,
     cancel: &'a Cancel,
 }
@@ -262,11 +275,12 @@ impl Look<'_> {
                 counts.extend(self.weighing.of_run(first, all.len() - before, &mut buffer).into_iter().flatten());
             }
             let counts = (!counts.is_empty()).then_some(counts.as_slice());
-            let coder = |method: &Method| {
-                let code = whole_code(*method, &all, counts).map_err(|e| block_problem(&e, 0, all.len()))?;
-                Ok(Coder::new(self.format, *method, Some(code)))
+            let coder = |(method, blind): (Method, bool)| {
+                let counts = counts.filter(|_| !blind);
+                let code = whole_code(method, &all, counts).map_err(|e| block_problem(&e, 0, all.len()))?;
+                Ok(Coder::new(self.format, method, Some(code)))
             };
-            let coders: Coders = self.methods.iter().map(coder).collect();
+            let coders: Coders = self.trials().map(coder).collect();
             let mut part = Part::new(&coders, Some(blocks));
             let mut work = Work::default();
             for (block, weights) in plan.iter().zip(all.chunks(block_len as usize)) {
@@ -276,7 +290,7 @@ impl Look<'_> {
             }
             return Ok(part);
         }
-        let coders: Coders = self.methods.iter().map(|m| Ok(Coder::new(self.format, *m, None))).collect();
+        let coders: Coders = self.trials().map(|trial| Ok(self.coder(trial, None))).collect();
         let mut part = Part::new(&coders, Some(blocks));
         let (mut coder_work, mut importance) = (CoderWork::default(), Vec::new());
         for (i, block) in plan.iter().enumerate() {
@@ -289,11 +303,23 @@ impl Look<'_> {
         Ok(part)
     }
 
+    /// What is tried: the methods, and `exact` without regard to importance.
+    fn trials(&self) -> impl Iterator<Item = (Method, bool)> {
+        self.methods.iter().map(|m| (*m, false)).chain(self.blind.then_some((Method::Exact, true)))
+    }
+
+    fn coder(&self, (method, blind): (Method, bool), whole: Option<WholeCode>) -> Coder {
+        let coder = Coder::new(self.format, method, whole);
+        if blind { coder.blind() } else { coder }
+    }
+
     fn coders(&self) -> Result<Coders> {
         let mut coders = Coders::new();
-        for method in self.methods {
+        let unweighted = self.weighing.without_importance();
+        for trial in self.trials() {
+            let weighing = if trial.1 { &unweighted } else { &self.weighing };
             let whole = if self.format.has_one_scale() {
-                match find_one_scale(self.model, self.tensor, *method, &self.weighing, self.cancel)? {
+                match find_one_scale(self.model, self.tensor, trial.0, weighing, self.cancel)? {
                     Ok(code) => Some(code),
                     Err(problem) => {
                         coders.push(Err(block_problem(&problem, 0, self.tensor.elements() as usize)));
@@ -303,7 +329,7 @@ impl Look<'_> {
             } else {
                 None
             };
-            coders.push(Ok(Coder::new(self.format, *method, whole)));
+            coders.push(Ok(self.coder(trial, whole)));
         }
         Ok(coders)
     }

@@ -64,6 +64,7 @@ impl Part {
     ) {
         if let Some(i) = weights.iter().position(|w| !w.is_finite()) {
             self.non_finite.get_or_insert(first + i as u64);
+            self.sums.refuse(weights);
             return;
         }
         self.sums.add(weights);
@@ -80,6 +81,7 @@ impl Part {
                     part.stats.merge(&block);
                 }
                 Err(e) => {
+                    part.stats.scales.overflow += u64::from(matches!(e, BlockError::ScaleOverflow { .. }));
                     part.problem.get_or_insert_with(|| block_problem(&e, first, weights.len()));
                 }
             }

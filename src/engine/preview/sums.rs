@@ -15,6 +15,14 @@ pub struct WeightSums {
     pub max_abs: f64,
     /// Weights that are zero.
     pub zeros: u64,
+    /// Σw³.
+    pub sum_cube: f64,
+    /// Σw⁴.
+    pub sum_fourth: f64,
+    /// Weights that are NaN; their blocks are in no other sum.
+    pub nan: u64,
+    /// Weights that are infinite; their blocks are in no other sum.
+    pub infinite: u64,
 }
 
 impl WeightSums {
@@ -22,12 +30,21 @@ impl WeightSums {
         self.n += weights.len() as u64;
         for &w in weights {
             let w = f64::from(w);
+            let square = w * w;
             self.sum += w;
-            self.sum_sq += w * w;
+            self.sum_sq += square;
+            self.sum_cube += square * w;
+            self.sum_fourth += square * square;
             self.sum_abs += w.abs();
             self.max_abs = self.max_abs.max(w.abs());
             self.zeros += u64::from(w == 0.0);
         }
+    }
+
+    /// Counts what is no number in a block that nothing else is taken of.
+    pub(super) fn refuse(&mut self, weights: &[f32]) {
+        self.nan += weights.iter().filter(|w| w.is_nan()).count() as u64;
+        self.infinite += weights.iter().filter(|w| w.is_infinite()).count() as u64;
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -37,6 +54,10 @@ impl WeightSums {
         self.sum_abs += other.sum_abs;
         self.max_abs = self.max_abs.max(other.max_abs);
         self.zeros += other.zeros;
+        self.sum_cube += other.sum_cube;
+        self.sum_fourth += other.sum_fourth;
+        self.nan += other.nan;
+        self.infinite += other.infinite;
     }
 
     /// Mean of the weights.
@@ -52,5 +73,43 @@ impl WeightSums {
     /// Mean of |w|.
     pub fn mean_abs(&self) -> f64 {
         if self.n == 0 { 0.0 } else { self.sum_abs / self.n as f64 }
+    }
+
+    /// Skewness, E(w − mean)³ ÷ σ³: 0 of what is symmetric; NaN where nothing differs.
+    pub fn skewness(&self) -> f64 {
+        let (mean, n) = (self.mean(), self.n.max(1) as f64);
+        let third = self.sum_cube / n - 3.0 * mean * self.sum_sq / n + 2.0 * mean.powi(3);
+        third / self.std().powi(3)
+    }
+
+    /// Kurtosis over that of a normal distribution, E(w − mean)⁴ ÷ σ⁴ − 3: 0 of normal weights, more where tails are
+    /// heavy; NaN where nothing differs.
+    pub fn excess_kurtosis(&self) -> f64 {
+        let (mean, n) = (self.mean(), self.n.max(1) as f64);
+        let square = mean * mean;
+        let fourth = self.sum_fourth / n - 4.0 * mean * self.sum_cube / n + 6.0 * square * self.sum_sq / n
+            - 3.0 * square * square;
+        fourth / self.std().powi(4) - 3.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_those_of_a_small_example() {
+        let mut sums = WeightSums::default();
+        sums.add(&[1.0, 1.0, 1.0, 5.0]);
+        // Mean 2, deviations −1 −1 −1 3: variance 3, third moment 6, fourth 21.
+        assert_eq!((sums.mean(), sums.std()), (2.0, 3f64.sqrt()));
+        assert!((sums.skewness() - 6.0 / 27f64.sqrt()).abs() < 1e-12);
+        assert!((sums.excess_kurtosis() - (21.0 / 9.0 - 3.0)).abs() < 1e-12);
+        let mut whole = sums;
+        whole.merge(&sums);
+        assert!((whole.skewness() - sums.skewness()).abs() < 1e-12 && whole.n == 8);
+        sums.refuse(&[f32::NAN, 1.0, f32::INFINITY, f32::NEG_INFINITY]);
+        assert_eq!((sums.n, sums.nan, sums.infinite), (4, 1, 2));
+        assert!(WeightSums::default().skewness().is_nan());
     }
 }

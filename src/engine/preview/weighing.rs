@@ -49,6 +49,23 @@ impl<'a> Weighing<'a> {
         })
     }
 
+    /// Whether there is any importance of the tensor.
+    pub fn is_known(&self) -> bool {
+        self.importance.is_some()
+    }
+
+    /// The same tensor as if nothing were known of it.
+    #[must_use]
+    pub fn without_importance(&self) -> Self {
+        Self { importance: None, ..*self }
+    }
+
+    /// How many activations an expert's importance rests on, where the matrix counts them; 0 of one that no token
+    /// reached.
+    pub fn hits(&self, expert: u64) -> Option<f32> {
+        self.importance.as_ref()?.count(usize::try_from(expert).ok()?)
+    }
+
     /// Importance of each element of a block; `None` where it has none.
     pub fn of_block<'b>(&'b self, first: u64, len: usize, buffer: &'b mut Vec<f32>) -> Option<&'b [f32]> {
         let importance = self.importance.as_ref()?;

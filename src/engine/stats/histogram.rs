@@ -28,6 +28,19 @@ impl Default for F16Histogram {
     }
 }
 
+/// Values far outside the bulk of a histogram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outliers {
+    /// The fence below the bulk, never below 0.
+    pub low: f64,
+    /// The fence above it.
+    pub high: f64,
+    /// Values below.
+    pub below: u64,
+    /// Values above.
+    pub above: u64,
+}
+
 impl F16Histogram {
     /// An empty histogram.
     pub fn new() -> Self {
@@ -112,6 +125,24 @@ impl F16Histogram {
             below += count;
         }
         self.max_value()
+    }
+
+    /// How many values lie far outside the bulk, by Tukey's outer fences: three interquartile ranges beyond the
+    /// quartiles. `None` when empty.
+    pub fn outliers(&self) -> Option<Outliers> {
+        let (q1, q3) = (self.quantile(0.25)?, self.quantile(0.75)?);
+        let reach = 3.0 * (q3 - q1);
+        let (low, high) = ((q1 - reach).max(0.0), q3 + reach);
+        // Whole bins only: a fence inside a bin must not make outliers of part of the bulk.
+        let count = |keep: &dyn Fn(usize) -> bool| {
+            self.counts.iter().enumerate().filter(|(bin, _)| keep(*bin)).map(|(_, n)| n).sum::<u64>()
+        };
+        Some(Outliers {
+            low,
+            high,
+            below: count(&|bin| bin < BINS && edge(bin + 1) <= low),
+            above: count(&|bin| edge(bin) >= high),
+        })
     }
 
     /// Adds each bin's count, mirrored if `sign` is −1, to the destination bins between ascending `edges` in proportion
@@ -268,6 +299,21 @@ mod tests {
             assert!((got - want).abs() <= want / 32.0, "{q}: {got}");
         }
         assert_eq!(F16Histogram::new().quantile(0.5), None);
+    }
+
+    #[test]
+    fn outliers_are_beyond_the_outer_fences() {
+        let mut h = filled((1..=1000u16).map(|i| 1.0 + f32::from(i) / 1000.0));
+        assert_eq!(h.outliers().map(|o| (o.below, o.above)), Some((0, 0)));
+        h.merge(&filled([9.0, 8.0, 100.0]));
+        let found = h.outliers().unwrap();
+        assert_eq!((found.below, found.above, found.low), (0, 3, 0.0));
+        assert!((found.high - 3.25).abs() < 0.1, "{found:?}");
+        let mut even = filled([1.0; 50]);
+        assert_eq!(even.outliers().map(|o| o.above + o.below), Some(0));
+        even.merge(&filled([0.0, 3.0]));
+        assert_eq!(even.outliers().map(|o| (o.below, o.above)), Some((1, 1)));
+        assert_eq!(F16Histogram::new().outliers(), None);
     }
 
     #[test]

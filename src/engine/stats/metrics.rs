@@ -167,13 +167,24 @@ pub struct ScaleSums {
     pub max: f64,
     /// Blocks with weights but a scale that f16 holds only as 0 or subnormal.
     pub underflow: u64,
+    /// Blocks that were not coded because their scale is beyond f16; in none of the other sums.
+    pub overflow: u64,
     /// Blocks that were ternary before they were coded.
     pub native: u64,
 }
 
 impl Default for ScaleSums {
     fn default() -> Self {
-        Self { blocks: 0, sum: 0.0, sum_sq: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY, underflow: 0, native: 0 }
+        Self {
+            blocks: 0,
+            sum: 0.0,
+            sum_sq: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            underflow: 0,
+            overflow: 0,
+            native: 0,
+        }
     }
 }
 
@@ -198,6 +209,7 @@ impl ScaleSums {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         self.underflow += other.underflow;
+        self.overflow += other.overflow;
         self.native += other.native;
     }
 

@@ -8,6 +8,6 @@ mod histogram;
 mod metrics;
 mod sample;
 
-pub use histogram::{F16Histogram, SignedF16Histogram};
+pub use histogram::{F16Histogram, Outliers, SignedF16Histogram};
 pub use metrics::{BlockStats, ErrorSums, ScaleSums};
 pub use sample::{Estimate, SampleMoments, SamplePlan};

@@ -17,6 +17,7 @@ pub struct Coder {
     format: Format,
     method: Method,
     whole: Option<WholeCode>,
+    blind: bool,
 }
 
 /// Buffers of one worker.
@@ -41,10 +42,23 @@ pub struct Coded {
     pub underflow: bool,
 }
 
+impl CoderWork {
+    /// The trits of the block that was coded last; of an IQ1_S block there are none.
+    pub fn trits(&self) -> &[i8] {
+        &self.trits
+    }
+}
+
 impl Coder {
     /// `whole` is the tensor's code where [`Format::has_one_scale`].
     pub fn new(format: Format, method: Method, whole: Option<WholeCode>) -> Self {
-        Self { format, method, whole }
+        Self { format, method, whole, blind: false }
+    }
+
+    /// The same without regard to importance: its figures are weighted all the same, to be compared.
+    #[must_use]
+    pub fn blind(self) -> Self {
+        Self { blind: true, ..self }
     }
 
     /// The format.
@@ -73,7 +87,8 @@ impl Coder {
             whole.trits(weights, &mut work.trits);
             Coded { scale: whole.scale, native: whole.native, underflow: false }
         } else {
-            let code = code_block(self.method, weights, importance, &mut work.trits, &mut work.scratch)?;
+            let regarded = importance.filter(|_| !self.blind);
+            let code = code_block(self.method, weights, regarded, &mut work.trits, &mut work.scratch)?;
             Coded { scale: code.scale.to_f32(), native: code.native, underflow: code.underflow }
         };
         stats.errors.add_block(weights, coded.scale, &work.trits);

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode as K;
 
 use super::{Binding, Context as C, ch, ctrl, key, on};
-use crate::tui::action::Action;
+use crate::tui::action::{Action, PaneAction};
 use crate::tui::state::Tab;
 use crate::tui::state::input::TextEdit;
 
@@ -40,6 +40,13 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Browse, &[ch('2')], "2", Action::ShowTab(Tab::Scales)),
     on(C::Browse, &[ch('3')], "3", Action::ShowTab(Tab::Weights)),
     on(C::Browse, &[ch('4')], "4", Action::ShowTab(Tab::Methods)),
+    on(C::Browse, &[ch('5')], "5", Action::ShowTab(Tab::Map)),
+    on(C::Browse, &[ch('6')], "6", Action::ShowTab(Tab::Block)),
+    on(C::Browse, &[ch('7')], "7", Action::ShowTab(Tab::Trits)),
+    on(C::Browse, &[ch('8')], "8", Action::ShowTab(Tab::Info)),
+    on(C::Browse, &[ch('b')], "b", Action::Pane(PaneAction::Overlay)),
+    on(C::Browse, &[ch('[')], "[", Action::Pane(PaneAction::FewerBins)),
+    on(C::Browse, &[ch(']')], "]", Action::Pane(PaneAction::MoreBins)),
     on(C::Browse, &[ch('x')], "x", Action::ToggleLogAxis),
     on(C::Browse, &[ch('e')], "e", Action::MeasureExactly).hint("exact"),
     on(C::Browse, &[ch('J')], "J", Action::Jobs).hint("jobs"),

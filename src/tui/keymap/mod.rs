@@ -4,12 +4,13 @@
 
 mod browse;
 mod dialogs;
+mod pane;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::Action;
 use super::state::input::TextEdit;
-use super::state::{Dialog, Screen, Session, State};
+use super::state::{Dialog, Screen, Session, State, Tab};
 
 /// What takes the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +19,18 @@ pub enum Context {
     Browse,
     /// The filter line.
     Filter,
+    /// The preview pane: what all of its tabs have.
+    Pane,
+    /// The table of methods.
+    Methods,
+    /// The map.
+    Map,
+    /// The block view.
+    Block,
+    /// The line that a block's place is typed into.
+    Goto,
+    /// The question what a method is to be applied to.
+    Apply,
     /// A text that scrolls: help, notes.
     Reading,
     /// The list of exports.
@@ -36,9 +49,15 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::Browse,
         Self::Filter,
+        Self::Pane,
+        Self::Methods,
+        Self::Map,
+        Self::Block,
+        Self::Goto,
+        Self::Apply,
         Self::Reading,
         Self::Jobs,
         Self::Quantize,
@@ -55,6 +74,7 @@ impl Context {
             Some(Dialog::Jobs(_)) => Self::Jobs,
             Some(Dialog::Quantize(_)) => Self::Quantize,
             Some(Dialog::SaveRecipe(_)) => Self::SaveRecipe,
+            Some(Dialog::Apply(_)) => Self::Apply,
             Some(Dialog::Quit) => Self::Quit,
             Some(Dialog::Picker(_)) => Self::Picker,
             Some(Dialog::Failure { .. }) => Self::Failure,
@@ -65,6 +85,13 @@ impl Context {
     fn of_session(session: &Session) -> Self {
         match session.screen {
             Screen::Tensors if session.filter.editing => Self::Filter,
+            Screen::Tensors if session.pane.goto.is_some() => Self::Goto,
+            Screen::Tensors if session.pane.focused => match session.tab {
+                Tab::Methods => Self::Methods,
+                Tab::Map => Self::Map,
+                Tab::Block => Self::Block,
+                Tab::Overview | Tab::Scales | Tab::Weights | Tab::Trits | Tab::Info => Self::Pane,
+            },
             Screen::Tensors => Self::Browse,
         }
     }
@@ -74,6 +101,12 @@ impl Context {
         match self {
             Self::Browse => "browse",
             Self::Filter => "filter",
+            Self::Pane => "preview",
+            Self::Methods => "preview-methods",
+            Self::Map => "preview-map",
+            Self::Block => "preview-block",
+            Self::Goto => "go-to",
+            Self::Apply => "apply",
             Self::Reading => "reading",
             Self::Jobs => "jobs",
             Self::Quantize => "quantize",
@@ -84,11 +117,22 @@ impl Context {
         }
     }
 
+    /// Where a key is looked up that the context does not have.
+    fn falls_back_to(self) -> Option<Self> {
+        matches!(self, Self::Methods | Self::Map | Self::Block).then_some(Self::Pane)
+    }
+
     /// Heading in help.
     pub fn title(self) -> &'static str {
         match self {
             Self::Browse => "Main screen",
             Self::Filter => "Filter",
+            Self::Pane => "Preview",
+            Self::Methods => "Preview: methods",
+            Self::Map => "Preview: map",
+            Self::Block => "Preview: block",
+            Self::Goto => "Going to a block",
+            Self::Apply => "Applying a method",
             Self::Reading => "Help and notes",
             Self::Jobs => "Jobs",
             Self::Quantize => "Quantize dialog",
@@ -101,7 +145,7 @@ impl Context {
 
     /// Whether a character that no key is bound to goes into a line of text.
     fn types(self) -> bool {
-        matches!(self, Self::Filter | Self::Quantize | Self::SaveRecipe | Self::Picker)
+        matches!(self, Self::Filter | Self::Goto | Self::Quantize | Self::SaveRecipe | Self::Picker)
     }
 }
 
@@ -142,7 +186,7 @@ impl Binding {
 }
 
 /// The tables, one file a part of the interface.
-static TABLES: [&[Binding]; 2] = [browse::BINDINGS, dialogs::BINDINGS];
+static TABLES: [&[Binding]; 3] = [browse::BINDINGS, pane::BINDINGS, dialogs::BINDINGS];
 
 /// A line of help: also what a document's key table is checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,6 +255,9 @@ impl Keymap {
         if let Some(bound) = self.of(context).find(|b| b.keys.contains(&pressed)) {
             return Some(bound.action);
         }
+        if let Some(other) = context.falls_back_to() {
+            return self.resolve(other, event);
+        }
         if context.types() { edit(event.code, modifiers).map(Action::Edit) } else { None }
     }
 
@@ -227,7 +274,8 @@ impl Keymap {
         let works = move |action: Action| {
             !bare || matches!(action, Action::Open | Action::Jobs | Action::Notes | Action::Help | Action::Quit)
         };
-        let bindings = self.of(context).filter(move |b| works(b.action));
+        let others = context.falls_back_to().into_iter().flat_map(|other| self.of(other));
+        let bindings = self.of(context).chain(others).filter(move |b| works(b.action));
         bindings.filter_map(|b| Some((b.shown.split(' ').next().filter(|key| !key.is_empty())?, b.hint?)))
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::input::TextInput;
 use super::picker::Picker;
 use crate::engine::export::Verify;
+use crate::engine::ternary::{Format, Method};
 use crate::jobs::JobId;
 
 /// The open dialog.
@@ -20,6 +21,8 @@ pub enum Dialog {
     Quantize(QuantizeForm),
     /// Where to write the recipe.
     SaveRecipe(SaveForm),
+    /// What a method is to be applied to.
+    Apply(ApplyForm),
     /// Jobs are active: what then.
     Quit,
     /// Choosing a file.
@@ -124,6 +127,17 @@ impl QuantizeForm {
         let at = ALL.iter().position(|v| *v == self.verify).unwrap_or(1);
         self.verify = ALL[if forward { at + 1 } else { at + 2 } % 3];
     }
+}
+
+/// The question what a cell of the table of methods is to be applied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplyForm {
+    /// The tensor whose table it is.
+    pub tensor: usize,
+    /// The format.
+    pub format: Format,
+    /// The method.
+    pub method: Method,
 }
 
 /// The dialog that writes the recipe.

@@ -261,7 +261,7 @@ fn clear_explicit(recipe: &mut Recipe, formats: bool) {
 
 /// The recipe with rules added, without those that they make meaningless, and without themselves if nothing changes.
 /// `prefix` is what the one rule's pattern was made from, if it is a subtree's.
-fn with_rules(model: &Model, recipe: &Recipe, prefix: Option<&str>, rules: Vec<Rule>) -> Recipe {
+pub(super) fn with_rules(model: &Model, recipe: &Recipe, prefix: Option<&str>, rules: Vec<Rule>) -> Recipe {
     let mut next = recipe.clone();
     let named: BTreeSet<String> = rules.iter().map(|r| r.pattern.to_string()).collect();
     let ternary = rules.first().is_some_and(|r| r.action != Action::Keep);

@@ -38,6 +38,10 @@ pub struct Geometry {
     pub headings: Vec<(Area, Column)>,
     /// The preview's tabs.
     pub tabs: Vec<(Area, Tab)>,
+    /// The part of the preview that keys move in: the map's cells, or the lines that scroll.
+    pub pane: Area,
+    /// Lines that the preview's text has.
+    pub pane_lines: usize,
     /// The list or text of the open dialog.
     pub dialog: Area,
     /// Index of the dialog's first visible line.
@@ -56,6 +60,11 @@ pub fn scrolled(offset: usize, cursor: usize, len: usize, height: usize) -> usiz
     let lowest = (cursor + margin + 1).saturating_sub(height);
     let highest = cursor.saturating_sub(margin);
     offset.clamp(lowest.min(highest), highest).min(len - height)
+}
+
+/// Experts that stand in a line of a grid of `n` over `columns` columns, two columns each.
+pub fn experts_in_a_line(n: usize, columns: usize) -> usize {
+    (columns / 2).clamp(1, n.max(1)).min(64)
 }
 
 #[cfg(test)]

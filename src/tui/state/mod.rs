@@ -2,6 +2,7 @@
 //!
 //! [`State`] changes in [`super::update`] only and is drawn by [`super::view`].
 
+pub mod apply;
 pub mod columns;
 pub mod command;
 pub mod dialog;
@@ -10,7 +11,10 @@ pub mod filter;
 pub mod geometry;
 pub mod input;
 pub mod jobs;
+pub mod looks;
+pub mod matrix;
 pub mod notice;
+pub mod pane;
 pub mod picker;
 pub mod plan;
 pub mod previews;
@@ -122,6 +126,12 @@ impl State {
     /// Whether a file goes away with the program, such as the demo.
     pub fn passes(&self, path: &Path) -> bool {
         self.settings.passing.as_deref().is_some_and(|prefix| path.to_string_lossy().starts_with(prefix))
+    }
+
+    /// Whether the importance matrix has something about a tensor of the open model.
+    pub fn has_importance(&self, tensor: usize) -> bool {
+        let tensor = self.session.as_ref().and_then(|s| s.model.tensors.get(tensor));
+        self.settings.imatrix.as_ref().zip(tensor).is_some_and(|(m, t)| m.entry(&t.name).is_some())
     }
 
     /// Where outputs go unless told otherwise: beside the source.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::columns::{Column, Sort};
 use super::edit::Target;
 use super::filter::Filter;
+use super::pane::Pane;
 use super::plan::PlanState;
 use super::previews::{Previews, Subject};
 use super::summary::Summaries;
@@ -15,6 +16,7 @@ use crate::engine::lint::structural;
 use crate::engine::model::tree::{Grouping, Tree};
 use crate::engine::model::{Model, RoleSet};
 use crate::engine::plan::Recipe;
+use crate::jobs::Subject as Look;
 
 /// Rows are put in order again no oftener while figures come in.
 const SORTS_APART: Duration = Duration::from_millis(500);
@@ -29,13 +31,22 @@ pub enum Tab {
     Scales,
     /// The weights, with thresholds and levels.
     Weights,
-    /// The methods side by side.
+    /// The methods by group sizes.
     Methods,
+    /// Error, scale or zeros over rows and blocks.
+    Map,
+    /// One block.
+    Block,
+    /// The codes of what is ternary already.
+    Trits,
+    /// What the tensor is.
+    Info,
 }
 
 impl Tab {
     /// Every tab, in order.
-    pub const ALL: [Self; 4] = [Self::Overview, Self::Scales, Self::Weights, Self::Methods];
+    pub const ALL: [Self; 8] =
+        [Self::Overview, Self::Scales, Self::Weights, Self::Methods, Self::Map, Self::Block, Self::Trits, Self::Info];
 
     /// Name on the screen.
     pub fn title(self) -> &'static str {
@@ -44,6 +55,10 @@ impl Tab {
             Self::Scales => "Scales",
             Self::Weights => "Weights",
             Self::Methods => "Methods",
+            Self::Map => "Map",
+            Self::Block => "Block",
+            Self::Trits => "Trits",
+            Self::Info => "Info",
         }
     }
 
@@ -88,6 +103,8 @@ pub struct Session {
     pub screen: Screen,
     /// What the preview shows.
     pub tab: Tab,
+    /// What the preview pane remembers.
+    pub pane: Pane,
     /// Whether the scales' axis is logarithmic.
     pub log_axis: bool,
     /// What is in the preview until the next report is there.
@@ -115,6 +132,7 @@ impl Session {
             sorted: None,
             screen: Screen::default(),
             tab: Tab::default(),
+            pane: Pane::default(),
             log_axis: false,
             shown: None,
             armed: None,
@@ -195,6 +213,25 @@ impl Session {
             (Grouping::Roles, Some(Err(_))) => Target::Listed { what: format!("of {path}"), tensors },
             _ => Target::Subtree { prefix: path.to_owned(), tensors },
         }
+    }
+
+    /// What the open tab looks at of the tensor under the cursor, beside its figures.
+    pub fn look(&self) -> Option<(usize, Look)> {
+        let tensor = self.tree.selected_tensor()?;
+        if self.tab == Tab::Trits {
+            return self.model.tensors.get(tensor)?.dtype.is_ternary().then_some((tensor, Look::Trits));
+        }
+        let (format, method) = super::summary::what_if(&self.plan, tensor)?;
+        // No grid and no block before it is known how they lie.
+        let place = &self.pane.place;
+        let known = place.tensor == tensor && place.shape.is_some();
+        let look = match self.tab {
+            Tab::Map if self.pane.experts => Look::Experts(format, method),
+            Tab::Map => Look::Grid(format, method, place.window),
+            Tab::Block => Look::Block(format, method, place.at),
+            _ => return None,
+        };
+        known.then_some((tensor, look))
     }
 
     /// The tensor under the cursor in the format it is measured in.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{forms, open_dialog, opening, plan, quit};
+use super::{forms, open_dialog, opening, pane, plan, quit};
 use crate::engine::model::tree::Grouping;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -28,6 +28,14 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Undo
         | Action::Redo => {
             plan::act(state, action);
+            Vec::new()
+        }
+        Action::Pane(action) => {
+            pane::anywhere(state, action);
+            Vec::new()
+        }
+        Action::ToggleFold if pane::focus(state) => {
+            state.wants_changed = true;
             Vec::new()
         }
         _ => {

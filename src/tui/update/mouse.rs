@@ -50,6 +50,7 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     let Some(session) = &mut state.session else { return Vec::new() };
     if let Some((_, tab)) = state.geometry.tabs.iter().find(|(area, _)| area.contains(column, row)) {
         session.tab = *tab;
+        state.wants_changed = true;
         return Vec::new();
     }
     if let Some((_, column)) = state.geometry.headings.iter().find(|(area, _)| area.contains(column, row)) {

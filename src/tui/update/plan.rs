@@ -39,6 +39,19 @@ fn change(session: &mut Session, action: Action) -> (Tone, String) {
         }
         _ => edit::cycle_mask(plan),
     };
+    settled(session, action, single, outcome)
+}
+
+/// Does what came of an edit, and says so.
+pub(super) fn take(state: &mut State, outcome: Outcome) {
+    let Some(session) = &mut state.session else { return };
+    let (tone, text) = settled(session, Action::ToggleTernary, None, outcome);
+    state.notify(tone, text);
+    state.sums_changed = true;
+    state.wants_changed = true;
+}
+
+fn settled(session: &mut Session, action: Action, single: Option<usize>, outcome: Outcome) -> (Tone, String) {
     match outcome {
         Outcome::Changed(name, recipe) => {
             let model = std::sync::Arc::clone(&session.model);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::{looks, pane};
 use crate::engine::model::Model;
 use crate::engine::preview::{Depth, TensorReport};
 use crate::engine::ternary::Method;
@@ -27,7 +28,7 @@ pub(super) fn arrived(
         && Arc::ptr_eq(model, &session.model)
     {
         let subject = (key.tensor, key.format);
-        let keep = session.subject() == Some(subject) || visible.contains(&key.tensor);
+        let keep = session.tree.selected_tensor() == Some(key.tensor) || visible.contains(&key.tensor);
         session.previews.insert(subject, report, keep);
         state.sums_changed = true;
     }
@@ -49,6 +50,7 @@ pub(super) fn failed(state: &mut State, model: &Arc<Model>, key: PreviewKey, mes
 pub(super) fn settle(state: &mut State) -> Vec<Effect> {
     let changed = std::mem::take(&mut state.wants_changed);
     let visible = if changed { visible(state) } else { Vec::new() };
+    let weighted = changed && pane::weighted(state);
     let Some(session) = &mut state.session else { return Vec::new() };
     if let Some(subject) = session.subject()
         && session.previews.report(subject).is_some()
@@ -59,7 +61,9 @@ pub(super) fn settle(state: &mut State) -> Vec<Effect> {
     if !changed {
         return Vec::new();
     }
-    vec![Effect::WantPreviews(Arc::clone(&session.model), wants(session, &visible))]
+    let looks = looks::settle(session);
+    let wanted = Effect::WantPreviews(Arc::clone(&session.model), wants(session, &visible, weighted));
+    looks.into_iter().chain([wanted]).collect()
 }
 
 /// Tensors whose rows are in sight.
@@ -76,10 +80,11 @@ fn visible(state: &State) -> Vec<usize> {
 /// What is missing, most wanted first: the tensor under the cursor (a sample, then all of it), what goes ternary in
 /// sight, below the cursor and elsewhere, then what could go ternary below the cursor and in sight, then what was asked
 /// for exactly.
-fn wants(session: &Session, visible: &[usize]) -> Vec<Want> {
+fn wants(session: &Session, visible: &[usize], weighted: bool) -> Vec<Want> {
     let mut list = List { session, wants: Vec::new() };
     let selected = session.tree.selected_tensor();
     if let Some(tensor) = selected {
+        list.wants.extend(looks::for_methods(session, weighted));
         list.add_whole(tensor, Depth::SHOWN);
         list.add_whole(tensor, Depth::Exact);
     }
@@ -119,7 +124,7 @@ impl List<'_> {
         // The first method's figures are also given per expert.
         let others = Method::COMPARED.into_iter().filter(|m| *m != method);
         let methods = std::iter::once(method).chain(others).collect();
-        self.wants.push(Want { key: PreviewKey { tensor, format, depth }, methods });
+        self.wants.push(Want { key: PreviewKey { tensor, format, depth }, methods, blind: false });
     }
 
     /// The whole report, for the preview.

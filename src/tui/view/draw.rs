@@ -78,6 +78,17 @@ impl Canvas<'_> {
         inner
     }
 
+    /// Gives the border of a box another style.
+    pub fn frame(&mut self, area: Rect, style: Style) {
+        if area.width < 2 || area.height < 2 {
+            return;
+        }
+        self.buf.set_style(Rect { height: 1, ..area }, style);
+        self.buf.set_style(Rect { y: area.bottom() - 1, height: 1, ..area }, style);
+        self.buf.set_style(Rect { width: 1, ..area }, style);
+        self.buf.set_style(Rect { x: area.right() - 1, width: 1, ..area }, style);
+    }
+
     /// A box over what is there, in the middle of `area`; what is inside it, with a column of air on either side.
     pub fn dialog(&mut self, area: Rect, width: u16, height: u16, title: &str) -> Rect {
         let (width, height) = (width.min(area.width), height.min(area.height));

@@ -19,6 +19,9 @@ use draw::Canvas;
 /// The least screen that is drawn on.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
 
+/// Columns from which on the tree stays in sight while the preview has the keys.
+const ROOM_FOR_BOTH: u16 = 120;
+
 /// Draws a frame; where things are comes back.
 pub fn draw(state: &State, theme: &Theme, frame: &mut Frame<'_>) -> Geometry {
     let area = frame.area();
@@ -59,10 +62,16 @@ fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geo
 
 /// The tree, and beside it the preview.
 fn tensors(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    // Where there is little room, what has the keys has it all.
+    if session.pane.focused && area.width < ROOM_FOR_BOTH {
+        geometry.tree_offset = session.tree.offset;
+        preview::draw(state, session, canvas, area, geometry);
+        return;
+    }
     let [left, right] =
         Layout::horizontal([Constraint::Length(tree_width(area.width)), Constraint::Min(1)]).areas(area);
     tree::draw(state, session, canvas, left, geometry);
-    preview::draw(session, canvas, right, geometry);
+    preview::draw(state, session, canvas, right, geometry);
 }
 
 /// Columns of the tree: a little more than half, and no more than its columns can use.

@@ -17,8 +17,12 @@ pub struct Mark {
 
 /// Draws one bar a column, the highest as high as the area; what is not zero has at least an eighth.
 pub fn bars(buf: &mut Buffer, area: Rect, values: &[f64], style: impl Fn(usize) -> Style) {
+    bars_to(buf, area, values, values.iter().copied().fold(0.0, f64::max), style);
+}
+
+/// The same where `highest` is as high as the area.
+pub fn bars_to(buf: &mut Buffer, area: Rect, values: &[f64], highest: f64, style: impl Fn(usize) -> Style) {
     const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let highest = values.iter().copied().fold(0.0, f64::max);
     if highest <= 0.0 || area.height == 0 {
         return;
     }
@@ -35,6 +39,17 @@ pub fn bars(buf: &mut Buffer, area: Rect, values: &[f64], style: impl Fn(usize) 
             let (x, y) = (area.x + column as u16, area.y + area.height - 1 - row);
             buf[(x, y)].set_char(EIGHTHS[usize::from(level) - 1]).set_style(style(column));
         }
+    }
+}
+
+/// Draws a sign where each bar would end: a second histogram over the bars of a first, told apart without colour.
+pub fn tops(buf: &mut Buffer, area: Rect, values: &[f64], highest: f64, (sign, style): (char, Style)) {
+    if highest <= 0.0 || area.height == 0 {
+        return;
+    }
+    for (column, value) in values.iter().enumerate().take(usize::from(area.width)).filter(|(_, v)| **v > 0.0) {
+        let row = ((value / highest * f64::from(area.height)).ceil() as u16).clamp(1, area.height) - 1;
+        buf[(area.x + column as u16, area.y + area.height - 1 - row)].set_char(sign).set_style(style);
     }
 }
 
@@ -86,6 +101,16 @@ mod tests {
         bars(&mut buf, area, &[16.0, 8.0, 0.001, 0.0], |_| Style::new());
         let row = |y| (0..4).map(|x| buf[(x, y)].symbol().to_owned()).collect::<String>();
         assert_eq!((row(0), row(1)), ("█   ".to_owned(), "██▁ ".to_owned()));
+    }
+
+    #[test]
+    fn a_second_histogram_has_a_sign_at_its_tops() {
+        let area = Rect::new(0, 0, 3, 2);
+        let mut buf = Buffer::empty(area);
+        bars_to(&mut buf, area, &[4.0, 2.0, 0.0], 4.0, |_| Style::new());
+        tops(&mut buf, area, &[1.0, 4.0, 0.0], 4.0, ('◆', Style::new()));
+        let row = |y| (0..3).map(|x| buf[(x, y)].symbol().to_owned()).collect::<String>();
+        assert_eq!((row(0), row(1)), ("█◆ ".to_owned(), "◆█ ".to_owned()));
     }
 
     #[test]

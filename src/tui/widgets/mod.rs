@@ -2,4 +2,5 @@
 
 pub(super) mod chart;
 pub(super) mod gauge;
+pub(super) mod heat;
 pub(super) mod stack;

@@ -11,6 +11,7 @@ use ratatui::text::{Line, Span};
 use super::draw::{Canvas, wrap};
 use crate::text;
 use crate::tui::state::command::shorten;
+use crate::tui::state::dialog::ApplyForm;
 use crate::tui::state::{Area, Dialog, Geometry, State};
 
 pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
@@ -20,6 +21,7 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
         Dialog::Jobs(dialog) => jobs::draw(state, *dialog, canvas, area, geometry),
         Dialog::Quantize(form) => forms::quantize(state, form, canvas, area),
         Dialog::SaveRecipe(form) => forms::save(form, canvas, area),
+        Dialog::Apply(form) => apply(state, *form, canvas, area),
         Dialog::Quit => quit(state, canvas, area),
         Dialog::Picker(picker) => picker::draw(state, picker, canvas, area, geometry),
         Dialog::Failure { path, message } => {
@@ -50,6 +52,34 @@ fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         option("s", "stay"),
     ];
     let inner = canvas.dialog(area, 60, lines.len() as u16 + 2, "Quit?");
+    canvas.lines(inner, &lines);
+}
+
+fn apply(state: &State, form: ApplyForm, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let Some(session) = &state.session else { return };
+    let Some(tensor) = session.model.tensors.get(form.tensor) else { return };
+    let width = area.width.min(64);
+    let columns = usize::from(width).saturating_sub(12);
+    let of_role = session.model.tensors.iter().filter(|t| t.role == tensor.role).count();
+    let option = |key: &'static str, words: String| {
+        let words = text::elide(&words, columns);
+        Line::from(vec![Span::styled(format!("  {key}  "), theme.key), Span::styled(words, theme.text)])
+    };
+    let mut lines = vec![
+        option("t", format!("for {}", text::escape(&tensor.name))),
+        option("r", format!("for every tensor of role {} ({of_role})", tensor.role)),
+        option("m", "for the model: its format and method".to_owned()),
+        option("esc", "not at all".to_owned()),
+    ];
+    if let Some(runtime) =
+        form.format.only_in().filter(|_| session.plan.recipe().format.only_in() != form.format.only_in())
+    {
+        let words = format!("{} runs in {runtime} only: m is what can be had", form.format);
+        let wrapped = wrap(&words, usize::from(width).saturating_sub(4));
+        lines.extend(wrapped.into_iter().map(|line| Line::from(Span::styled(line, theme.warning))));
+    }
+    let inner = canvas.dialog(area, width, lines.len() as u16 + 2, &format!("Apply {} {}", form.method, form.format));
     canvas.lines(inner, &lines);
 }
 

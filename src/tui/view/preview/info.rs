@@ -9,8 +9,8 @@ use crate::tui::state::summary::what_if;
 use crate::tui::view::draw::{Canvas, wrap};
 use crate::tui::view::tree::mark;
 
-/// Draws the lines; how many they are.
-pub(super) fn draw(session: &Session, index: usize, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+/// Draws the lines, of a brief one only name and what becomes of it; how many they are.
+pub(super) fn draw(session: &Session, index: usize, canvas: &mut Canvas<'_>, area: Rect, brief: bool) -> u16 {
     let theme = canvas.theme;
     let columns = usize::from(area.width);
     let decision = session.plan.decision(index);
@@ -29,7 +29,9 @@ pub(super) fn draw(session: &Session, index: usize, canvas: &mut Canvas<'_>, are
         }
         line = line + sign + &fact;
     }
-    lines.push(Line::from(Span::styled(line, theme.dim)));
+    if !brief {
+        lines.push(Line::from(Span::styled(line, theme.dim)));
+    }
     let (sign, style) = mark(session, index, theme);
     let result = match decision.method_name() {
         Some(method) => format!("→ {} {method} {}", decision.new_type, text::bytes(decision.new_bytes)),
@@ -42,6 +44,9 @@ pub(super) fn draw(session: &Session, index: usize, canvas: &mut Canvas<'_>, are
         Span::styled(format!("{sign} "), style),
         Span::styled(text::clip(&result, columns - 2), style),
     ]));
+    if brief {
+        return canvas.lines(area, &lines);
+    }
     let rule = decision.rule_text(session.plan.recipe());
     let why = format!("{} ({rule})", decision.reason_text());
     let (rows, rows_beside) = if area.height >= 26 { (3, 2) } else { (2, 1) };

@@ -1,22 +1,29 @@
-//! The preview of what is under the cursor: a tensor's scales, errors, weights and methods, or a folder's sums.
+//! The preview of what is under the cursor: a tensor in tabs, or a folder's sums.
 
+mod block;
+mod details;
 mod experts;
 mod figures;
 mod folder;
 mod info;
+mod map;
+mod matrix;
 mod methods;
 mod scales;
+mod trits;
 mod weights;
 
 use ratatui::layout::Rect;
+use ratatui::text::Line;
 
 use super::draw::Canvas;
 use crate::engine::plan::Protection;
 use crate::engine::preview::{MethodReport, TensorReport};
+use crate::engine::ternary::{Format, Method};
 use crate::text;
 use crate::tui::state::previews::Subject;
 use crate::tui::state::summary::what_if;
-use crate::tui::state::{Area, Geometry, Session, Tab};
+use crate::tui::state::{Area, Geometry, Session, State, Tab};
 
 /// What the parts of a tensor's preview are drawn from.
 struct Subjected<'a> {
@@ -36,16 +43,55 @@ impl<'a> Subjected<'a> {
     }
 }
 
-pub(super) fn draw(session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+/// What tabs are drawn from that look beyond a report.
+struct Sight<'a> {
+    state: &'a State,
+    session: &'a Session,
+    tensor: usize,
+}
+
+impl Sight<'_> {
+    /// The format and method that the tensor is coded by, or would be.
+    fn coded(&self) -> Option<(Format, Method)> {
+        what_if(&self.session.plan, self.tensor)
+    }
+
+    /// Whether the importance matrix has something about the tensor.
+    fn weighted(&self) -> bool {
+        self.state.has_importance(self.tensor)
+    }
+}
+
+pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let inner = canvas.boxed(area, "");
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     match session.tree.selected_tensor() {
         Some(tensor) => {
+            if session.pane.focused {
+                let style = canvas.theme.accent;
+                canvas.frame(area, style);
+                canvas.right(
+                    Rect { width: area.width.saturating_sub(2), ..area },
+                    area.bottom() - 1,
+                    " esc: tree ",
+                    style,
+                );
+            }
             tabs(session, canvas, area, geometry);
-            draw_tensor(session, tensor, canvas, inner);
+            draw_tensor(&Sight { state, session, tensor }, canvas, inner, geometry);
+            goto(session, canvas, area);
         }
         None => folder::draw(session, canvas, area, inner),
     }
+}
+
+/// The line that a place is typed into, on the lower border.
+fn goto(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(input) = &session.pane.goto else { return };
+    let line = Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width.saturating_sub(4).min(36), height: 1 };
+    let x = canvas.text(line, line.x, line.y, " row:block ", canvas.theme.title);
+    let field = Rect { x, width: line.right().saturating_sub(x), ..line };
+    canvas.input(field, input, true);
 }
 
 /// The tabs stand in the upper border; where there is no room for their names, only the open one has it.
@@ -68,39 +114,83 @@ fn tabs(session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut G
     }
 }
 
-fn draw_tensor(session: &Session, tensor: usize, canvas: &mut Canvas<'_>, area: Rect) {
-    let used = info::draw(session, tensor, canvas, area);
+fn draw_tensor(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let (session, tensor) = (sight.session, sight.tensor);
+    // What has its own words for the tensor needs no more than its name above it.
+    let brief = matches!(session.tab, Tab::Map | Tab::Block | Tab::Trits | Tab::Info) || area.height < 12;
+    let used = if session.tab == Tab::Info { 0 } else { info::draw(session, tensor, canvas, area, brief) };
     let area = below(area, used);
+    match session.tab {
+        Tab::Map => return map::draw(sight, canvas, area, geometry),
+        Tab::Block => return block::draw(sight, canvas, area, geometry),
+        Tab::Trits => return trits::draw(sight, canvas, area, geometry),
+        Tab::Info => return details::draw(sight, canvas, area, geometry),
+        _ => {}
+    }
     let subject = what_if(&session.plan, tensor).map(|(format, method)| ((tensor, format), method));
     let Some((subject, method)) = subject else {
-        let why = session.plan.outlook(tensor).format.clone().err().unwrap_or_default();
-        message(canvas, area, &format!("no preview: {}", text::escape(&why)));
+        unmeasurable(sight, canvas, area);
         return;
     };
     if let Some(report) = session.previews.report(subject) {
         let Some(chosen) = report.method(method).or(report.methods.first()) else { return };
         if let Some(index) = report.non_finite {
-            let what = format!("element {index} is NaN or infinite: this tensor cannot go ternary");
+            let (nan, infinite) = (report.sums.nan, report.sums.infinite);
+            let seen = if report.exact { "" } else { " in the sample" };
+            let what = format!(
+                "element {index} is NaN or infinite: this tensor cannot go ternary ({nan} NaN, {infinite} infinite{seen})"
+            );
             message(canvas, area, &what);
+            if session.tab == Tab::Weights {
+                weights::plain(report, canvas, below(area, 4));
+            }
             return;
         }
-        parts(&Subjected::new(session, tensor, report, chosen), canvas, area);
+        parts(&Subjected::new(session, tensor, report, chosen), sight, canvas, area);
     } else if let Some(failure) = session.previews.failure(subject) {
         message(canvas, area, &text::escape(failure));
     } else {
-        pending(session, subject, canvas, area);
+        pending(sight, subject, canvas, area);
     }
 }
 
+/// Why there are no figures of a tensor.
+fn unmeasurable(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) {
+    match &sight.session.plan.outlook(sight.tensor).format {
+        Err(why) => message(canvas, area, &format!("no preview: {}", text::escape(why))),
+        Ok(_) => {
+            canvas.right(area, area.y, " measuring … ", canvas.theme.accent);
+        }
+    }
+}
+
+/// Lines from the first that is scrolled to, with a mark where there are more.
+fn scrolling(lines: &[Line<'_>], top: usize, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let height = usize::from(area.height);
+    geometry.pane = rect_area(area);
+    geometry.pane_lines = lines.len();
+    let top = top.min(lines.len().saturating_sub(height));
+    canvas.lines(area, &lines[top..]);
+    let more = lines.len().saturating_sub(top + height);
+    if more > 0 {
+        let words = format!(" {more} more lines: pgdn ");
+        canvas.right(area, area.bottom() - 1, &words, canvas.theme.accent);
+    }
+}
+
+fn rect_area(rect: Rect) -> Area {
+    Area { x: rect.x, y: rect.y, width: rect.width, height: rect.height }
+}
+
 /// Until the report is there, the one before it stays, dimmed.
-fn pending(session: &Session, subject: Subject, canvas: &mut Canvas<'_>, area: Rect) {
-    let theme = canvas.theme;
+fn pending(sight: &Sight<'_>, subject: Subject, canvas: &mut Canvas<'_>, area: Rect) {
+    let (session, theme) = (sight.session, canvas.theme);
     let before = session.shown.filter(|shown| *shown != subject);
     let report = before.and_then(|(tensor, format)| Some((tensor, session.previews.report((tensor, format))?)));
     if let Some((tensor, report)) = report
         && let Some(method) = report.methods.first()
     {
-        parts(&Subjected::new(session, tensor, report, method), canvas, area);
+        parts(&Subjected::new(session, tensor, report, method), sight, canvas, area);
         canvas.buf.set_style(area, theme.dim);
     }
     canvas.right(area, area.y, " measuring … ", theme.accent);
@@ -114,7 +204,7 @@ fn message(canvas: &mut Canvas<'_>, area: Rect, words: &str) {
 }
 
 /// The parts that the tab asks for, each in its share of the area.
-fn parts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
+fn parts(subject: &Subjected<'_>, sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) {
     match (subject.session.tab, subject.never) {
         (Tab::Scales | Tab::Methods, Some(protection)) => {
             let what =
@@ -123,7 +213,8 @@ fn parts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
             return;
         }
         (Tab::Weights, Some(_)) => {
-            weights::draw(subject, canvas, area);
+            let used = weights::moments(subject, canvas, area);
+            weights::draw(subject, canvas, below(area, used + 1));
             return;
         }
         _ => {}
@@ -132,17 +223,24 @@ fn parts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) {
         Tab::Overview => overview(subject, canvas, area),
         Tab::Scales => {
             let used = figures::draw(subject, canvas, area, true);
+            let used = used + scales::facts(subject, canvas, below(area, used));
             scales::draw(subject, canvas, below(area, used + 1));
         }
         Tab::Weights => {
-            let used = figures::draw(subject, canvas, area, true);
-            weights::draw(subject, canvas, below(area, used + 1));
+            let used = weights::moments(subject, canvas, area);
+            let table = weights::levels_height(subject);
+            let left = area.height.saturating_sub(used + 1);
+            let chart = if left >= table + 9 { left - table - 1 } else { left };
+            weights::draw(subject, canvas, Rect { height: chart, ..below(area, used + 1) });
+            weights::levels(subject, canvas, below(area, used + 2 + chart));
         }
         Tab::Methods => {
-            let used = methods::draw(subject, canvas, area);
+            let used = matrix::draw(sight, canvas, area);
+            let used = used + 1 + matrix::legend(canvas, below(area, used + 1));
             let used = used + 1 + methods::legend(canvas, below(area, used + 1));
             experts::draw(subject, canvas, below(area, used + 1));
         }
+        Tab::Map | Tab::Block | Tab::Trits | Tab::Info => {}
     }
 }
 

@@ -1,0 +1,209 @@
+//! The table of methods by group sizes: one figure of each, the best of each column and what is chosen marked.
+
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::{Sight, below, heading};
+use crate::engine::preview::{MethodReport, TensorReport, sqnr_db};
+use crate::engine::ternary::Format;
+use crate::text;
+use crate::tui::state::matrix::{Figure, Group, Row, column};
+use crate::tui::theme::Theme;
+use crate::tui::view::draw::{Canvas, flow, wrap};
+use crate::tui::view::tree::{left, right};
+
+/// Columns of a row's name, and of a cell.
+const NAME: usize = 11;
+
+/// A column of the table.
+struct Column<'a> {
+    group: Group,
+    format: Format,
+    report: Result<Option<&'a TensorReport>, String>,
+}
+
+/// Draws the table; rows taken.
+pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let theme = canvas.theme;
+    let Some((current, chosen)) = sight.coded() else {
+        super::unmeasurable(sight, canvas, area);
+        return area.height;
+    };
+    let session = sight.session;
+    let tensor = &session.model.tensors[sight.tensor];
+    let matrix = &session.pane.matrix;
+    let columns: Vec<Column<'_>> = Group::ALL
+        .into_iter()
+        .map(|group| {
+            let (format, report) = column(&session.previews, (sight.tensor, tensor), group, current);
+            Column { group, format, report }
+        })
+        .collect();
+    heading(canvas, area, "Methods", &format!("{} by group size", matrix.figure.name()));
+    let weighted = sight.weighted();
+    let width = (usize::from(area.width).saturating_sub(NAME) / columns.len()).clamp(5, 14);
+    let mut lines = vec![head(&columns, current, width, theme)];
+    let bests: Vec<Option<f64>> = columns.iter().map(|c| best(c, matrix.figure, weighted)).collect();
+    for (i, row) in Row::ALL.into_iter().enumerate() {
+        let mut line = Line::from(Span::styled(left(&format!("  {}", row.name()), NAME), theme.text));
+        for (j, (column, best)) in columns.iter().zip(&bests).enumerate() {
+            let here = session.pane.focused && (i, j) == (matrix.row, matrix.column);
+            let is_chosen = row.method() == chosen
+                && column.group == Group::of(current)
+                && (row == Row::Weighted) == (weighted && row.method() == crate::engine::ternary::Method::Exact);
+            let (words, style) = cell(sight, column, row, *best, theme);
+            let mark = match (is_chosen, words.1) {
+                (true, _) => "▶",
+                (false, true) => "★",
+                (false, false) => " ",
+            };
+            let style = if here { style.patch(theme.cursor).add_modifier(Modifier::REVERSED) } else { style };
+            let mark_style = if words.1 { theme.good } else { theme.accent };
+            line.push_span(Span::styled(mark, mark_style));
+            line.push_span(Span::styled(right(&text::clip(&words.0, width - 1), width - 1), style));
+        }
+        lines.push(line);
+    }
+    let used = 1 + canvas.lines(below(area, 1), &lines);
+    let rest = below(area, used + 1);
+    used + 1 + detail(sight, &columns, canvas, rest)
+}
+
+fn head(columns: &[Column<'_>], current: Format, width: usize, theme: &Theme) -> Line<'static> {
+    let mut line = Line::from(Span::styled(left("  group", NAME), theme.dim));
+    for column in columns {
+        let style = if column.group == Group::of(current) { theme.strong } else { theme.dim };
+        line.push_span(Span::styled(right(column.group.name(), width), style));
+    }
+    line
+}
+
+/// The least cost of a column.
+fn best(column: &Column<'_>, figure: Figure, weighted: bool) -> Option<f64> {
+    let report = column.report.as_ref().ok()?.as_ref()?;
+    let able = Row::ALL.into_iter().filter_map(|row| row.of(report, weighted)).filter(|m| m.problem.is_none());
+    able.filter_map(|m| figure.cost(m)).reduce(f64::min)
+}
+
+/// The words of a cell, whether it is the best of its column, and its style.
+fn cell(sight: &Sight<'_>, column: &Column<'_>, row: Row, best: Option<f64>, theme: &Theme) -> ((String, bool), Style) {
+    let (figure, weighted) = (sight.session.pane.matrix.figure, sight.weighted());
+    let report = match &column.report {
+        Err(_) => return (("✕".to_owned(), false), theme.dim),
+        Ok(None) => return (("…".to_owned(), false), theme.dim),
+        Ok(Some(report)) => report,
+    };
+    if report.non_finite.is_some() {
+        return (("NaN".to_owned(), false), theme.error);
+    }
+    let Some(method) = row.of(report, weighted) else {
+        let pending = row != Row::Weighted || weighted;
+        return ((if pending { "…" } else { "–" }.to_owned(), false), theme.dim);
+    };
+    if method.problem.is_some() {
+        return (("✕".to_owned(), false), theme.warning);
+    }
+    let tensor = &sight.session.model.tensors[sight.tensor];
+    let sign = if report.exact || figure == Figure::Bytes { "" } else { "~" };
+    let words = format!("{sign}{}", words(figure, method, column.format, tensor.elements()));
+    let is_best = best.is_some() && figure.cost(method) == best;
+    let style = if figure == Figure::Sqnr { theme.sqnr(method.sqnr_db()) } else { theme.text };
+    ((words, is_best), style)
+}
+
+fn words(figure: Figure, method: &MethodReport, format: Format, elements: u64) -> String {
+    let errors = &method.stats.errors;
+    match figure {
+        Figure::RelMse => format!("{:.4}", method.rel_mse.value),
+        Figure::WeightedRelMse => errors.weighted_rel_mse().map_or("–".to_owned(), |w| format!("{w:.4}")),
+        Figure::Sqnr => text::decibels(method.sqnr_db()),
+        Figure::Cosine => format!("{:.4}", errors.cosine()),
+        Figure::Zeros => text::percent(errors.zero_share()),
+        Figure::MaxError => text::number(errors.max_abs_err),
+        Figure::Bytes => format.dtype().bytes_for(elements).map_or("–".to_owned(), text::bytes),
+    }
+}
+
+/// Everything about the cell under the cursor; rows taken.
+fn detail(sight: &Sight<'_>, columns: &[Column<'_>], canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let theme = canvas.theme;
+    let (row, group) = sight.session.pane.matrix.cell();
+    let Some(column) = columns.iter().find(|c| c.group == group) else { return 0 };
+    let runtime = column.format.only_in().map_or_else(String::new, |r| format!(", {r} only"));
+    let title = format!("{} at {} = {}{runtime}", row.name(), group.name(), column.format);
+    let mut items = vec![vec![Span::styled(title, theme.strong)]];
+    let tensor = &sight.session.model.tensors[sight.tensor];
+    match &column.report {
+        Err(why) => items.push(vec![Span::styled(why.clone(), theme.warning)]),
+        Ok(None) => items.push(vec![Span::styled("measuring …", theme.accent)]),
+        Ok(Some(report)) => match row.of(report, sight.weighted()) {
+            None if row == Row::Weighted && !sight.weighted() => {
+                items.push(vec![Span::styled("needs an importance matrix (--imatrix)", theme.dim)]);
+            }
+            None => items.push(vec![Span::styled("measuring …", theme.accent)]),
+            Some(method) if method.problem.is_some() => {
+                let why = method.problem.as_deref().unwrap_or_default();
+                items.push(vec![Span::styled(text::escape(why), theme.warning)]);
+            }
+            Some(method) => items.extend(figures(method, report, column.format, tensor.elements(), theme)),
+        },
+    }
+    let mut lines = Vec::new();
+    for item in flow(items, area.width) {
+        // A reason may be longer than the pane is wide.
+        if item.width() > usize::from(area.width) && item.spans.len() == 1 {
+            let style = item.spans[0].style;
+            let wrapped = wrap(&item.spans[0].content, usize::from(area.width));
+            lines.extend(wrapped.into_iter().map(|words| Line::from(Span::styled(words, style))));
+        } else {
+            lines.push(item);
+        }
+    }
+    canvas.lines(area, &lines)
+}
+
+fn figures(
+    method: &MethodReport,
+    report: &TensorReport,
+    format: Format,
+    elements: u64,
+    theme: &Theme,
+) -> Vec<Vec<Span<'static>>> {
+    let sign = if report.exact { "" } else { "~" };
+    let e = method.rel_mse;
+    let interval = |low: String, high: String| if report.exact { String::new() } else { format!(" [{low}, {high}]") };
+    Figure::ALL
+        .into_iter()
+        .filter(|f| *f != Figure::WeightedRelMse || method.stats.errors.weighted_rel_mse().is_some())
+        .map(|figure| {
+            let value = words(figure, method, format, elements);
+            let extra = match figure {
+                Figure::RelMse => interval(format!("{:.4}", e.low), format!("{:.4}", e.high)),
+                Figure::Sqnr => interval(text::decibels(sqnr_db(e.high.max(e.value))), text::decibels(sqnr_db(e.low))),
+                _ => String::new(),
+            };
+            let sign = match figure {
+                Figure::Bytes => "",
+                Figure::MaxError if !report.exact => "≥",
+                _ => sign,
+            };
+            vec![
+                Span::styled(format!("{} ", figure.name()), theme.dim),
+                Span::styled(format!("{sign}{value}"), theme.text),
+                Span::styled(extra, theme.dim),
+            ]
+        })
+        .collect()
+}
+
+/// What the signs mean, and what the methods do; rows taken.
+pub(super) fn legend(canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let theme = canvas.theme;
+    let item = |words: &str| vec![Span::styled(words.to_owned(), theme.dim)];
+    let lines = flow(
+        vec![item("▶ chosen"), item("★ best of its column"), item("✕ cannot be had"), item("enter: choose and apply")],
+        area.width,
+    );
+    canvas.lines(area, &lines)
+}
