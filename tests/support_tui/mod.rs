@@ -13,9 +13,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tempfile::TempDir;
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::Recipe;
-use tritscope::engine::preview::measure;
+use tritscope::engine::preview::{Ask, measure_weighted};
 use tritscope::engine::progress::Cancel;
-use tritscope::jobs::{JobEvent, Want};
+use tritscope::jobs::{JobEvent, LookKey, Want};
 use tritscope::tui::effect::Effect;
 use tritscope::tui::event::{Event, Msg};
 use tritscope::tui::state::tree::Item;
@@ -59,6 +59,7 @@ pub struct App {
     pub folder: TempDir,
     at: Duration,
     wants: Vec<Want>,
+    looks: Vec<LookKey>,
 }
 
 impl App {
@@ -73,7 +74,7 @@ impl App {
             ..Settings::default()
         };
         let state = State::new(settings, (120, 40));
-        Self { state, folder, at: Duration::ZERO, wants: Vec::new() }
+        Self { state, folder, at: Duration::ZERO, wants: Vec::new(), looks: Vec::new() }
     }
 
     /// This model is open.
@@ -191,23 +192,52 @@ impl App {
 
     /// Measures what is wanted, as the lane would, until nothing is.
     pub fn serve(&mut self) {
-        while !self.wants.is_empty() {
-            let want = self.wants.remove(0);
-            self.deliver(&want);
+        loop {
+            while !self.wants.is_empty() {
+                let want = self.wants.remove(0);
+                self.deliver(&want);
+            }
+            self.settle();
+            match self.looks.first().copied() {
+                Some(key) => self.show(key),
+                None if self.wants.is_empty() => return,
+                None => {}
+            }
         }
-        self.settle();
     }
 
     /// Measures one want and hands its report over.
     pub fn deliver(&mut self, want: &Want) {
         let model = self.model();
         let key = want.key;
-        let measured = measure(&model, key.tensor, key.format, &want.methods, key.depth, &Cancel::new());
+        let ask = Ask {
+            tensor: key.tensor,
+            format: key.format,
+            methods: &want.methods,
+            depth: key.depth,
+            imatrix: self.state.settings.imatrix.as_deref(),
+            blind: want.blind,
+        };
+        let measured = measure_weighted(&model, &ask, &Cancel::new());
         let event = match measured {
             Ok(report) => JobEvent::Preview { model, key, report: Arc::new(report) },
             Err(e) => JobEvent::PreviewFailed { model, key, message: e.to_string() },
         };
         self.send(Event::Job(event));
+    }
+
+    /// The looks that are wanted, most wanted first.
+    pub fn looks(&self) -> &[LookKey] {
+        &self.looks
+    }
+
+    /// Looks at one thing, as the lane would, and hands it over.
+    pub fn show(&mut self, key: LookKey) {
+        let model = self.model();
+        self.looks.retain(|k| *k != key);
+        let seen = key.look(&model, self.state.settings.imatrix.as_deref(), None, &Cancel::new());
+        self.send(Event::Job(JobEvent::Look { model, key, seen: seen.map_err(|e| e.to_string()) }));
+        self.settle();
     }
 
     /// A path in the folder.
@@ -230,10 +260,10 @@ impl App {
     fn keep_wants(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         let mut rest = Vec::new();
         for effect in effects {
-            if let Effect::WantPreviews(_, wants) = effect {
-                self.wants = wants;
-            } else {
-                rest.push(effect);
+            match effect {
+                Effect::WantPreviews(_, wants) => self.wants = wants,
+                Effect::WantLooks(_, looks) => self.looks = looks,
+                other => rest.push(other),
             }
         }
         rest

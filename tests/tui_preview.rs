@@ -1,0 +1,318 @@
+//! The preview pane without a terminal: keys in, state and effects out.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+
+mod support;
+mod support_tui;
+
+use std::sync::Arc;
+
+use support::writers::prism_ml;
+use support_tui::{App, dense, layered};
+use tritscope::engine::codec::DType;
+use tritscope::engine::model::Model;
+use tritscope::engine::preview::{Depth, Measure};
+use tritscope::engine::ternary::{Format, Method};
+use tritscope::jobs::{JobEvent, LookKey, Seen, Subject};
+use tritscope::tui::event::Event;
+use tritscope::tui::keymap::Context;
+use tritscope::tui::state::matrix::{Figure, Group, Row};
+use tritscope::tui::state::{Area, Dialog, Tab};
+
+const QUERY: &str = "blk.0.attn_q.weight";
+const EXPERTS: &str = "blk.0.ffn_up_exps.weight";
+
+fn context(app: &App) -> Context {
+    Context::of(&app.state)
+}
+
+fn pane(app: &App) -> &tritscope::tui::state::pane::Pane {
+    &app.session().pane
+}
+
+/// On a tensor of 64 rows of one block of 256, with this tab and the keys in the pane.
+fn on(tensor: &str, tab: &str) -> App {
+    let mut app = App::on(&layered());
+    app.go(tensor);
+    app.press(tab);
+    app.press("enter");
+    app.serve();
+    app.state.geometry.pane = Area { x: 0, y: 0, width: 40, height: 8 };
+    app
+}
+
+#[test]
+fn enter_gives_the_preview_the_keys_and_esc_gives_them_back() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    for (tab, context_of_tab) in [
+        ("1", Context::Pane),
+        ("2", Context::Pane),
+        ("4", Context::Methods),
+        ("5", Context::Map),
+        ("6", Context::Block),
+        ("7", Context::Pane),
+        ("8", Context::Pane),
+    ] {
+        app.press(tab);
+        assert_eq!(context(&app), Context::Browse);
+        app.press("enter");
+        assert_eq!(context(&app), context_of_tab, "tab {tab}");
+        app.press("esc");
+        assert_eq!(context(&app), Context::Browse);
+    }
+    app.press("5 enter 6");
+    assert_eq!((context(&app), app.session().tab), (Context::Block, Tab::Block), "tabs change under the keys");
+    app.press("tab");
+    assert_eq!(app.session().tab, Tab::Trits);
+    app.press("esc");
+    app.go("blk.0.");
+    app.press("enter");
+    assert_eq!(context(&app), Context::Browse, "a folder is opened and closed as ever");
+}
+
+#[test]
+fn the_arrows_go_from_tensor_to_tensor_where_a_tab_does_not_use_them() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    app.press("2 enter down");
+    assert_eq!(app.selected(), "blk.0.attn_v.weight");
+    app.press("up up");
+    assert_eq!((app.selected(), context(&app)), ("blk.0.attn_norm.weight", Context::Pane));
+}
+
+#[test]
+fn the_map_asks_for_a_sample_and_then_for_everything() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    assert!(app.looks().is_empty(), "nobody looks at the map");
+    app.press("5");
+    let [sample, exact] = app.looks() else { panic!("{:?}", app.looks()) };
+    assert!(matches!(sample.subject, Subject::Grid(Format::Tq2_0, Method::Exact, w) if w.rows == 64 && w.columns == 1));
+    assert!(!sample.exact && exact.exact && sample.subject == exact.subject);
+    let (sample, exact) = (*sample, *exact);
+    app.show(sample);
+    assert!(app.looks().is_empty(), "one block a cell: the sample was everything");
+    app.press("m");
+    let keys = app.looks().to_vec();
+    assert!(matches!(keys[0].subject, Subject::Grid(_, method, _) if method != Method::Exact), "{keys:?}");
+    app.press("1");
+    assert!(app.looks().is_empty(), "another tab does not want it");
+    // What arrives when nobody wants it any more is dropped.
+    app.show(exact);
+    assert!(pane(&app).looks.best(exact.tensor, keys[0].subject).is_none());
+}
+
+#[test]
+fn a_look_of_another_model_or_of_another_place_is_dropped() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    app.press("6");
+    let key = app.looks()[0];
+    assert!(matches!(key.subject, Subject::Block(_, _, (0, 0))));
+    let other: Arc<Model> = App::on(&dense()).model();
+    app.send(Event::Job(JobEvent::Look { model: other, key, seen: Err("of another".to_owned()) }));
+    let model = app.model();
+    let late = LookKey { subject: Subject::Block(Format::Tq2_0, Method::Exact, (9, 0)), ..key };
+    app.send(Event::Job(JobEvent::Look { model, key: late, seen: Err("late".to_owned()) }));
+    assert!(pane(&app).looks.best(key.tensor, key.subject).is_none());
+    assert!(pane(&app).looks.best(key.tensor, late.subject).is_none());
+    app.show(key);
+    assert!(pane(&app).looks.best(key.tensor, key.subject).is_some());
+}
+
+#[test]
+fn keys_move_in_the_map_and_find_its_worst_block() {
+    let mut app = on(QUERY, "5");
+    app.press("down down");
+    assert_eq!(pane(&app).place.at, (8, 0), "a step is a cell of the screen: 64 rows in 16 half lines");
+    app.press("+ + +");
+    assert_eq!(pane(&app).place.window.rows, 8);
+    app.press("up pgdn");
+    app.press("0");
+    assert_eq!(pane(&app).place.window.rows, 64);
+    app.press("v v");
+    assert_eq!(pane(&app).measure, Measure::Zeros);
+    app.press("v d");
+    assert_eq!((pane(&app).measure, pane(&app).signs), (Measure::Error, true));
+    app.press("w");
+    let key = (app.tensor(QUERY), app.session().look().unwrap().1);
+    let Some(Ok(Seen::Grid(grid))) = pane(&app).looks.best(key.0, key.1) else { panic!("no grid") };
+    let greatest = grid.cells.iter().filter_map(|c| c.value(Measure::Error)).fold(0.0, f64::max);
+    let spot = grid.worst(Measure::Error).unwrap();
+    assert_eq!((spot.value, spot.row), (greatest, pane(&app).place.at.0));
+    assert!(app.notice().contains("the greatest of all blocks here"), "{}", app.notice());
+    let worst = pane(&app).place.at;
+    app.press("enter");
+    assert_eq!((app.session().tab, pane(&app).place.at), (Tab::Block, worst), "enter opens the block");
+    app.press("5 end");
+    assert_eq!(pane(&app).place.at, (63, 0));
+    app.press("home");
+    assert_eq!(pane(&app).place.at, (0, 0));
+}
+
+#[test]
+fn experts_are_told_apart_in_the_map() {
+    let mut app = on(EXPERTS, "5");
+    app.press("x");
+    let subject = app.session().look().unwrap().1;
+    assert_eq!(subject, Subject::Experts(Format::Tq2_0, Method::Exact));
+    app.serve();
+    let Some(Ok(Seen::Experts(all))) = pane(&app).looks.best(app.tensor(EXPERTS), subject) else { panic!("none") };
+    let values: Vec<f64> = all.experts.iter().map(|e| e.cell.value(Measure::Error).unwrap()).collect();
+    assert_eq!((values.len(), all.exact), (4, true));
+    let worst = (0..4).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap();
+    app.press("right right right right");
+    assert_eq!(pane(&app).expert, 3, "the last");
+    app.press("w");
+    assert_eq!(pane(&app).expert, worst);
+    app.press("enter");
+    let window = pane(&app).place.window;
+    assert_eq!((window.row, window.rows, pane(&app).experts), (16 * worst as u64, 16, false));
+    let mut app = on(QUERY, "5");
+    app.press("x");
+    assert!(!pane(&app).experts && app.notice().contains("one matrix"), "{}", app.notice());
+}
+
+#[test]
+fn the_block_view_steps_goes_and_reads_bytes() {
+    let mut app = on("blk.0.attn_v.weight", "6");
+    // Rows of 320 are five blocks of 64.
+    app.press("right");
+    assert_eq!(pane(&app).place.at, (0, 1));
+    app.press("down left left");
+    assert_eq!(pane(&app).place.at, (0, 4), "before the first block of a row is the last of the row above");
+    app.press("g");
+    assert_eq!(context(&app), Context::Goto);
+    app.type_text("15:9");
+    app.press("enter");
+    assert!(app.notice().contains("0 to 4"), "{}", app.notice());
+    app.press("backspace 3 enter");
+    assert_eq!((pane(&app).place.at, context(&app)), ((15, 3), Context::Block));
+    app.press("g esc");
+    assert_eq!(context(&app), Context::Block);
+    app.serve();
+    let (tensor, subject) = app.session().look().unwrap();
+    let Some(Ok(Seen::Block(block))) = pane(&app).looks.best(tensor, subject) else { panic!("no block") };
+    assert_eq!((block.at, block.first, block.weights.len()), ((15, 3), (15 * 5 + 3) * 64, 64));
+    let coded = block.coded.as_ref().unwrap();
+    assert_eq!((coded.bytes.len(), coded.trits.len()), (18, 64));
+    app.press("v");
+    assert!(pane(&app).bytes);
+}
+
+#[test]
+fn the_table_of_methods_measures_every_group_that_the_rows_divide_by() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    app.press("4");
+    let asked = |depth| -> Vec<Format> {
+        let index = app.tensor(QUERY);
+        let wants = app.wants().iter().filter(|w| w.key.tensor == index && w.key.depth == depth);
+        wants.map(|w| w.key.format).collect()
+    };
+    let all = [Format::Q2_0, Format::Q2_0G128, Format::Tq2_0, Format::I2S];
+    assert_eq!((asked(Depth::SHOWN), asked(Depth::Exact)), (all.to_vec(), all.to_vec()));
+    app.go("blk.0.attn_v.weight");
+    app.settle();
+    let index = app.tensor("blk.0.attn_v.weight");
+    let formats: Vec<Format> =
+        app.wants().iter().filter(|w| w.key.tensor == index && w.key.depth == Depth::Exact).map(|w| w.key.format).collect();
+    assert_eq!(formats, [Format::Q2_0, Format::I2S], "rows of 320 divide by neither 128 nor 256");
+    app.serve();
+    assert!(app.session().previews.report((index, Format::I2S)).is_some_and(|r| r.exact));
+}
+
+#[test]
+fn a_cell_of_the_table_is_applied_to_the_tensor_its_role_or_the_model() {
+    let mut app = on(QUERY, "4");
+    assert_eq!(pane(&app).matrix.cell(), (Row::Plain(Method::Exact), Group::Of256), "begins on what is chosen");
+    app.press("v");
+    assert_eq!(pane(&app).matrix.figure, Figure::Sqnr);
+    app.press("up left left enter");
+    assert!(matches!(app.state.dialog, Some(Dialog::Apply(f)) if f.format == Format::Q2_0 && f.method == Method::Twn));
+    assert_eq!(context(&app), Context::Apply);
+    app.press("esc");
+    assert!(app.state.dialog.is_none() && app.recipe().rules.is_empty());
+    app.press("enter t");
+    let asked = |app: &App, name: &str| app.session().plan.decision(app.tensor(name)).requested;
+    assert_eq!(asked(&app, QUERY), Some((Format::Q2_0, Method::Twn)));
+    assert_eq!(asked(&app, "blk.1.attn_q.weight"), None);
+    app.press("enter r");
+    assert_eq!(asked(&app, "blk.1.attn_q.weight"), Some((Format::Q2_0, Method::Twn)));
+    assert_eq!(app.recipe().rules.len(), 1, "the role's rule replaces the tensor's: {:?}", app.rules());
+    app.press("enter m");
+    assert_eq!((app.recipe().format, app.recipe().method), (Format::Q2_0, Method::Twn));
+    assert_eq!(asked(&app, EXPERTS), Some((Format::Q2_0, Method::Twn)));
+    app.press("u u");
+    assert_eq!(app.notice(), "undone: twn q2_0 for role attn_q");
+    assert_eq!(asked(&app, "blk.1.attn_q.weight"), None);
+}
+
+#[test]
+fn what_cannot_be_applied_says_why() {
+    let mut app = on(QUERY, "4");
+    app.press("right enter t");
+    assert!(app.notice().contains("bitnet.cpp") && app.notice().contains("whole model"), "{}", app.notice());
+    assert!(app.recipe().rules.is_empty());
+    app.press("down enter");
+    assert!(app.notice().contains("--imatrix") && app.state.dialog.is_none(), "{}", app.notice());
+    app.press("left down enter");
+    let Some(Dialog::Apply(form)) = app.state.dialog else { panic!("no question") };
+    assert_eq!((form.format, form.method), (Format::Tq2_0, Method::Max));
+    app.press("esc esc");
+    let router = "blk.0.ffn_gate_inp.weight";
+    app.go(router);
+    app.press("enter");
+    app.serve();
+    app.press("enter t");
+    assert!(app.notice().contains("protected"), "{}", app.notice());
+    assert!(!app.ternary(router));
+}
+
+#[test]
+fn bins_and_overlay_of_the_scales_change_from_the_tree_too() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    app.press("2 [ [");
+    assert_eq!(pane(&app).bins, Some(64));
+    app.press("]");
+    assert_eq!(pane(&app).bins, Some(128));
+    app.press("b");
+    assert_eq!(pane(&app).overlay, Some(Method::Twn));
+    app.press("enter b b b b");
+    assert_eq!((pane(&app).overlay, context(&app)), (None, Context::Pane));
+}
+
+#[test]
+fn trits_are_counted_in_the_background_and_only_where_there_are_some() {
+    let (tiny, _) = prism_ml(DType::Q2_0_G128, 2);
+    let mut app = App::on(&tiny);
+    app.go("blk.0.ffn_up.weight");
+    app.press("7");
+    assert_eq!(app.looks().len(), 2, "sampled first, exact after");
+    app.serve();
+    let (tensor, subject) = app.session().look().unwrap();
+    let Some(Ok(Seen::Trits(trits))) = pane(&app).looks.best(tensor, subject) else { panic!("no trits") };
+    assert!(trits.exact && trits.verdict.is_some());
+    let sum: f64 = trits.shares.iter().map(|s| s.value).sum();
+    assert!((sum - 1.0).abs() < 1e-12, "{sum}");
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    app.press("7");
+    assert!(app.looks().is_empty(), "floats have no trits");
+}
+
+#[test]
+fn long_texts_scroll_and_stop_at_their_end() {
+    let mut app = on(QUERY, "8");
+    app.state.geometry.pane_lines = 20;
+    app.press("pgdn");
+    assert_eq!(pane(&app).scroll, 7);
+    app.press("end");
+    assert_eq!(pane(&app).scroll, 12);
+    app.press("pgup pgup");
+    assert_eq!(pane(&app).scroll, 0);
+    app.press("end 6");
+    assert_eq!(pane(&app).scroll, 0, "another tab begins at its top");
+}
