@@ -216,8 +216,12 @@ fn the_table_of_methods_measures_every_group_that_the_rows_divide_by() {
     app.go("blk.0.attn_v.weight");
     app.settle();
     let index = app.tensor("blk.0.attn_v.weight");
-    let formats: Vec<Format> =
-        app.wants().iter().filter(|w| w.key.tensor == index && w.key.depth == Depth::Exact).map(|w| w.key.format).collect();
+    let formats: Vec<Format> = app
+        .wants()
+        .iter()
+        .filter(|w| w.key.tensor == index && w.key.depth == Depth::Exact)
+        .map(|w| w.key.format)
+        .collect();
     assert_eq!(formats, [Format::Q2_0, Format::I2S], "rows of 320 divide by neither 128 nor 256");
     app.serve();
     assert!(app.session().previews.report((index, Format::I2S)).is_some_and(|r| r.exact));

@@ -106,7 +106,8 @@ fn sample(model: &Model, index: usize, cancel: &Cancel) -> Result<TritsLook> {
             figures.add_block(codes, scale, illegal.iter().sum());
         }
         for (code, moments) in (0..3).zip(&mut moments) {
-            moments.add(run.codes.iter().filter(|c| **c == code).count() as f64, len as f64);
+            let of_it = run.codes.iter().map(|c| u64::from(*c == code)).sum::<u64>();
+            moments.add(of_it as f64, len as f64);
         }
     }
     Ok(TritsLook {

@@ -14,6 +14,7 @@ const CLOSEST: u64 = 8;
 
 /// The preview pane.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Pane {
     /// Whether it has the keys.
     pub focused: bool,

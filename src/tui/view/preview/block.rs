@@ -111,6 +111,9 @@ fn trit(t: i8) -> &'static str {
     }
 }
 
+/// Columns of a weight: index, trit, value, error.
+const ENTRY: usize = 28;
+
 /// Trits as a picture, then each weight with what becomes of it.
 fn values(block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     let coded = block.coded.as_ref().ok();
@@ -126,8 +129,6 @@ fn values(block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>
             lines.push(Line::from(trits.iter().map(|t| Span::styled(trit(*t), style(*t))).collect::<Vec<_>>()));
         }
     }
-    // Index, trit, weight and error always; what the weight decodes to where it is not simply ±d.
-    const ENTRY: usize = 28;
     let importance = block.importance.as_ref();
     let entry = ENTRY + if importance.is_some() { 10 } else { 0 };
     let across = (columns / (entry + 2)).max(1);
@@ -147,7 +148,7 @@ fn values(block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>
             let sign = coded.and_then(|c| c.trits.get(index)).map_or(" ", |t| trit(*t));
             let error = decoded.map(|q| f64::from(*weight) - f64::from(*q));
             let is_worst = error.is_some_and(|e| e.abs() >= worst);
-            let error_words = error.map_or_else(String::new, |e| text::number(e));
+            let error_words = error.map_or_else(String::new, text::number);
             line.push_span(Span::styled(right(&index.to_string(), 4), theme.dim));
             line.push_span(Span::styled(format!(" {sign} "), theme.strong));
             line.push_span(Span::styled(right(&text::number(f64::from(*weight)), 10), theme.text));
@@ -235,7 +236,7 @@ fn hex(bytes: &[u8], at: usize, theme: &Theme, columns: usize) -> Vec<Line<'stat
         _ => 32,
     };
     let line = |(i, row): (usize, &[u8])| {
-        let words: String = row.iter().map(|b| format!("{b:02x} ")).collect();
+        let words = row.iter().fold(String::new(), |words, b| words + &format!("{b:02x} "));
         Line::from(vec![
             Span::styled(right(&(at + i * across).to_string(), 6), theme.dim),
             Span::styled(format!("  {words}"), theme.text),

@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Sight;
-use crate::engine::forensics::is_zero;
 use crate::engine::forensics::look::TritsLook;
+use crate::engine::forensics::{SliceFigures, is_zero};
 use crate::engine::stats::Estimate;
 use crate::engine::stats::forensics::{MAX_ENTROPY, VerdictKind};
 use crate::jobs::Seen;
@@ -197,7 +197,7 @@ fn experts(trits: &TritsLook, theme: &Theme, columns: usize) -> Vec<Line<'static
     let range = |of: fn(&crate::engine::forensics::SliceFigures) -> f64| {
         trits.slices.iter().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)))
     };
-    let (zeros, scales) = (range(|e| e.zero_share()), range(|e| e.scale_mean()));
+    let (zeros, scales) = (range(SliceFigures::zero_share), range(SliceFigures::scale_mean));
     let dead = trits.slices.iter().filter(|e| e.is_zero()).count();
     let words = format!(
         "{} matrices: zeros {} to {}, scales {} to {}, {dead} all zero",
