@@ -4,6 +4,7 @@
 //! in sight), newest list wins, and what runs is cancelled when nobody wants it any more. Exports queue, one at a time. Every accepted job sends exactly
 //! one terminal event, even if it panics. What a face sees are [`JobEvent`]s through a callback that it hands over.
 
+mod compare;
 mod export;
 mod lane;
 mod look;
@@ -12,6 +13,7 @@ mod preview;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::engine::compare::{Histograms, Outcome, Pair};
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportOptions, ExportSummary};
 use crate::engine::hf;
@@ -93,6 +95,36 @@ pub enum JobEvent {
         /// What was seen, or why it could not be.
         seen: Result<Seen, String>,
     },
+    /// A comparison begins: these are its pairs.
+    ComparePairs {
+        /// Number of the comparison.
+        id: u64,
+        /// The pairs.
+        pairs: Arc<Vec<Pair>>,
+    },
+    /// What came of some of its pairs, by their indices.
+    Compared {
+        /// Number of the comparison.
+        id: u64,
+        /// The outcomes.
+        outcomes: Vec<(usize, Outcome)>,
+    },
+    /// A comparison has ended, well or not. Terminal.
+    CompareEnded {
+        /// Number of the comparison.
+        id: u64,
+        /// Why it ended early, in words.
+        result: Result<(), String>,
+    },
+    /// The weights of a pair were looked at (or could not be).
+    PairSeen {
+        /// Number of the comparison.
+        id: u64,
+        /// Index of the pair.
+        index: usize,
+        /// The histograms.
+        seen: Option<Arc<Histograms>>,
+    },
     /// A model was opened (or not).
     Opened {
         /// The path that was asked for.
@@ -121,6 +153,8 @@ pub struct Jobs {
     previews: lane::Lane<Want>,
     looks: lane::Lane<LookKey>,
     exports: export::Lane,
+    comparison: compare::Lane,
+    threads: usize,
 }
 
 impl Jobs {
@@ -144,7 +178,8 @@ impl Jobs {
         let previews = lane::Lane::start("preview", Arc::clone(&latency), beside.clone(), Arc::clone(&sink))?;
         let looks = lane::Lane::start("look", latency, beside, Arc::clone(&sink))?;
         let exports = export::Lane::start(pool("export")?, Arc::clone(&sink))?;
-        Ok(Self { sink, previews, looks, exports })
+        let comparison = compare::Lane::default();
+        Ok(Self { sink, previews, looks, exports, comparison, threads })
     }
 
     /// Replaces the list of previews that are wanted of a model, most wanted first.
@@ -165,6 +200,16 @@ impl Jobs {
     /// Asks an export, queued or running, to stop.
     pub fn cancel_export(&self, id: JobId) {
         self.exports.cancel(id);
+    }
+
+    /// Compares two models in the background; what is being compared is given up.
+    pub fn compare(&self, id: u64, a: Arc<Model>, b: Arc<Model>) {
+        self.comparison.start(id, (a, b), self.threads, &self.sink);
+    }
+
+    /// Looks at the weights of a pair, for histograms.
+    pub fn look_at_pair(&self, id: u64, a: Arc<Model>, b: Arc<Model>, index: usize, pair: Pair) {
+        compare::look(id, (a, b), index, pair, &self.sink);
     }
 
     /// Opens a model in the background; safetensors as the GGUF that they would become, with `base` for names and metadata.
@@ -188,6 +233,7 @@ impl Jobs {
     /// Cancels everything and waits for the lanes to end, so that no partial file is left behind.
     pub fn shut_down(self) {
         self.looks.stop();
+        self.comparison.stop();
         self.previews.stop();
         self.exports.stop();
     }

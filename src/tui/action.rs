@@ -5,7 +5,9 @@
 mod pane;
 
 use super::state::Tab;
+use super::state::compare::Show;
 use super::state::input::TextEdit;
+use super::state::slider::Slide;
 
 pub use pane::PaneAction;
 
@@ -70,6 +72,16 @@ actions! {
     Jobs = "jobs", "running and finished exports";
     Notes = "notes", "notes on the plan, problems of the file";
     SaveRecipe = "save-recipe", "write the recipe to a file";
+    Sensitivity = "sensitivity", "error by layer and role";
+    Budget = "budget", "choose a size: the least sensitive tensors go ternary";
+    Compare = "compare", "a second model beside this one";
+    CompareResult = "compare-result", "compare the result with its source";
+    SwitchUnit = "switch-unit", "typed numbers are MiB, or bits per weight";
+    NextMeasure = "next-measure", "next error: SQNR, relative MSE, weighted";
+    Worst = "worst", "to the most sensitive place";
+    WriteChart = "write-chart", "write the chart as SVG, CSV and JSON";
+    GoToTensor = "go-to-tensor", "to this tensor in the tree";
+    SortPairs = "sort-pairs", "greatest difference first, or in file order";
     Open = "open", "open another file";
     Help = "help", "this help";
     Quit = "quit", "quit; asks while an export runs";
@@ -87,6 +99,10 @@ actions! {
     ShowTab(Tab): of_tab;
     /// An intent of the preview pane.
     Pane(PaneAction): PaneAction::words;
+    /// Moves the budget slider.
+    Slide(Slide): of_slide;
+    /// Lists only these pairs of a comparison.
+    ShowPairs(Show): of_show;
     /// Edits the line of text.
     Edit(TextEdit): of_edit;
 }
@@ -113,6 +129,27 @@ fn of_tab(tab: Tab) -> (&'static str, &'static str) {
         Tab::Block => ("tab-block", "preview: one block, its values and bytes"),
         Tab::Trits => ("tab-trits", "preview: the codes of what is ternary already"),
         Tab::Info => ("tab-info", "preview: what the tensor is, and why it goes where it goes"),
+    }
+}
+
+fn of_slide(slide: Slide) -> (&'static str, &'static str) {
+    match slide {
+        Slide::Smaller => ("smaller", "smaller: at least one more tensor ternary"),
+        Slide::Larger => ("larger", "larger: at least one tensor fewer"),
+        Slide::MuchSmaller => ("much-smaller", "smaller by a twentieth of the way"),
+        Slide::MuchLarger => ("much-larger", "larger by a twentieth of the way"),
+        Slide::Least => ("least-size", "as small as it gets"),
+        Slide::Most => ("most-size", "nothing that is free goes ternary"),
+    }
+}
+
+fn of_show(show: Show) -> (&'static str, &'static str) {
+    match show {
+        Show::All => ("pairs-all", "list every tensor"),
+        Show::Differ => ("pairs-differ", "list what differs"),
+        Show::Equal => ("pairs-equal", "list what is equal"),
+        Show::Missing => ("pairs-missing", "list what only one model has"),
+        Show::Type => ("pairs-type", "list what has another type"),
     }
 }
 

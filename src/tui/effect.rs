@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::engine::compare::Pair;
 use crate::engine::export::ExportOptions;
 use crate::engine::model::Model;
 use crate::engine::plan::{Plan, Recipe};
+use crate::engine::report::chart::{Measure, Sensitivity};
 use crate::jobs::{JobId, LookKey, Want};
 
 /// How the interface ended.
@@ -72,6 +74,39 @@ pub enum Effect {
         recipe: Recipe,
         /// Whether an existing file may be replaced.
         overwrite: bool,
+    },
+    /// Write the sensitivity chart: in the form that the path ends with, or in all.
+    WriteChart {
+        /// Where to.
+        path: PathBuf,
+        /// The chart.
+        chart: Box<Sensitivity>,
+        /// The error that the picture shows.
+        measure: Measure,
+        /// Whether existing files may be replaced.
+        overwrite: bool,
+    },
+    /// Compare two models in the background.
+    Compare {
+        /// Number of the comparison.
+        id: u64,
+        /// The first model.
+        a: Arc<Model>,
+        /// The second model.
+        b: Arc<Model>,
+    },
+    /// Look at the weights of a pair.
+    LookAtPair {
+        /// Number of the comparison.
+        id: u64,
+        /// The first model.
+        a: Arc<Model>,
+        /// The second model.
+        b: Arc<Model>,
+        /// Index of the pair in the comparison.
+        index: usize,
+        /// The pair.
+        pair: Pair,
     },
     /// End the program.
     Quit(Exit),

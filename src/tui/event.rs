@@ -56,6 +56,15 @@ pub enum Event {
         /// How it ended.
         result: Saved,
     },
+    /// The sensitivity chart was written, or not.
+    ChartWritten {
+        /// Where to.
+        path: PathBuf,
+        /// How many files that is.
+        files: usize,
+        /// How it ended.
+        result: Saved,
+    },
     /// Time has passed.
     Wake,
     /// Everything that was waiting is handled and a frame will be drawn.

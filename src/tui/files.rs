@@ -12,6 +12,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::format::source::FileId;
 use crate::engine::model::Model;
 use crate::engine::plan::Recipe;
+use crate::engine::report::chart::{Measure, Sensitivity};
 
 /// Entries of a folder that are shown at most.
 const ENTRIES: usize = 20_000;
@@ -102,10 +103,17 @@ pub(super) fn write_recipe(path: PathBuf, recipe: &Recipe, overwrite: bool) -> E
 
 /// Whether it was written; false if a file is there.
 fn save(path: &Path, recipe: &Recipe, overwrite: bool) -> Result<bool> {
-    let text = recipe.to_toml()?;
+    save_text(path, &recipe.to_toml()?, overwrite)
+}
+
+fn save_text(path: &Path, text: &str, overwrite: bool) -> Result<bool> {
     let io = |action: &str, e| Error::io(path, action, e);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".recipe").tempfile_in(folder).map_err(|e| io("create", e))?;
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are for their owner alone; this one is not to stay temporary.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".tritscope").tempfile_in(folder).map_err(|e| io("create", e))?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| io("write", e))?;
     let kept = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
     match kept {
@@ -113,6 +121,37 @@ fn save(path: &Path, recipe: &Recipe, overwrite: bool) -> Result<bool> {
         Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(io("rename", e.error)),
     }
+}
+
+/// Writes the chart: a path that ends with a form's name in that form, any other in all three.
+pub(super) fn write_chart(path: PathBuf, chart: &Sensitivity, measure: Measure, overwrite: bool) -> Event {
+    let forms = ["svg", "csv", "json"];
+    let named = |form: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(form));
+    let mut targets: Vec<(&str, PathBuf)> =
+        forms.into_iter().filter(|form| named(form)).map(|form| (form, path.clone())).collect();
+    if targets.is_empty() {
+        let with = |form: &str| PathBuf::from(format!("{}.{form}", path.to_string_lossy()));
+        targets = forms.into_iter().map(|form| (form, with(form))).collect();
+    }
+    let files = targets.len();
+    // All or none: whether something is there is asked before anything is written.
+    if !overwrite && targets.iter().any(|(_, target)| target.symlink_metadata().is_ok()) {
+        return Event::ChartWritten { path, files, result: Saved::Exists };
+    }
+    let mut result = Saved::Written;
+    for (form, target) in targets {
+        let text = match form {
+            "svg" => chart.svg(measure),
+            "csv" => chart.csv(),
+            _ => chart.json(),
+        };
+        match save_text(&target, &text, overwrite) {
+            Ok(true) => {}
+            Ok(false) => result = Saved::Exists,
+            Err(e) => result = Saved::Failed(e.to_string()),
+        }
+    }
+    Event::ChartWritten { path, files, result }
 }
 
 /// Reads the list of recent files, one path a line; a list that is not there is empty.

@@ -187,11 +187,18 @@ impl Driver {
     /// Remembers where things were drawn; another part of the tree in sight asks for other previews.
     fn accept(&mut self, geometry: state::Geometry) {
         let old = &self.state.geometry;
-        if (old.tree_offset, old.tree) != (geometry.tree_offset, geometry.tree) {
+        let sight = |g: &state::Geometry| (g.tree_offset, g.tree, g.map_first, g.map);
+        if sight(old) != sight(&geometry) {
             self.state.wants_changed = true;
         }
         if let Some(session) = &mut self.state.session {
-            session.tree.offset = geometry.tree_offset;
+            // Another screen leaves the list that it covers where it was.
+            if geometry.tree.height > 0 {
+                session.tree.offset = geometry.tree_offset;
+            }
+            if let Some(compare) = session.compare.as_mut().filter(|_| geometry.pairs.height > 0) {
+                compare.offset = geometry.pairs_offset;
+            }
         }
         self.state.geometry = geometry;
     }

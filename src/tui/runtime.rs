@@ -72,6 +72,11 @@ impl Runtime {
             Effect::WriteRecipe { path, recipe, overwrite } => {
                 self.files.submit(move || Some(files::write_recipe(path, &recipe, overwrite)));
             }
+            Effect::WriteChart { path, chart, measure, overwrite } => {
+                self.files.submit(move || Some(files::write_chart(path, &chart, measure, overwrite)));
+            }
+            Effect::Compare { id, a, b } => self.jobs.compare(id, a, b),
+            Effect::LookAtPair { id, a, b, index, pair } => self.jobs.look_at_pair(id, a, b, index, pair),
             Effect::Quit(exit) => self.exit = Some(exit),
         }
         None

@@ -1,6 +1,8 @@
 //! Changes of the state: a message in, effects out. No file, no thread, no clock: time comes with the message.
 
 mod browse;
+mod compare;
+mod decide;
 mod exports;
 mod forms;
 mod looks;
@@ -41,6 +43,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Event::Recent(paths) => opening::recent(state, paths),
         Event::Probed(target) => forms::probed(state, target),
         Event::RecipeWritten { path, result } => forms::recipe_written(state, path, result),
+        Event::ChartWritten { path, files, result } => decide::chart_written(state, &path, files, result),
         Event::Wake => Vec::new(),
         Event::Settle => settle(state),
     }
@@ -83,6 +86,10 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
         Context::Jobs => exports::act_jobs(state, action),
         Context::Quantize => forms::act_quantize(state, action),
         Context::SaveRecipe => forms::act_save(state, action),
+        Context::Budget => decide::act_slider(state, action),
+        Context::Sensitivity => decide::act_sensitivity(state, action),
+        Context::SaveChart => decide::act_save(state, action),
+        Context::Compare => compare::act(state, action),
         Context::Quit => exports::act_quit(state, action),
         Context::Picker => opening::act_picker(state, action),
         Context::Failure => opening::act_failure(state, action),
@@ -137,7 +144,14 @@ fn job(state: &mut State, event: JobEvent) -> Vec<Effect> {
         JobEvent::Preview { model, key, report } => wants::arrived(state, &model, key, &report),
         JobEvent::PreviewFailed { model, key, message } => wants::failed(state, &model, key, message),
         JobEvent::Look { model, key, seen } => looks::arrived(state, &model, key, seen),
-        JobEvent::Opened { path, model } => opening::opened(state, &path, model),
+        JobEvent::Opened { path, model } => match compare::opened(state, &path, &model) {
+            Some(effects) => effects,
+            None => opening::opened(state, &path, model),
+        },
+        JobEvent::ComparePairs { .. }
+        | JobEvent::Compared { .. }
+        | JobEvent::CompareEnded { .. }
+        | JobEvent::PairSeen { .. } => compare::arrived(state, event),
         JobEvent::ExportDelta(id, delta) => {
             state.jobs.delta(id, &delta, state.now);
             Vec::new()
@@ -171,5 +185,8 @@ fn settle(state: &mut State) -> Vec<Effect> {
         session.arrange(now);
         state.wants_changed = true;
     }
-    wants::settle(state)
+    decide::settle(state);
+    let mut effects = compare::settle(state);
+    effects.extend(wants::settle(state));
+    effects
 }

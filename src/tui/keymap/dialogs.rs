@@ -19,6 +19,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Jobs, &[key(K::Up), ch('k')], "↑ k", Action::Up).hint("up"),
     on(C::Jobs, &[key(K::Down), ch('j')], "↓ j", Action::Down).hint("down"),
     on(C::Jobs, &[ch('c'), ch('x')], "c x", Action::CancelJob).hint("cancel"),
+    on(C::Jobs, &[ch('C')], "C", Action::CompareResult).hint("compare with the source"),
     on(C::Jobs, &[key(K::Enter), ch('y')], "enter y", Action::Accept),
     on(C::Jobs, &[key(K::Esc), ch('q'), ch('J'), ch('n')], "esc q", Action::Back).hint("close"),
     on(C::Jobs, &[ctrl('c')], "ctrl-c", Action::Quit),

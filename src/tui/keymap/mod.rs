@@ -3,6 +3,7 @@
 //! The tables here are what the program begins with; a [`Keymap`] is what holds for a run of it.
 
 mod browse;
+mod decide;
 mod dialogs;
 mod pane;
 
@@ -39,6 +40,14 @@ pub enum Context {
     Quantize,
     /// The line that a recipe's path is typed into.
     SaveRecipe,
+    /// The budget slider.
+    Budget,
+    /// Errors by layer and role.
+    Sensitivity,
+    /// The line that a chart's path is typed into.
+    SaveChart,
+    /// A second model beside this one.
+    Compare,
     /// The question whether to quit.
     Quit,
     /// Choosing a file.
@@ -49,7 +58,7 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Browse,
         Self::Filter,
         Self::Pane,
@@ -62,6 +71,10 @@ impl Context {
         Self::Jobs,
         Self::Quantize,
         Self::SaveRecipe,
+        Self::Budget,
+        Self::Sensitivity,
+        Self::SaveChart,
+        Self::Compare,
         Self::Quit,
         Self::Picker,
         Self::Failure,
@@ -75,6 +88,7 @@ impl Context {
             Some(Dialog::Quantize(_)) => Self::Quantize,
             Some(Dialog::SaveRecipe(_)) => Self::SaveRecipe,
             Some(Dialog::Apply(_)) => Self::Apply,
+            Some(Dialog::SaveChart(_)) => Self::SaveChart,
             Some(Dialog::Quit) => Self::Quit,
             Some(Dialog::Picker(_)) => Self::Picker,
             Some(Dialog::Failure { .. }) => Self::Failure,
@@ -85,6 +99,7 @@ impl Context {
     fn of_session(session: &Session) -> Self {
         match session.screen {
             Screen::Tensors if session.filter.editing => Self::Filter,
+            Screen::Tensors if session.slider.is_some() => Self::Budget,
             Screen::Tensors if session.pane.goto.is_some() => Self::Goto,
             Screen::Tensors if session.pane.focused => match session.tab {
                 Tab::Methods => Self::Methods,
@@ -93,6 +108,8 @@ impl Context {
                 Tab::Overview | Tab::Scales | Tab::Weights | Tab::Trits | Tab::Info => Self::Pane,
             },
             Screen::Tensors => Self::Browse,
+            Screen::Sensitivity => Self::Sensitivity,
+            Screen::Compare => Self::Compare,
         }
     }
 
@@ -111,6 +128,10 @@ impl Context {
             Self::Jobs => "jobs",
             Self::Quantize => "quantize",
             Self::SaveRecipe => "save-recipe",
+            Self::Budget => "budget",
+            Self::Sensitivity => "sensitivity",
+            Self::SaveChart => "save-chart",
+            Self::Compare => "compare",
             Self::Quit => "quit",
             Self::Picker => "picker",
             Self::Failure => "failure",
@@ -137,6 +158,10 @@ impl Context {
             Self::Jobs => "Jobs",
             Self::Quantize => "Quantize dialog",
             Self::SaveRecipe => "Saving the recipe",
+            Self::Budget => "Budget slider",
+            Self::Sensitivity => "Sensitivity",
+            Self::SaveChart => "Writing the chart",
+            Self::Compare => "Comparing two models",
             Self::Quit => "Quitting while exports run",
             Self::Picker => "Choosing a file",
             Self::Failure => "A file that cannot be opened",
@@ -145,7 +170,8 @@ impl Context {
 
     /// Whether a character that no key is bound to goes into a line of text.
     fn types(self) -> bool {
-        matches!(self, Self::Filter | Self::Goto | Self::Quantize | Self::SaveRecipe | Self::Picker)
+        use Context::{Budget, Filter, Goto, Picker, Quantize, SaveChart, SaveRecipe};
+        matches!(self, Filter | Goto | Quantize | SaveRecipe | Picker | Budget | SaveChart)
     }
 }
 
@@ -186,7 +212,7 @@ impl Binding {
 }
 
 /// The tables, one file a part of the interface.
-static TABLES: [&[Binding]; 3] = [browse::BINDINGS, pane::BINDINGS, dialogs::BINDINGS];
+static TABLES: [&[Binding]; 4] = [browse::BINDINGS, pane::BINDINGS, decide::BINDINGS, dialogs::BINDINGS];
 
 /// A line of help: also what a document's key table is checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

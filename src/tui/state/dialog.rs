@@ -23,6 +23,8 @@ pub enum Dialog {
     SaveRecipe(SaveForm),
     /// What a method is to be applied to.
     Apply(ApplyForm),
+    /// Where to write the sensitivity chart.
+    SaveChart(SaveForm),
     /// Jobs are active: what then.
     Quit,
     /// Choosing a file.
@@ -140,7 +142,7 @@ pub struct ApplyForm {
     pub method: Method,
 }
 
-/// The dialog that writes the recipe.
+/// A dialog that asks for a path: of the recipe, of the chart.
 #[derive(Debug, Clone)]
 pub struct SaveForm {
     /// The path.

@@ -36,6 +36,18 @@ pub struct Geometry {
     pub sticky: Vec<usize>,
     /// The headings of the tree's columns.
     pub headings: Vec<(Area, Column)>,
+    /// The track of the budget slider.
+    pub slider: Area,
+    /// The map of the sensitivity screen, without its names.
+    pub map: Area,
+    /// Columns of a layer in it.
+    pub map_cell: u16,
+    /// Its first role and layer.
+    pub map_first: (usize, usize),
+    /// The list of pairs of a comparison.
+    pub pairs: Area,
+    /// Index of the pair that is drawn first.
+    pub pairs_offset: usize,
     /// The preview's tabs.
     pub tabs: Vec<(Area, Tab)>,
     /// The part of the preview that keys move in: the map's cells, or the lines that scroll.
@@ -48,6 +60,13 @@ pub struct Geometry {
     pub dialog_offset: usize,
     /// Lines that the dialog's text has.
     pub dialog_lines: usize,
+}
+
+impl Geometry {
+    /// Roles and layers of the map that are in sight.
+    pub fn map_cells(&self) -> (usize, usize) {
+        (usize::from(self.map.height), usize::from(self.map.width / self.map_cell.max(1)))
+    }
 }
 
 /// The first visible index of a list of `len` lines, moved from `offset` no further than `cursor` needs to be visible

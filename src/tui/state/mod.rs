@@ -5,6 +5,7 @@
 pub mod apply;
 pub mod columns;
 pub mod command;
+pub mod compare;
 pub mod dialog;
 pub mod edit;
 pub mod filter;
@@ -18,7 +19,9 @@ pub mod pane;
 pub mod picker;
 pub mod plan;
 pub mod previews;
+pub mod sensitivity;
 pub mod session;
+pub mod slider;
 pub mod summary;
 pub mod tree;
 
@@ -92,6 +95,8 @@ pub struct State {
     pub sums_changed: bool,
     /// The last click: when and on which row.
     pub last_click: Option<(Duration, usize)>,
+    /// Comparisons that were begun: the number of the last one.
+    pub comparisons: u64,
     /// Where things were drawn last.
     pub geometry: Geometry,
 }
@@ -119,6 +124,7 @@ impl State {
             wants_changed: false,
             sums_changed: false,
             last_click: None,
+            comparisons: 0,
             geometry: Geometry::default(),
         }
     }
@@ -149,8 +155,10 @@ impl State {
         let running = self.jobs.active().any(|job| matches!(job.state.status, ExportStatus::Running(_)));
         let animated = (self.opening.is_some() || running).then(|| self.now + ANIMATION);
         let filter = self.session.as_ref().and_then(|s| s.filter.due(&s.plan, &s.previews));
-        let sort = self.session.as_ref().and_then(Session::sort_due);
-        [animated, self.notices.expires(self.now), filter, sort].into_iter().flatten().min()
+        let session = self.session.as_ref();
+        let sort = session.and_then(Session::sort_due);
+        let decisions = session.and_then(|s| s.decisions_wake(self.now, ANIMATION));
+        [animated, self.notices.expires(self.now), filter, sort, decisions].into_iter().flatten().min()
     }
 
     /// A phase that counts up while something animates.

@@ -27,9 +27,21 @@ pub enum Choice {
     Entry(usize),
 }
 
+/// What the chosen file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// To be shown.
+    #[default]
+    Open,
+    /// To stand beside the open model.
+    Compare,
+}
+
 /// The picker.
 #[derive(Debug, Clone)]
 pub struct Picker {
+    /// What the chosen file is for.
+    pub purpose: Purpose,
     /// What was typed: a path, or the beginning of a name in the folder.
     pub input: TextInput,
     /// The folder that is shown.
@@ -45,7 +57,7 @@ pub struct Picker {
 impl Picker {
     /// A picker that starts in this folder.
     pub fn new(folder: PathBuf, recent: Vec<PathBuf>) -> Self {
-        Self { input: TextInput::default(), folder, entries: None, cursor: 0, recent }
+        Self { purpose: Purpose::default(), input: TextInput::default(), folder, entries: None, cursor: 0, recent }
     }
 
     /// The typed text cut into the folder it names, if it names one, and the beginning of a name.

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::engine::preview::{TensorReport, sqnr_db};
+use crate::engine::preview::{MethodReport, TensorReport, sqnr_db};
 use crate::engine::stats::{Estimate, SampleMoments};
 use crate::engine::ternary::{Format, Method};
 
@@ -25,6 +25,8 @@ pub struct MethodFigures {
     pub rel_mse: Estimate,
     /// Sums for estimates over several tensors.
     pub moments: SampleMoments,
+    /// Σ of squared errors and of squared weights, weighted by importance where there is any.
+    pub weighted: Option<(f64, f64)>,
     /// Why the method cannot code the tensor, if it cannot.
     pub problem: Option<String>,
 }
@@ -34,6 +36,13 @@ impl MethodFigures {
     pub fn sqnr_db(&self) -> f64 {
         sqnr_db(self.rel_mse.value)
     }
+}
+
+/// The importance-weighted sums, expanded from the blocks that were looked at to the tensor.
+fn weighted(report: &TensorReport, method: &MethodReport) -> Option<(f64, f64)> {
+    let errors = &method.stats.errors;
+    let share = report.blocks as f64 / report.sampled_blocks.max(1) as f64;
+    (errors.sum_qw2 > 0.0).then_some((share * errors.sum_qe2, share * errors.sum_qw2))
 }
 
 /// What was measured of a tensor, in a few numbers.
@@ -55,6 +64,7 @@ impl Figures {
             method: m.method,
             rel_mse: m.rel_mse,
             moments: m.moments.clone(),
+            weighted: weighted(report, m),
             problem: m.problem.clone(),
         });
         Self {
@@ -136,6 +146,13 @@ impl Previews {
     /// The figures, if it was measured.
     pub fn figures(&self, subject: Subject) -> Option<&Figures> {
         self.figures.get(&subject)
+    }
+
+    /// Whether it was tried and no figure of this method will come.
+    pub fn is_hopeless(&self, subject: Subject, method: Method) -> bool {
+        let problem = |m: &MethodFigures| m.method == method && m.problem.is_some();
+        let spoilt = |f: &Figures| f.non_finite.is_some() || f.methods.iter().any(problem);
+        self.failures.contains_key(&subject) || self.figures.get(&subject).is_some_and(spoilt)
     }
 
     /// Why it cannot be measured, if that was tried.

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::columns::{Column, Sort};
+use super::compare::{Compare, Stage};
 use super::edit::Target;
 use super::filter::Filter;
 use super::pane::Pane;
 use super::plan::PlanState;
 use super::previews::{Previews, Subject};
+use super::sensitivity::Sensitivity;
+use super::slider::Slider;
 use super::summary::Summaries;
 use super::tree::{Item, TreeView};
 use crate::engine::error::Diagnostic;
 use crate::engine::lint::structural;
 use crate::engine::model::tree::{Grouping, Tree};
 use crate::engine::model::{Model, RoleSet};
-use crate::engine::plan::Recipe;
+use crate::engine::plan::{Recipe, Rule};
 use crate::jobs::Subject as Look;
 
 /// Rows are put in order again no oftener while figures come in.
@@ -76,6 +79,34 @@ pub enum Screen {
     /// The tree and the preview of what is under its cursor.
     #[default]
     Tensors,
+    /// The error of everything that may go ternary, by layer and role.
+    Sensitivity,
+    /// A second model beside this one.
+    Compare,
+}
+
+/// How far the asking for figures of everything has come.
+#[derive(Debug, Clone, Default)]
+pub struct Sweeps {
+    /// The plan's revision that the places below are of.
+    revision: u64,
+    /// What goes ternary before this tensor is measured.
+    pub ternary: usize,
+    /// What may go ternary before this tensor is.
+    pub eligible: usize,
+    /// Wants that the lane was given and has not done.
+    pub outstanding: usize,
+    /// Whether it was given less than all.
+    pub more: bool,
+}
+
+impl Sweeps {
+    /// Begins anew where the plan is another one: formats and methods may be others.
+    pub fn begin(&mut self, revision: u64) {
+        if self.revision != revision {
+            *self = Self { revision, ..Self::default() };
+        }
+    }
 }
 
 /// An opened model.
@@ -113,6 +144,18 @@ pub struct Session {
     pub armed: Option<usize>,
     /// Tensors that are to be measured exactly, not only sampled.
     pub exact: std::collections::BTreeSet<usize>,
+    /// Whether everything that may go ternary is to be measured.
+    pub scan: bool,
+    /// How far that has come.
+    pub sweeps: Sweeps,
+    /// The budget slider, while it is open.
+    pub slider: Option<Slider>,
+    /// The rules of the budget that was accepted last.
+    pub budget_rules: Vec<Rule>,
+    /// Errors by layer and role.
+    pub sensitivity: Sensitivity,
+    /// The comparison with a second model, if there is one.
+    pub compare: Option<Compare>,
 }
 
 impl Session {
@@ -137,6 +180,12 @@ impl Session {
             shown: None,
             armed: None,
             exact: std::collections::BTreeSet::new(),
+            scan: false,
+            sweeps: Sweeps::default(),
+            slider: None,
+            budget_rules: Vec::new(),
+            sensitivity: Sensitivity::default(),
+            compare: None,
         };
         let tensors = session.tree.tensors_below(Item::Model);
         let ternary = tensors.iter().find(|t| session.plan.decision(**t).is_ternary());
@@ -232,6 +281,41 @@ impl Session {
             _ => return None,
         };
         known.then_some((tensor, look))
+    }
+
+    /// When what helps to decide changes by itself: figures that wait to be sorted in, a spinner that turns.
+    pub fn decisions_wake(&self, now: Duration, turn: Duration) -> Option<Duration> {
+        let (fresh, moves) = match self.screen {
+            Screen::Tensors => {
+                let slider = self.slider.as_ref()?;
+                (&slider.fresh, slider.missing.0 > 0)
+            }
+            Screen::Sensitivity => (&self.sensitivity.fresh, self.sensitivity.is_measuring()),
+            Screen::Compare => {
+                let compare = self.compare.as_ref()?;
+                (&compare.fresh, matches!(compare.stage, Stage::Opening | Stage::Running))
+            }
+        };
+        [fresh.wake(), moves.then(|| now + turn)].into_iter().flatten().min()
+    }
+
+    /// The node of a tensor in the tree.
+    pub fn node_of(&self, tensor: usize) -> Option<usize> {
+        self.tree.tree().nodes.iter().position(|n| n.kind == kind(tensor))
+    }
+
+    /// Puts the tree's cursor on a node, without the filter where that hides it.
+    pub fn show_node(&mut self, node: usize) {
+        self.tree.select(node);
+        if self.tree.selected() != Item::Node(node) {
+            self.filter.clear();
+            self.tree.set_filter(None, Item::Node(node));
+        }
+    }
+
+    /// A tensor in the format it is measured in.
+    pub fn subject_of(&self, tensor: usize) -> Option<Subject> {
+        Some((tensor, super::summary::what_if(&self.plan, tensor)?.0))
     }
 
     /// The tensor under the cursor in the format it is measured in.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{forms, open_dialog, opening, pane, plan, quit};
+use super::{compare, decide, forms, open_dialog, opening, pane, plan, quit};
 use crate::engine::model::tree::Grouping;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -18,6 +18,15 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Quantize => forms::open_quantize(state),
+        Action::Sensitivity => {
+            decide::open_sensitivity(state);
+            Vec::new()
+        }
+        Action::Budget => {
+            decide::open_slider(state);
+            Vec::new()
+        }
+        Action::Compare => compare::open(state),
         Action::SaveRecipe => forms::open_save(state),
         Action::ToggleTernary
         | Action::NextMethod

@@ -86,6 +86,10 @@ pub(super) fn act_jobs(state: &mut State, action: Action) -> Vec<Effect> {
             dialog.cancelling = None;
             return vec![Effect::CancelExport(id)];
         }
+        (Action::CompareResult, None) => {
+            let job = selected.map(|job| job.state.id);
+            return job.map_or_else(Vec::new, |id| super::compare::result_with_source(state, id));
+        }
         (Action::CancelJob, None) => dialog.cancelling = id,
         (Action::Back, Some(_)) => dialog.cancelling = None,
         (Action::Back, None) => state.dialog = None,

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::act;
+use super::{act, compare, decide};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Context;
 use crate::tui::state::columns::Sort;
-use crate::tui::state::{Dialog, State};
+use crate::tui::state::{Dialog, Screen, State};
 
 /// Clicks closer than this are one double click.
 const DOUBLE_CLICK: Duration = Duration::from_millis(400);
@@ -21,13 +21,21 @@ pub(super) fn update(state: &mut State, event: MouseEvent) -> Vec<Effect> {
         MouseEventKind::ScrollUp => repeat(state, Action::Up),
         MouseEventKind::ScrollDown => repeat(state, Action::Down),
         MouseEventKind::Down(MouseButton::Left) => click(state, event.column, event.row),
+        MouseEventKind::Drag(MouseButton::Left) => {
+            decide::drag_slider(state, event.column);
+            Vec::new()
+        }
+        MouseEventKind::Up(MouseButton::Left) => {
+            decide::hold_slider(state, false);
+            Vec::new()
+        }
         _ => Vec::new(),
     }
 }
 
 fn repeat(state: &mut State, action: Action) -> Vec<Effect> {
     match Context::of(state) {
-        Context::Quantize | Context::SaveRecipe | Context::Quit | Context::Failure => Vec::new(),
+        Context::Quantize | Context::SaveRecipe | Context::SaveChart | Context::Quit | Context::Failure => Vec::new(),
         _ => (0..NOTCH).flat_map(|_| act(state, action)).collect(),
     }
 }
@@ -44,6 +52,22 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
         return Vec::new();
     }
     if state.dialog.is_some() {
+        return Vec::new();
+    }
+    match state.session.as_ref().map(|s| s.screen) {
+        Some(Screen::Sensitivity) => {
+            decide::click_map(state, column, row);
+            return Vec::new();
+        }
+        Some(Screen::Compare) => {
+            compare::click(state, column, row);
+            return Vec::new();
+        }
+        _ => {}
+    }
+    if state.geometry.slider.contains(column, row) {
+        decide::hold_slider(state, true);
+        decide::drag_slider(state, column);
         return Vec::new();
     }
     let now = state.now;

@@ -8,7 +8,7 @@ use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::state::command::expand;
 use crate::tui::state::input::TextEdit;
-use crate::tui::state::picker::{Entry, Picker};
+use crate::tui::state::picker::{Entry, Picker, Purpose};
 use crate::tui::state::{Dialog, Opening, Session, State, Tone};
 
 use super::quit;
@@ -127,11 +127,11 @@ pub(super) fn act_picker(state: &mut State, action: Action) -> Vec<Effect> {
             let chosen = choices.get(picker.cursor).and_then(|choice| picker.path_of(choice));
             return match chosen {
                 Some((path, true)) => enter(picker, path),
-                Some((path, false)) => begin(state, path),
+                Some((path, false)) => choose(state, path),
                 None if picker.input.text().is_empty() => Vec::new(),
                 None => {
                     let path = base.join(expand(picker.input.text(), home.as_deref()));
-                    begin(state, path)
+                    choose(state, path)
                 }
             };
         }
@@ -141,6 +141,14 @@ pub(super) fn act_picker(state: &mut State, action: Action) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+/// Does what the picker was opened for.
+fn choose(state: &mut State, path: PathBuf) -> Vec<Effect> {
+    match &state.dialog {
+        Some(Dialog::Picker(picker)) if picker.purpose == Purpose::Compare => super::compare::begin(state, path),
+        _ => begin(state, path),
+    }
 }
 
 /// Follows the typed text into the folder that it names.

@@ -1,5 +1,6 @@
 //! Previews: which are wanted, in what order, and what is done with those that arrive.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{looks, pane};
@@ -11,10 +12,13 @@ use crate::tui::effect::Effect;
 use crate::tui::state::previews::Subject;
 use crate::tui::state::summary::what_if;
 use crate::tui::state::tree::Item;
-use crate::tui::state::{Session, State};
+use crate::tui::state::{Screen, Session, State};
 
 /// Rows that are taken for visible before the first frame tells.
 const ROWS: usize = 40;
+/// Wants that the lane is given at a time. Of a hundred thousand tensors the others are asked for when half of these
+/// have been measured.
+const LIMIT: usize = 512;
 
 /// A report is there. One of another model, or one that no longer says anything new, is dropped.
 pub(super) fn arrived(
@@ -30,6 +34,7 @@ pub(super) fn arrived(
         let subject = (key.tensor, key.format);
         let keep = session.tree.selected_tensor() == Some(key.tensor) || visible.contains(&key.tensor);
         session.previews.insert(subject, report, keep);
+        figures_arrived(session);
         state.sums_changed = true;
     }
     Vec::new()
@@ -41,14 +46,23 @@ pub(super) fn failed(state: &mut State, model: &Arc<Model>, key: PreviewKey, mes
         && Arc::ptr_eq(model, &session.model)
     {
         session.previews.fail((key.tensor, key.format), message);
+        figures_arrived(session);
         state.sums_changed = true;
     }
     Vec::new()
 }
 
-/// Keeps what the preview shows, and asks for what is missing if anything that matters has changed.
+/// One of the wants is done; what is derived from figures is old.
+fn figures_arrived(session: &mut Session) {
+    session.sweeps.outstanding = session.sweeps.outstanding.saturating_sub(1);
+    super::decide::figures_arrived(session);
+}
+
+/// Keeps what the preview shows, and asks for what is missing if anything that matters has changed, or if the lane has
+/// done half of what it was given and there is more.
 pub(super) fn settle(state: &mut State) -> Vec<Effect> {
-    let changed = std::mem::take(&mut state.wants_changed);
+    let refill = |s: &Session| s.sweeps.more && s.sweeps.outstanding < LIMIT / 2;
+    let changed = std::mem::take(&mut state.wants_changed) || state.session.as_ref().is_some_and(refill);
     let visible = if changed { visible(state) } else { Vec::new() };
     let weighted = changed && pane::weighted(state);
     let Some(session) = &mut state.session else { return Vec::new() };
@@ -66,9 +80,12 @@ pub(super) fn settle(state: &mut State) -> Vec<Effect> {
     looks.into_iter().chain([wanted]).collect()
 }
 
-/// Tensors whose rows are in sight.
+/// Tensors whose rows or cells are in sight.
 fn visible(state: &State) -> Vec<usize> {
     let Some(session) = &state.session else { return Vec::new() };
+    if session.screen == Screen::Sensitivity {
+        return session.sensitivity.in_sight(state.geometry.map_first, state.geometry.map_cells());
+    }
     let height = match usize::from(state.geometry.tree.height) {
         0 => ROWS,
         height => height,
@@ -78,13 +95,19 @@ fn visible(state: &State) -> Vec<usize> {
 }
 
 /// What is missing, most wanted first: the tensor under the cursor (a sample, then all of it), what goes ternary in
-/// sight, below the cursor and elsewhere, then what could go ternary below the cursor and in sight, then what was asked
-/// for exactly.
-fn wants(session: &Session, visible: &[usize], weighted: bool) -> Vec<Want> {
-    let mut list = List { session, wants: Vec::new() };
+/// sight, below the cursor and elsewhere, then what could go ternary below the cursor and in sight, and of a scan
+/// elsewhere, then what was asked for exactly.
+fn wants(session: &mut Session, visible: &[usize], weighted: bool) -> Vec<Want> {
+    let mut sweeps = std::mem::take(&mut session.sweeps);
+    sweeps.begin(session.plan.revision());
+    let mut list = List { session, wants: Vec::new(), seen: HashSet::new() };
     let selected = session.tree.selected_tensor();
-    if let Some(tensor) = selected {
+    let on_screen = if session.screen == Screen::Sensitivity { session.sensitivity.tensor() } else { selected };
+    if selected.is_some() && session.screen == Screen::Tensors {
         list.wants.extend(looks::for_methods(session, weighted));
+        list.seen.extend(list.wants.iter().map(|want| want.key));
+    }
+    if let Some(tensor) = on_screen {
         list.add_whole(tensor, Depth::SHOWN);
         list.add_whole(tensor, Depth::Exact);
     }
@@ -92,24 +115,34 @@ fn wants(session: &Session, visible: &[usize], weighted: bool) -> Vec<Want> {
         Item::Node(_) if selected.is_some() => Vec::new(),
         item => session.tree.tensors_below(item),
     };
-    let ternary = |t: &&usize| session.plan.decision(**t).is_ternary();
-    let eligible = |t: &&usize| session.plan.outlook(**t).eligible;
-    let all: Vec<usize> = (0..session.model.tensors.len()).collect();
-    for tensors in [visible, &below, &all] {
-        tensors.iter().filter(ternary).for_each(|t| list.add_figures(*t));
+    let ternary = |t: &usize| session.plan.decision(*t).is_ternary();
+    let eligible = |t: &usize| session.plan.outlook(*t).eligible;
+    for tensors in [visible, &below] {
+        list.add_all(tensors.iter().copied().filter(ternary));
     }
+    list.sweep(&mut sweeps.ternary, ternary);
     for tensors in [below.as_slice(), visible] {
-        tensors.iter().filter(eligible).for_each(|t| list.add_figures(*t));
+        list.add_all(tensors.iter().copied().filter(eligible));
     }
-    session.exact.iter().for_each(|t| list.add_exact(*t));
-    let mut seen = std::collections::HashSet::new();
-    list.wants.retain(|want| seen.insert(want.key));
-    list.wants
+    if session.scan {
+        list.sweep(&mut sweeps.eligible, eligible);
+    }
+    for tensor in &session.exact {
+        if !list.has_room() {
+            break;
+        }
+        list.add_exact(*tensor);
+    }
+    let wants = list.wants;
+    (sweeps.more, sweeps.outstanding) = (wants.len() >= LIMIT, wants.len());
+    session.sweeps = sweeps;
+    wants
 }
 
 struct List<'a> {
     session: &'a Session,
     wants: Vec<Want>,
+    seen: HashSet<PreviewKey>,
 }
 
 impl List<'_> {
@@ -120,11 +153,47 @@ impl List<'_> {
         self.session.previews.failure(subject).is_none().then_some((subject, method))
     }
 
+    fn has_room(&self) -> bool {
+        self.wants.len() < LIMIT
+    }
+
     fn push(&mut self, (tensor, format): Subject, depth: Depth, method: Method) {
+        let key = PreviewKey { tensor, format, depth };
+        if !self.seen.insert(key) {
+            return;
+        }
         // The first method's figures are also given per expert.
         let others = Method::COMPARED.into_iter().filter(|m| *m != method);
         let methods = std::iter::once(method).chain(others).collect();
-        self.wants.push(Want { key: PreviewKey { tensor, format, depth }, methods, blind: false });
+        self.wants.push(Want { key, methods, blind: false });
+    }
+
+    /// Figures of these, as far as there is room.
+    fn add_all(&mut self, tensors: impl Iterator<Item = usize>) {
+        for tensor in tensors {
+            if !self.has_room() {
+                return;
+            }
+            self.add_figures(tensor);
+        }
+    }
+
+    /// Figures of everything in the file of which `which` holds. What stands before the first that is missing is not
+    /// asked again: figures do not go away.
+    fn sweep(&mut self, from: &mut usize, which: impl Fn(&usize) -> bool) {
+        let mut complete = true;
+        for tensor in *from..self.session.model.tensors.len() {
+            if !self.has_room() {
+                return;
+            }
+            if which(&tensor) && self.lacks_figures(tensor).is_some() {
+                complete = false;
+                self.add_figures(tensor);
+            }
+            if complete {
+                *from = tensor + 1;
+            }
+        }
     }
 
     /// The whole report, for the preview.
@@ -138,11 +207,16 @@ impl List<'_> {
 
     /// Figures from a sample, for the tree and the totals.
     fn add_figures(&mut self, tensor: usize) {
-        let Some((subject, method)) = self.subject(tensor) else { return };
-        let figures = self.session.previews.figures(subject);
-        if figures.is_none_or(|f| f.methods.iter().all(|m| m.method != method)) {
+        if let Some((subject, method)) = self.lacks_figures(tensor) {
             self.push(subject, Depth::SHOWN, method);
         }
+    }
+
+    /// What would have to be measured of a tensor of which nothing is known.
+    fn lacks_figures(&self, tensor: usize) -> Option<(Subject, Method)> {
+        let (subject, method) = self.subject(tensor)?;
+        let figures = self.session.previews.figures(subject);
+        figures.is_none_or(|f| f.methods.iter().all(|m| m.method != method)).then_some((subject, method))
     }
 
     /// Exact figures.

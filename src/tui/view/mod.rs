@@ -1,10 +1,13 @@
 //! Draws the state: title, tree, preview, plan bar, and the dialog over them. Nothing here changes anything.
 
 mod bar;
+mod compare;
 mod dialog;
 mod draw;
 mod filter;
 mod preview;
+mod sensitivity;
+mod slider;
 mod title;
 mod tree;
 
@@ -49,8 +52,19 @@ fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geo
     if let Some(session) = &state.session {
         match session.screen {
             Screen::Tensors => tensors(state, session, canvas, body, geometry),
+            Screen::Sensitivity => sensitivity::draw(state, session, canvas, body, geometry),
+            Screen::Compare => {
+                if let Some(compare) = &session.compare {
+                    compare::draw(state, compare, canvas, body, geometry);
+                }
+            }
         }
-        bar::draw(state, session, canvas, bottom);
+        match &session.slider {
+            Some(slider) if session.screen == Screen::Tensors => {
+                slider::draw(state, session, slider, canvas, bottom, geometry);
+            }
+            _ => bar::draw(state, session, canvas, bottom),
+        }
     } else {
         welcome(state, canvas, body);
         bar::hints(state, canvas, Rect { y: bottom.bottom() - 1, height: 1, ..bottom });

@@ -139,13 +139,13 @@ fn warnings(session: &Session, columns: usize, theme: &Theme) -> Vec<Line<'stati
     lines
 }
 
-pub(super) fn save(form: &SaveForm, canvas: &mut Canvas<'_>, area: Rect) {
+pub(super) fn save(form: &SaveForm, (title, what): (&str, &str), canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let width = area.width.min(88);
     let problem: Vec<String> =
         form.problem.iter().flat_map(|p| wrap(&text::escape(p), usize::from(width) - 4)).collect();
-    let inner = canvas.dialog(area, width, 5 + problem.len() as u16, "Save the recipe");
-    canvas.text(inner, inner.x, inner.y, "for `tritscope quantize FILE -o OUT --recipe …`", theme.dim);
+    let inner = canvas.dialog(area, width, 5 + problem.len() as u16, title);
+    canvas.text(inner, inner.x, inner.y, what, theme.dim);
     canvas.text(inner, inner.x, inner.y + 2, "path", theme.dim);
     let field = Rect { x: inner.x + 6, y: inner.y + 2, width: inner.width.saturating_sub(6), height: 1 };
     canvas.input(field.intersection(inner), &form.path, true);

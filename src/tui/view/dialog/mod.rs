@@ -20,7 +20,13 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
         Dialog::Notes(scroll) => reading::notes(state, *scroll, canvas, area, geometry),
         Dialog::Jobs(dialog) => jobs::draw(state, *dialog, canvas, area, geometry),
         Dialog::Quantize(form) => forms::quantize(state, form, canvas, area),
-        Dialog::SaveRecipe(form) => forms::save(form, canvas, area),
+        Dialog::SaveRecipe(form) => {
+            forms::save(form, ("Save the recipe", "for `tritscope quantize FILE -o OUT --recipe …`"), canvas, area);
+        }
+        Dialog::SaveChart(form) => {
+            let what = "writes .svg, .csv and .json; a path that ends with one of them, only that";
+            forms::save(form, ("Write the chart", what), canvas, area);
+        }
         Dialog::Apply(form) => apply(state, *form, canvas, area),
         Dialog::Quit => quit(state, canvas, area),
         Dialog::Picker(picker) => picker::draw(state, picker, canvas, area, geometry),

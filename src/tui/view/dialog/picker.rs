@@ -7,7 +7,7 @@ use super::area_of;
 use crate::text;
 use crate::tui::state::command::shorten;
 use crate::tui::state::geometry::scrolled;
-use crate::tui::state::picker::{Choice, Picker};
+use crate::tui::state::picker::{Choice, Picker, Purpose};
 use crate::tui::state::{Geometry, State};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::Canvas;
@@ -16,7 +16,11 @@ use crate::tui::view::tree::{left, right};
 pub(super) fn draw(state: &State, picker: &Picker, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let home = state.settings.home.as_deref();
-    let inner = canvas.dialog(area, area.width.min(90), area.height, "Open a model");
+    let title = match picker.purpose {
+        Purpose::Open => "Open a model",
+        Purpose::Compare => "Compare with which model?",
+    };
+    let inner = canvas.dialog(area, area.width.min(90), area.height, title);
     let folder = shorten(&picker.folder, home);
     let x = canvas.text(inner, inner.x, inner.y, "path ", theme.dim);
     canvas.input(Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner }, &picker.input, true);

@@ -1,0 +1,196 @@
+//! A second model beside the first: pairs of tensors, what came of each, and the list that a filter and an order leave.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::slider::Fresh;
+use crate::engine::compare::{Histograms, Outcome, Pair, Verdict};
+use crate::engine::model::Model;
+
+/// Which pairs are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Show {
+    /// All of them.
+    #[default]
+    All,
+    /// Those whose weights or shapes differ, or that could not be compared.
+    Differ,
+    /// Those with the same weights.
+    Equal,
+    /// Those that only one model has.
+    Missing,
+    /// Those whose types differ.
+    Type,
+}
+
+impl Show {
+    /// Every filter, in the order of the head line.
+    pub const ALL: [Self; 5] = [Self::All, Self::Differ, Self::Equal, Self::Missing, Self::Type];
+
+    /// Name on the screen.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Differ => "differ",
+            Self::Equal => "equal",
+            Self::Missing => "missing",
+            Self::Type => "type",
+        }
+    }
+}
+
+/// How far the comparison is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// The second model is being opened.
+    Opening,
+    /// Tensors are being compared.
+    Running,
+    /// All are.
+    Done,
+    /// It ended early: why.
+    Failed(String),
+}
+
+/// A comparison.
+#[derive(Debug, Clone)]
+pub struct Compare {
+    /// Its number: events of another one are old.
+    pub id: u64,
+    /// The first model.
+    pub a: Arc<Model>,
+    /// The second model's path.
+    pub path: PathBuf,
+    /// The second model, once it is open.
+    pub b: Option<Arc<Model>>,
+    /// How far it is.
+    pub stage: Stage,
+    /// The pairs.
+    pub pairs: Arc<Vec<Pair>>,
+    /// What came of them, as far as they were compared.
+    pub outcomes: Vec<Option<Outcome>>,
+    /// Pairs that were compared.
+    pub done: usize,
+    /// How many pairs each filter leaves, so far.
+    counts: [usize; Show::ALL.len()],
+    /// The filter.
+    pub show: Show,
+    /// Whether the greatest differences come first, instead of the file's order.
+    pub by_error: bool,
+    /// The pairs that are listed.
+    pub rows: Vec<usize>,
+    /// The row under the cursor.
+    pub cursor: usize,
+    /// The row that was drawn first last time.
+    pub offset: usize,
+    /// Whether the rows are those of all outcomes.
+    pub fresh: Fresh,
+    /// The pair whose histograms were asked for, until they are there.
+    pub asked: Option<usize>,
+    /// The histograms that were looked at last, and of which pair.
+    pub seen: Option<(usize, Arc<Histograms>)>,
+}
+
+impl Compare {
+    /// A comparison with a model that is being opened.
+    pub fn new(id: u64, a: Arc<Model>, path: PathBuf) -> Self {
+        Self {
+            id,
+            a,
+            path,
+            b: None,
+            stage: Stage::Opening,
+            pairs: Arc::default(),
+            outcomes: Vec::new(),
+            done: 0,
+            counts: [0; Show::ALL.len()],
+            show: Show::default(),
+            by_error: false,
+            rows: Vec::new(),
+            cursor: 0,
+            offset: 0,
+            fresh: Fresh::default(),
+            asked: None,
+            seen: None,
+        }
+    }
+
+    /// The pairs are known; nothing is compared yet.
+    pub fn begin(&mut self, pairs: Arc<Vec<Pair>>) {
+        self.outcomes = vec![None; pairs.len()];
+        self.pairs = pairs;
+        self.stage = Stage::Running;
+        self.list();
+    }
+
+    /// Takes an outcome in.
+    pub fn take(&mut self, index: usize, outcome: Outcome) {
+        let Some(slot) = self.outcomes.get_mut(index).filter(|slot| slot.is_none()) else { return };
+        *slot = Some(outcome);
+        self.done += 1;
+        for (i, show) in Show::ALL.into_iter().enumerate() {
+            self.counts[i] += usize::from(self.passes(show, index));
+        }
+        self.fresh.stale = true;
+    }
+
+    /// How many pairs a filter leaves, so far.
+    pub fn count(&self, show: Show) -> usize {
+        let at = Show::ALL.iter().position(|s| *s == show).unwrap_or(0);
+        if show == Show::All { self.pairs.len() } else { self.counts[at] }
+    }
+
+    fn passes(&self, show: Show, index: usize) -> bool {
+        let verdict = self.outcomes.get(index).and_then(Option::as_ref).map(|o| o.verdict);
+        match (show, verdict) {
+            (Show::All, _) => true,
+            (_, None) => false,
+            (Show::Differ, Some(v)) => matches!(v, Verdict::Differ | Verdict::Shape | Verdict::Unknown),
+            (Show::Equal, Some(v)) => matches!(v, Verdict::Equal | Verdict::SameValues),
+            (Show::Missing, Some(v)) => matches!(v, Verdict::Missing | Verdict::Extra),
+            (Show::Type, Some(_)) => match (self.pairs.get(index), &self.b) {
+                (Some(pair), Some(b)) => pair.changes_type(&self.a, b),
+                _ => false,
+            },
+        }
+    }
+
+    /// Makes the rows anew; the cursor stays on its pair where that is still listed.
+    pub fn list(&mut self) {
+        let at = self.selected();
+        let mut rows: Vec<usize> = (0..self.pairs.len()).filter(|i| self.passes(self.show, *i)).collect();
+        if self.by_error {
+            let error = |i: &usize| {
+                let outcome = self.outcomes.get(*i).and_then(Option::as_ref);
+                // What has no figure comes behind what has one; what is no number before everything.
+                outcome.and_then(Outcome::rel_mse).map_or(-1.0, |x| if x.is_nan() { f64::INFINITY } else { x })
+            };
+            rows.sort_by(|x, y| error(y).total_cmp(&error(x)).then_with(|| x.cmp(y)));
+        }
+        self.rows = rows;
+        let found = at.and_then(|pair| self.rows.iter().position(|row| *row == pair));
+        self.cursor = found.unwrap_or(self.cursor).min(self.rows.len().saturating_sub(1));
+    }
+
+    /// The pair under the cursor.
+    pub fn selected(&self) -> Option<usize> {
+        self.rows.get(self.cursor).copied()
+    }
+
+    /// Moves the cursor by so many rows, stopping at the ends.
+    pub fn move_by(&mut self, rows: isize) {
+        self.move_to(self.cursor.saturating_add_signed(rows));
+    }
+
+    /// Moves the cursor to a row, or the last one.
+    pub fn move_to(&mut self, row: usize) {
+        self.cursor = row.min(self.rows.len().saturating_sub(1));
+    }
+
+    /// The pair whose histograms are missing and not on their way.
+    pub fn wanted_look(&self) -> Option<usize> {
+        let pair = self.selected()?;
+        let seen = self.seen.as_ref().is_some_and(|(of, _)| *of == pair);
+        (self.b.is_some() && !seen && self.asked.is_none()).then_some(pair)
+    }
+}

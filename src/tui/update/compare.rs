@@ -1,0 +1,190 @@
+//! A second model beside this one: choosing it, what arrives of the comparison, moving in the list.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{open_dialog, opening, quit};
+use crate::jobs::{ExportStatus, JobEvent, JobId};
+use crate::tui::action::Action;
+use crate::tui::effect::Effect;
+use crate::tui::state::compare::{Compare, Show, Stage};
+use crate::tui::state::picker::Purpose;
+use crate::tui::state::{Dialog, Screen, State, Tone};
+
+/// Shows the comparison that there is, or asks for a second model.
+pub(super) fn open(state: &mut State) -> Vec<Effect> {
+    let Some(session) = &mut state.session else { return Vec::new() };
+    if session.compare.is_some() && session.screen != Screen::Compare {
+        session.screen = Screen::Compare;
+        return Vec::new();
+    }
+    let effects = opening::open_picker(state);
+    if let Some(Dialog::Picker(picker)) = &mut state.dialog {
+        picker.purpose = Purpose::Compare;
+    }
+    effects
+}
+
+/// Begins to compare the open model with the one at a path.
+pub(super) fn begin(state: &mut State, path: PathBuf) -> Vec<Effect> {
+    let Some(session) = &state.session else { return Vec::new() };
+    let model = Arc::clone(&session.model);
+    begin_with(state, model, path)
+}
+
+fn begin_with(state: &mut State, a: Arc<crate::engine::model::Model>, path: PathBuf) -> Vec<Effect> {
+    let path = state.settings.folder.join(path);
+    state.dialog = None;
+    state.comparisons += 1;
+    let id = state.comparisons;
+    let Some(session) = &mut state.session else { return Vec::new() };
+    session.compare = Some(Compare::new(id, a, path.clone()));
+    session.screen = Screen::Compare;
+    vec![Effect::Open(path)]
+}
+
+/// Compares what a finished export wrote with the model that it was made from.
+pub(super) fn result_with_source(state: &mut State, id: JobId) -> Vec<Effect> {
+    let finished = |job: &&crate::tui::state::jobs::Job| matches!(job.state.status, ExportStatus::Finished(_));
+    let Some(job) = state.jobs.get(id).filter(finished) else {
+        state.notify(Tone::Warning, "there is no result to compare yet");
+        return Vec::new();
+    };
+    let (source, out) = (Arc::clone(&job.model), job.out.clone());
+    if state.session.is_none() {
+        opening::show_model(state, Arc::clone(&source));
+    }
+    begin_with(state, source, out)
+}
+
+/// The second model is open, or cannot be; `None` where nobody waits for this path.
+pub(super) fn opened(
+    state: &mut State,
+    path: &Path,
+    model: &Result<Arc<crate::engine::model::Model>, String>,
+) -> Option<Vec<Effect>> {
+    // One that is to be shown comes first: both may be the same file.
+    if state.opening.as_ref().is_some_and(|o| o.path == path) {
+        return None;
+    }
+    let compare = state.session.as_mut()?.compare.as_mut()?;
+    if compare.stage != Stage::Opening || compare.path != path && !path.as_os_str().is_empty() {
+        return None;
+    }
+    match model {
+        Ok(b) => {
+            compare.b = Some(Arc::clone(b));
+            compare.stage = Stage::Running;
+            Some(vec![Effect::Compare { id: compare.id, a: Arc::clone(&compare.a), b: Arc::clone(b) }])
+        }
+        Err(why) => {
+            compare.stage = Stage::Failed(why.clone());
+            Some(Vec::new())
+        }
+    }
+}
+
+/// Something of a comparison; of an older one it is dropped.
+pub(super) fn arrived(state: &mut State, event: JobEvent) -> Vec<Effect> {
+    let Some(compare) = state.session.as_mut().and_then(|s| s.compare.as_mut()) else { return Vec::new() };
+    match event {
+        JobEvent::ComparePairs { id, pairs } if id == compare.id => compare.begin(pairs),
+        JobEvent::Compared { id, outcomes } if id == compare.id => {
+            outcomes.into_iter().for_each(|(index, outcome)| compare.take(index, outcome));
+        }
+        JobEvent::CompareEnded { id, result } if id == compare.id => {
+            compare.stage = match result {
+                Ok(()) => Stage::Done,
+                Err(why) => Stage::Failed(why),
+            };
+            compare.list();
+        }
+        JobEvent::PairSeen { id, index, seen } if id == compare.id => {
+            compare.asked = None;
+            if let Some(seen) = seen {
+                compare.seen = Some((index, seen));
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Brings the list up to date, not too often, and asks for the histograms of what is under the cursor.
+pub(super) fn settle(state: &mut State) -> Vec<Effect> {
+    let now = state.now;
+    let Some(session) = state.session.as_mut().filter(|s| s.screen == Screen::Compare) else { return Vec::new() };
+    let Some(compare) = &mut session.compare else { return Vec::new() };
+    if compare.fresh.due(now, compare.pairs.len()) {
+        compare.list();
+    }
+    match (compare.wanted_look(), &compare.b) {
+        (Some(index), Some(b)) => {
+            compare.asked = Some(index);
+            let pair = compare.pairs[index];
+            vec![Effect::LookAtPair { id: compare.id, a: Arc::clone(&compare.a), b: Arc::clone(b), index, pair }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    let page = isize::try_from(state.geometry.pairs.height).unwrap_or(1).saturating_sub(1).max(1);
+    let Some(session) = &mut state.session else { return Vec::new() };
+    let Some(compare) = &mut session.compare else {
+        session.screen = Screen::Tensors;
+        return Vec::new();
+    };
+    match action {
+        Action::Up => compare.move_by(-1),
+        Action::Down => compare.move_by(1),
+        Action::PageUp => compare.move_by(-page),
+        Action::PageDown => compare.move_by(page),
+        Action::Top => compare.move_to(0),
+        Action::Bottom => compare.move_to(usize::MAX),
+        Action::ShowPairs(show) => {
+            compare.show = if compare.show == show { Show::All } else { show };
+            compare.list();
+            compare.move_to(0);
+        }
+        Action::SortPairs => {
+            compare.by_error = !compare.by_error;
+            compare.list();
+            compare.move_to(0);
+        }
+        Action::GoToTensor => go_to_tensor(state),
+        Action::Compare => return open(state),
+        Action::Back => session.screen = Screen::Tensors,
+        Action::Help => open_dialog(state, action),
+        Action::Quit => return quit(state),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Puts the cursor on the row under the pointer.
+pub(super) fn click(state: &mut State, column: u16, row: u16) {
+    let (area, offset) = (state.geometry.pairs, state.geometry.pairs_offset);
+    let compare = state.session.as_mut().and_then(|s| s.compare.as_mut());
+    if let Some(compare) = compare.filter(|_| area.contains(column, row)) {
+        let line = offset + usize::from(row - area.y);
+        if line < compare.rows.len() {
+            compare.move_to(line);
+        }
+    }
+}
+
+fn go_to_tensor(state: &mut State) {
+    let Some(session) = &mut state.session else { return };
+    let Some(compare) = &session.compare else { return };
+    let same = Arc::ptr_eq(&compare.a, &session.model);
+    let tensor = compare.selected().and_then(|pair| compare.pairs.get(pair)?.a).filter(|_| same);
+    match tensor.and_then(|tensor| session.node_of(tensor)) {
+        Some(node) => {
+            session.show_node(node);
+            session.screen = Screen::Tensors;
+            state.wants_changed = true;
+        }
+        None => state.notify(Tone::Info, "the open model does not have this tensor"),
+    }
+}

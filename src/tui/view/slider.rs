@@ -1,0 +1,148 @@
+//! The budget slider in the place of the plan bar: sizes from the least to all, the handle, what it comes to.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::draw::{Canvas, spinner};
+use crate::engine::preview::sqnr_db;
+use crate::text;
+use crate::tui::state::slider::{Slider, Unit};
+use crate::tui::state::{Area, Geometry, Session, State};
+
+pub(super) fn draw(
+    state: &State,
+    session: &Session,
+    slider: &Slider,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    geometry: &mut Geometry,
+) {
+    let row = |i: u16| Rect { y: area.y + i, height: 1, ..area };
+    track(slider, canvas, row(0), geometry);
+    figures(state, session, slider, canvas, row(1));
+    what(session, slider, canvas, row(2));
+    super::bar::hints(state, canvas, row(3));
+}
+
+/// The track with its ends, and the handle on it. Left of the handle is what ternary tensors save no more.
+fn track(slider: &Slider, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let theme = canvas.theme;
+    let (least, most) = slider.ends();
+    let shown = |bytes: u64| match slider.unit {
+        Unit::Size => text::bytes(bytes),
+        Unit::Bpw => format!("{:.2} bpw", slider.budget.bpw(bytes)),
+    };
+    let mut x = canvas.text(area, area.x + 1, area.y, "budget ", theme.title);
+    if let Some(input) = &slider.input {
+        let field = Rect { x, width: 12.min(area.right().saturating_sub(x)), ..area };
+        canvas.input(field, input, true);
+        let unit = if slider.unit == Unit::Size { " MiB " } else { " bpw " };
+        x = canvas.text(area, field.right(), area.y, unit, theme.dim);
+    } else {
+        x = canvas.text(area, x, area.y, &shown(slider.bytes()), theme.strong);
+    }
+    x = canvas.text(area, x + 2, area.y, &shown(least), theme.dim) + 1;
+    let end = canvas.right(Rect { width: area.width.saturating_sub(1), ..area }, area.y, &shown(most), theme.dim);
+    let width = end.saturating_sub(x + 1);
+    if width < 3 {
+        return;
+    }
+    let handle = (slider.share() * f64::from(width - 1)).round() as u16;
+    for column in 0..width {
+        let (sign, style) = match column {
+            c if c == handle => ('◆', theme.marker),
+            c if c < handle => ('━', theme.accent),
+            _ => ('─', theme.track),
+        };
+        canvas.buf[(x + column, area.y)].set_char(sign).set_style(style);
+    }
+    geometry.slider = Area { x, y: area.y, width, height: 1 };
+}
+
+/// What the place comes to.
+fn figures(state: &State, session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let dim = |words: String| Span::styled(words, theme.dim);
+    let strong = |words: String| Span::styled(words, theme.strong);
+    let bytes = slider.bytes();
+    let mut parts = vec![
+        vec![
+            Span::styled(format!(" {}", text::bytes(session.model.tensor_bytes())), theme.dim),
+            dim(" → ".to_owned()),
+            strong(text::bytes(bytes)),
+            dim("  ".to_owned()),
+            strong(format!("{:.2} bpw", slider.budget.bpw(bytes))),
+        ],
+        vec![
+            dim("  ".to_owned()),
+            strong(slider.count.to_string()),
+            dim(format!(" of {} free tensors ternary", slider.budget.free().len())),
+        ],
+    ];
+    if let Some(rel) = slider.budget.rel_mse_at(slider.count) {
+        let db = sqnr_db(rel);
+        let words = format!("~{} dB", text::decibels(db));
+        parts.push(vec![dim("  SQNR ".to_owned()), Span::styled(words, theme.sqnr(db))]);
+    }
+    let (coming, never) = slider.missing;
+    if coming > 0 {
+        let measured = slider.budget.free().len() - coming - never;
+        let words = format!("  {} {measured} measured, the others stay so far", spinner(state.phase()));
+        parts.push(vec![Span::styled(words, theme.warning)]);
+    }
+    if never > 0 {
+        parts.push(vec![Span::styled(format!("  {never} cannot be measured and stay"), theme.warning)]);
+    }
+    if slider.budget.pinned().len() > 0 {
+        parts.push(vec![dim(format!("  {} more ternary by rules", slider.budget.pinned().len()))]);
+    }
+    let mut line = Line::default();
+    for part in parts {
+        let columns: usize = part.iter().map(Span::width).sum();
+        if line.width() + columns <= usize::from(area.width) {
+            line.spans.extend(part);
+        }
+    }
+    canvas.line(area, area.y, &line);
+}
+
+/// Why not, or the tensor that would be next.
+fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    if let Some(problem) = &slider.problem {
+        canvas.text(area, area.x, area.y, &format!("⚠ {}", text::escape(problem)), theme.warning);
+        return;
+    }
+    if slider.is_out_of_reach() {
+        let so_far = if slider.missing.0 > 0 { " so far" } else { "" };
+        let words = format!("⚠ {} is the least that can be reached{so_far}", slider.words(slider.ends().0));
+        canvas.text(area, area.x, area.y, &words, theme.warning);
+        return;
+    }
+    if slider.budget.free().is_empty() {
+        let words = if slider.budget.pinned().len() > 0 {
+            "nothing is free: rules decide every tensor that could go ternary"
+        } else {
+            "nothing in this model may go ternary"
+        };
+        canvas.text(area, area.x, area.y, words, theme.warning);
+        return;
+    }
+    let items = slider.budget.order().items();
+    let named = |at: Option<usize>| {
+        let item = at.and_then(|at| items.get(at))?;
+        Some(text::elide(&text::escape(&session.model.tensors[item.tensor].name), 34))
+    };
+    let (last, next) = (named(slider.count.checked_sub(1)), named(Some(slider.count)));
+    let mut words = String::from("least error per saved byte first");
+    for (name, what) in [(last, "last taken"), (next, "next")] {
+        if let Some(name) = name {
+            let part = format!(" · {what} {name}");
+            if text::width(&words) + text::width(&part) <= usize::from(area.width) {
+                words += &part;
+            }
+        }
+    }
+    canvas.text(area, area.x, area.y, &words, theme.dim);
+}

@@ -1,0 +1,101 @@
+//! How sensitivity, budget slider and comparison look, at two sizes: text, and below it how many cells have which style.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+
+mod support;
+mod support_tui;
+
+use support::{Kv, Tiny, f32_bytes};
+use support_tui::shoot::{LARGE, SMALL, render, shoot_at};
+use support_tui::{App, layered};
+use tritscope::engine::codec::DType;
+use tritscope::tui::event::{Event, Saved};
+use tritscope::tui::theme::Theme;
+
+const SIZES: [(u16, u16); 2] = [SMALL, LARGE];
+
+/// So many layers with an attention, a feed-forward and a norm each.
+fn deep(layers: u32) -> Tiny {
+    let mut tiny = Tiny::default().kv("llama.block_count", Kv::U32(layers)).normal("token_embd.weight", &[256, 16], 1);
+    for layer in 0..layers {
+        let seed = u64::from(10 * layer + 10);
+        tiny = tiny
+            .normal(&format!("blk.{layer}.attn_norm.weight"), &[256], seed)
+            .normal(&format!("blk.{layer}.attn_q.weight"), &[256, 32], seed + 1)
+            .normal(&format!("blk.{layer}.attn_output.weight"), &[256, 32], seed + 2)
+            .normal(&format!("blk.{layer}.ffn_up.weight"), &[256, 64], seed + 3);
+    }
+    tiny
+}
+
+/// A model in which nothing may go ternary.
+fn stubborn() -> Tiny {
+    Tiny::default().kv("llama.block_count", Kv::U32(1)).normal("blk.0.attn_norm.weight", &[256], 2)
+}
+
+/// Half of what is wanted has been measured.
+fn half_measured(app: &mut App) {
+    for want in app.wants().to_vec().iter().step_by(2) {
+        app.deliver(want);
+    }
+    app.pass(std::time::Duration::from_millis(300));
+}
+
+#[test]
+fn sensitivity() {
+    let mut app = App::on(&stubborn());
+    app.press("S");
+    shoot_at(&mut app, "sensitivity_empty", &SIZES);
+    let mut app = App::on(&deep(12));
+    app.press("S");
+    shoot_at(&mut app, "sensitivity_loading", &SIZES);
+    half_measured(&mut app);
+    shoot_at(&mut app, "sensitivity_partial", &SIZES);
+    app.serve();
+    app.press("x");
+    app.pass(std::time::Duration::from_secs(60));
+    shoot_at(&mut app, "sensitivity_done", &SIZES);
+    app.press("m");
+    shoot_at(&mut app, "sensitivity_rel_mse", &[LARGE]);
+    app.press("w enter");
+    let path = app.path("model-sensitivity");
+    app.send(Event::ChartWritten { path, files: 3, result: Saved::Exists });
+    shoot_at(&mut app, "sensitivity_write", &SIZES);
+}
+
+#[test]
+fn sensitivity_of_what_cannot_be_measured() {
+    let spoilt = deep(2).tensor("blk.1.attn_k.weight", &[256, 2], DType::F32, f32_bytes(&[f32::NAN; 512]));
+    let mut app = App::on(&spoilt);
+    app.press("S");
+    app.serve();
+    app.press("pgup end down");
+    shoot_at(&mut app, "sensitivity_error", &SIZES);
+}
+
+/// More layers than columns: the cursor's layer stays in sight.
+#[test]
+fn sensitivity_of_a_deep_model() {
+    let mut app = App::on(&deep(200));
+    app.press("S");
+    app.serve();
+    app.press("end");
+    app.pass(std::time::Duration::from_secs(1));
+    shoot_at(&mut app, "sensitivity_deep", &SIZES);
+}
+
+#[test]
+fn no_size_panics() {
+    for mut app in [App::on(&deep(40)), App::on(&layered()), App::on(&stubborn())] {
+        for keys in ["S", "esc B", "esc C"] {
+            app.press(keys);
+            for size in [(1, 1), (60, 16), (61, 17), (79, 23), (99, 30), (120, 40), (200, 60), (400, 120)] {
+                render(&mut app, size, &Theme::dark());
+            }
+            app.serve();
+            for size in [(60, 16), (80, 24), (110, 31), (200, 60), (400, 120)] {
+                render(&mut app, size, &Theme::plain());
+            }
+        }
+    }
+}

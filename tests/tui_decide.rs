@@ -1,0 +1,211 @@
+//! What helps to decide, without a terminal: the sensitivity screen, the budget slider, a second model.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+
+mod support;
+mod support_tui;
+
+use std::time::Duration;
+
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use support::{Kv, Tiny, f32_bytes};
+use support_tui::shoot::{MEDIUM, SMALL, render};
+use support_tui::{App, dense, layered};
+use tritscope::engine::codec::DType;
+use tritscope::engine::model::Role;
+use tritscope::engine::preview::Depth;
+use tritscope::engine::report::chart::Measure;
+use tritscope::tui::effect::Effect;
+use tritscope::tui::event::{Event, Saved};
+use tritscope::tui::state::sensitivity::Sensitivity;
+use tritscope::tui::state::{Dialog, Screen};
+use tritscope::tui::theme::Theme;
+
+fn view(app: &App) -> &Sensitivity {
+    &app.session().sensitivity
+}
+
+fn mouse(app: &mut App, kind: MouseEventKind, column: u16, row: u16) {
+    app.send(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    app.settle();
+}
+
+const DOWN: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
+
+#[test]
+fn a_scan_measures_all_that_may_go_ternary_and_fills_the_grid() {
+    let mut app = App::on(&layered());
+    app.serve();
+    let eligible: Vec<usize> =
+        (0..app.model().tensors.len()).filter(|i| app.session().plan.outlook(*i).eligible).collect();
+    let known = |app: &App, i: &usize| {
+        let subject = app.session().subject_of(*i).unwrap();
+        app.session().previews.figures(subject).is_some()
+    };
+    app.press("S");
+    assert_eq!(app.session().screen, Screen::Sensitivity);
+    assert_eq!(view(&app).eligible, (6, 0), "two layers of query, value and experts");
+    app.serve();
+    assert!(eligible.iter().all(|i| known(&app, i)));
+    assert_eq!(view(&app).measured, (6, 0));
+    assert!(!view(&app).is_measuring());
+    let grid = &view(&app).grid;
+    assert_eq!(grid.layers, [0, 1]);
+    assert!(grid.roles.iter().enumerate().all(|(r, _)| grid.row(r, Measure::Sqnr).all(|v| v.is_some())));
+    assert!(app.state.next_wake().is_none(), "nothing moves any more");
+}
+
+#[test]
+fn what_is_in_sight_is_measured_first_and_the_cell_under_the_cursor_before_it() {
+    let mut app = App::on(&layered());
+    app.press("S");
+    let row = view(&app).grid.roles.iter().position(|r| *r == Role::AttnV).unwrap();
+    app.press("pgup end");
+    (0..row).for_each(|_| drop(app.press("down")));
+    assert_eq!(view(&app).row, row);
+    let wanted = app.tensor("blk.1.attn_v.weight");
+    assert_eq!(app.wants()[0].key.tensor, wanted);
+    assert_eq!((app.wants()[0].key.depth, app.wants()[1].key.depth), (Depth::SHOWN, Depth::Exact));
+    render(&mut app, SMALL, &Theme::dark());
+    app.press("left right");
+    let tensors: Vec<usize> = app.wants().iter().map(|w| w.key.tensor).collect();
+    let place = |name: &str| tensors.iter().position(|t| *t == app.tensor(name)).unwrap();
+    assert!(place("blk.0.attn_v.weight") < place("blk.0.attn_q.weight"), "the cursor's role before the others");
+}
+
+#[test]
+fn the_cursor_stays_on_its_role_and_layer_and_goes_to_the_worst() {
+    let mut app = App::on(&layered());
+    app.press("S");
+    app.press("x");
+    assert!(app.notice().contains("nothing is measured"), "{}", app.notice());
+    app.serve();
+    app.press("x");
+    let (row, column) = view(&app).grid.worst(Measure::Sqnr).unwrap();
+    assert_eq!((view(&app).row, view(&app).column), (row, column));
+    let worst = view(&app).tensor().unwrap();
+    app.press("enter");
+    assert_eq!(app.session().screen, Screen::Tensors);
+    assert_eq!(app.session().tree.selected_tensor(), Some(worst));
+    app.press("S");
+    assert_eq!(view(&app).tensor(), Some(worst), "it opens where the tree's cursor is");
+    app.press("esc");
+    assert_eq!(app.session().screen, Screen::Tensors);
+}
+
+#[test]
+fn the_cell_is_made_ternary_from_the_map_and_taken_back() {
+    let mut app = App::on(&layered());
+    app.go("blk.0.attn_q.weight");
+    app.press("S space");
+    assert!(app.ternary("blk.0.attn_q.weight"));
+    app.press("u");
+    assert!(!app.ternary("blk.0.attn_q.weight"));
+    app.press("ctrl-r");
+    assert!(app.ternary("blk.0.attn_q.weight"));
+    assert_eq!(app.session().screen, Screen::Sensitivity);
+}
+
+#[test]
+fn a_tensor_that_a_filter_hides_is_found_from_the_map() {
+    let mut app = App::on(&layered());
+    app.press("/");
+    app.type_text("attn_q");
+    app.press("enter S end down down up up");
+    let tensor = view(&app).tensor().unwrap();
+    app.press("down enter");
+    assert_ne!(app.session().tree.selected_tensor(), Some(tensor), "another role");
+    assert!(app.session().tree.selected_tensor().is_some() && app.session().filter.expr().is_none());
+}
+
+#[test]
+fn measures_change_and_the_weighted_one_is_passed_over_where_there_is_none() {
+    let mut app = App::on(&layered());
+    app.press("S");
+    app.serve();
+    app.press("m");
+    assert_eq!(view(&app).measure, Measure::RelMse);
+    app.press("m");
+    assert_eq!(view(&app).measure, Measure::Sqnr);
+}
+
+#[test]
+fn the_chart_is_written_in_every_form_and_not_over_a_file_unasked() {
+    let mut app = App::on(&layered());
+    app.press("S w");
+    assert!(app.state.dialog.is_none() && app.notice().contains("nothing is measured"), "{}", app.notice());
+    app.serve();
+    app.press("w");
+    let effects = app.press("enter");
+    let [Effect::WriteChart { path, chart, measure: Measure::Sqnr, overwrite: false }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(*path, app.path("model-sensitivity"));
+    assert_eq!(chart.points.len(), 6);
+    assert!(chart.svg(Measure::Sqnr).contains("<svg") && chart.csv().lines().count() == 7);
+    let path = path.clone();
+    app.send(Event::ChartWritten { path: path.clone(), files: 3, result: Saved::Exists });
+    let effects = app.press("enter");
+    assert!(matches!(effects.as_slice(), [Effect::WriteChart { overwrite: true, .. }]), "{effects:?}");
+    app.send(Event::ChartWritten { path: path.clone(), files: 3, result: Saved::Failed("disk full".to_owned()) });
+    assert!(matches!(&app.state.dialog, Some(Dialog::SaveChart(f)) if f.problem.as_deref() == Some("disk full")));
+    app.send(Event::ChartWritten { path, files: 3, result: Saved::Written });
+    assert!(app.state.dialog.is_none() && app.notice().contains(".csv and .json"), "{}", app.notice());
+}
+
+#[test]
+fn exact_figures_of_everything_are_asked_for_from_the_map() {
+    let long = Tiny::default().kv("llama.block_count", Kv::U32(1)).normal("blk.0.ffn_up.weight", &[2560, 256], 1);
+    let mut app = App::on(&long);
+    app.press("S");
+    app.serve();
+    let up = app.tensor("blk.0.ffn_up.weight");
+    app.go("");
+    app.press("e");
+    assert!(app.session().exact.contains(&up));
+    app.serve();
+    assert!(view(&app).grid.cell(0, 0).unwrap().errors.exact);
+}
+
+#[test]
+fn a_click_on_the_map_chooses_a_cell() {
+    let mut app = App::on(&layered());
+    app.press("S");
+    render(&mut app, MEDIUM, &Theme::dark());
+    let area = app.state.geometry.map;
+    assert!(area.width > 0 && area.height == 3, "{area:?}");
+    let wide = app.state.geometry.map_cell;
+    mouse(&mut app, DOWN, area.x + wide, area.y + 2);
+    assert_eq!((view(&app).row, view(&app).column), (2, 1));
+    mouse(&mut app, DOWN, area.x.saturating_sub(3), area.y);
+    assert_eq!((view(&app).row, view(&app).column), (2, 1), "beside it is nothing");
+    mouse(&mut app, MouseEventKind::ScrollUp, area.x, area.y);
+    assert_eq!(view(&app).row, 0);
+}
+
+#[test]
+fn of_many_tensors_the_lane_is_given_some_hundreds_at_a_time_and_gets_all() {
+    let mut many = Tiny::default().kv("llama.block_count", Kv::U32(700));
+    for layer in 0..700 {
+        many = many.normal(&format!("blk.{layer}.ffn_up.weight"), &[256, 2], layer);
+    }
+    let mut app = App::on(&many);
+    app.press("S");
+    assert!((400..=512).contains(&app.wants().len()), "{}", app.wants().len());
+    app.serve();
+    app.pass(Duration::from_secs(1));
+    app.settle();
+    assert_eq!(view(&app).measured, (700, 0));
+    app.press("left");
+    assert!(app.wants().is_empty());
+    assert_eq!(app.session().sweeps.eligible, 700, "and it is not gone through again");
+}
+
+#[test]
+fn what_cannot_be_measured_is_counted_and_not_waited_for() {
+    let mut app = App::on(&dense().tensor("blk.0.attn_k.weight", &[256, 2], DType::F32, f32_bytes(&[f32::NAN; 512])));
+    app.press("S");
+    app.serve();
+    assert_eq!(view(&app).measured, (1, 1));
+    assert!(!view(&app).is_measuring() && app.state.next_wake().is_none());
+}
