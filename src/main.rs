@@ -89,12 +89,28 @@ fn interface(start: tui::Start, mut recipe: Recipe, threads: usize, reading: Rea
         return Err(Error::Usage(what.to_owned()).into());
     }
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let theme =
+        if no_color { tui::state::appearance::ThemeName::None } else { tui::state::appearance::ThemeName::Dark };
+    let appearance = tui::state::Appearance { theme, ..tui::state::Appearance::default() };
+    let multiplexer = tui::clipboard::Multiplexer::here(|name| std::env::var_os(name).is_some());
+    let colorterm = std::env::var("COLORTERM").ok();
     recipe.imatrix = reading.imatrix.or(recipe.imatrix);
     let imatrix = recipe.imatrix.as_deref().map(Imatrix::read).transpose()?.map(Arc::new);
     let base =
         reading.base.as_deref().map(|path| Model::open(path, &OpenOptions::default())).transpose()?.map(Arc::new);
     let open = reading.open;
-    let options = tui::Options { start, recipe, threads, open, base, imatrix, no_color, recent_file: recent_file() };
+    let options = tui::Options {
+        start,
+        recipe,
+        threads,
+        open,
+        base,
+        imatrix,
+        appearance,
+        colorterm,
+        multiplexer,
+        recent_file: recent_file(),
+    };
     tui::run(options).wrap_err("the interface failed")
 }
 

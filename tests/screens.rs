@@ -8,8 +8,8 @@ mod support_tui;
 use std::sync::Arc;
 
 use support::writers::prism_ml;
-use support_tui::shoot::{MEDIUM, SMALL, compare, picture, render, shoot_at};
-use support_tui::{App, dense, layered};
+use support_tui::shoot::{MEDIUM, SMALL, compare, measured, picture, render, shoot_at};
+use support_tui::{App, dense};
 use tritscope::engine::codec::DType;
 use tritscope::engine::error::Diagnostic;
 use tritscope::engine::error::Severity;
@@ -26,15 +26,6 @@ use tritscope::tui::update;
 /// Snapshots at both sizes.
 fn shoot(app: &mut App, name: &str) {
     shoot_at(app, name, &[SMALL, MEDIUM]);
-}
-
-/// A model of which everything that is wanted has been measured.
-fn measured() -> App {
-    let mut app = App::on(&layered());
-    app.press("L");
-    render(&mut app, MEDIUM, &Theme::dark());
-    app.serve();
-    app
 }
 
 #[test]

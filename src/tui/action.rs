@@ -6,6 +6,7 @@ mod pane;
 
 use super::state::Tab;
 use super::state::compare::Show;
+use super::state::copying::Copying;
 use super::state::input::TextEdit;
 use super::state::slider::Slide;
 
@@ -94,7 +95,17 @@ actions! {
     CancelJob = "cancel-export", "cancel the selected export";
     QuitWhenDone = "quit-when-done", "quit when the exports are done";
     CancelAndQuit = "cancel-and-quit", "cancel the exports and quit";
+    Palette = "palette", "every command by its name";
+    CopyMenu = "copy", "copy to the clipboard: name, row, command, recipe, report";
+    NextTheme = "next-theme", "next colours: dark, light, contrast, 16, none";
+    ToggleMouse = "toggle-mouse", "leave the mouse to the terminal, or take it back";
+    ToggleAscii = "toggle-ascii", "draw in ASCII, or with lines and blocks";
+    NarrowTree = "narrow-tree", "move the splitter left";
+    WidenTree = "widen-tree", "move the splitter right";
+    Search = "search", "search as you type";
     --
+    /// Takes this to the clipboard.
+    Copy(Copying): of_copying;
     /// This part of the preview.
     ShowTab(Tab): of_tab;
     /// An intent of the preview pane.
@@ -150,6 +161,17 @@ fn of_show(show: Show) -> (&'static str, &'static str) {
         Show::Equal => ("pairs-equal", "list what is equal"),
         Show::Missing => ("pairs-missing", "list what only one model has"),
         Show::Type => ("pairs-type", "list what has another type"),
+    }
+}
+
+fn of_copying(what: Copying) -> (&'static str, &'static str) {
+    match what {
+        Copying::Name => ("copy-name", "copy the name"),
+        Copying::Row => ("copy-row", "copy the row, columns divided by tabs"),
+        Copying::Command => ("copy-command", "copy the command line that does the same"),
+        Copying::Recipe => ("copy-recipe", "copy the recipe as TOML"),
+        Copying::Json => ("copy-json", "copy the report of the plan as JSON"),
+        Copying::Markdown => ("copy-markdown", "copy the report of the plan as Markdown"),
     }
 }
 

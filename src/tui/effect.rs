@@ -108,6 +108,10 @@ pub enum Effect {
         /// The pair.
         pair: Pair,
     },
+    /// Hand text to the terminal's clipboard.
+    Copy(String),
+    /// Take the mouse, or leave it to the terminal.
+    SetMouse(bool),
     /// End the program.
     Quit(Exit),
 }

@@ -4,6 +4,7 @@
 //! one table of keys. Only this file and [`terminal`] know that there is a real terminal.
 
 pub mod action;
+pub mod clipboard;
 pub mod effect;
 pub mod event;
 mod files;
@@ -31,7 +32,7 @@ use crate::engine::plan::Recipe;
 use effect::Effect;
 use event::{Event, Msg};
 use runtime::Runtime;
-use state::{Settings, State};
+use state::{Appearance, Settings, State};
 use terminal::Screen;
 use theme::Theme;
 
@@ -68,8 +69,12 @@ pub struct Options {
     pub base: Option<Arc<Model>>,
     /// How much each input channel counts.
     pub imatrix: Option<Arc<Imatrix>>,
-    /// Whether to do without colours.
-    pub no_color: bool,
+    /// Colours, signs, the mouse.
+    pub appearance: Appearance,
+    /// What the terminal says of its colours in `COLORTERM`.
+    pub colorterm: Option<String>,
+    /// What the program runs in, if it stands between it and the terminal.
+    pub multiplexer: Option<clipboard::Multiplexer>,
     /// Where the list of recent files is kept, if it is.
     pub recent_file: Option<PathBuf>,
 }
@@ -81,7 +86,7 @@ pub fn run(options: Options) -> Result<u8> {
     let (sender, receiver) = channel();
     let mut runtime = Runtime::start(&options, &sender)?;
     let signals = listen(&sender)?;
-    let screen = Screen::enter().map_err(|e| terminal_error("take over", e));
+    let screen = Screen::enter(options.appearance.mouse).map_err(|e| terminal_error("take over", e));
     let looped = match screen {
         Ok(mut screen) => {
             let looped =
@@ -106,10 +111,10 @@ fn event_loop(
     receiver: &Receiver<Event>,
     start: Instant,
 ) -> Result<Exit> {
-    let mut theme = if options.no_color { Theme::plain() } else { Theme::dark() };
-    theme.ramp = theme.ramp.refined(std::env::var("COLORTERM").ok().as_deref());
     let size = screen.size().map_err(|e| terminal_error("measure", e))?;
     let mut driver = Driver { state: State::new(settings(&options), size), start };
+    driver.state.appearance = options.appearance;
+    let mut theme = (options.appearance, Theme::fitting(options.appearance, options.colorterm.as_deref()));
     let mut effects = vec![Effect::ReadRecent];
     match options.start {
         Start::File(path) => effects.extend(update::begin(&mut driver.state, path)),
@@ -123,8 +128,12 @@ fn event_loop(
             return Ok(exit);
         }
         let mut geometry = None;
+        if theme.0 != driver.state.appearance {
+            let appearance = driver.state.appearance;
+            theme = (appearance, Theme::fitting(appearance, options.colorterm.as_deref()));
+        }
         screen
-            .draw(|frame| geometry = Some(view::draw(&driver.state, &theme, frame)))
+            .draw(|frame| geometry = Some(view::draw(&driver.state, &theme.1, frame)))
             .map_err(|e| terminal_error("draw on", e))?;
         let drawn = Instant::now();
         if let Some(geometry) = geometry {

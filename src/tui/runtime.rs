@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::Options;
+use super::clipboard::{self, Multiplexer};
 use super::effect::{Effect, Exit};
 use super::event::Event;
 use super::files::{self, Files};
+use super::terminal;
 use crate::engine::error::Result;
 use crate::engine::model::{Model, OpenOptions};
 use crate::jobs::{ExportRequest, Jobs};
@@ -19,6 +21,7 @@ pub(super) struct Runtime {
     open: OpenOptions,
     base: Option<Arc<Model>>,
     recent_file: Option<PathBuf>,
+    multiplexer: Option<Multiplexer>,
     /// Set once the program is to end.
     pub(super) exit: Option<Exit>,
 }
@@ -37,6 +40,7 @@ impl Runtime {
             open: options.open.clone(),
             base: options.base.clone(),
             recent_file: options.recent_file.clone(),
+            multiplexer: options.multiplexer,
             exit: None,
         })
     }
@@ -77,6 +81,8 @@ impl Runtime {
             }
             Effect::Compare { id, a, b } => self.jobs.compare(id, a, b),
             Effect::LookAtPair { id, a, b, index, pair } => self.jobs.look_at_pair(id, a, b, index, pair),
+            Effect::Copy(text) => terminal::send(&clipboard::copy(&text, self.multiplexer)),
+            Effect::SetMouse(on) => terminal::set_mouse(on),
             Effect::Quit(exit) => self.exit = Some(exit),
         }
         None

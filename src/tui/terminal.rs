@@ -29,10 +29,11 @@ pub struct Screen {
 
 impl Screen {
     /// Takes the terminal over.
-    pub fn enter() -> io::Result<Self> {
+    pub fn enter(mouse: bool) -> io::Result<Self> {
         enable_raw_mode()?;
         *owner() = Some(std::thread::current().id());
-        let entered = execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
+        let entered = execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+            .and_then(|()| if mouse { execute!(stdout(), EnableMouseCapture) } else { Ok(()) })
             .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match entered {
             Ok(terminal) => Ok(Self { terminal }),
@@ -61,6 +62,17 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// Takes the mouse, or leaves it to the terminal. A terminal that does not take this has no mouse to speak of.
+pub(super) fn set_mouse(on: bool) {
+    let _ = if on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) };
+}
+
+/// Sends a control sequence between two frames.
+pub(super) fn send(sequence: &str) {
+    let mut out = stdout();
+    let _ = out.write_all(sequence.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Gives the terminal back if it is taken; true once it is free for a report. False means that another thread has it and

@@ -4,6 +4,8 @@ mod ramp;
 
 use ratatui::style::{Color, Modifier, Style};
 
+use super::state::appearance::{Appearance, ThemeName};
+
 pub use ramp::Ramp;
 
 /// The styles of the interface.
@@ -61,36 +63,199 @@ pub struct Theme {
     pub ramp: Ramp,
 }
 
+/// What a coloured theme is made of: numbers of the terminal's colours.
+struct Colours {
+    /// Behind everything; none leaves the terminal's own.
+    back: Option<u8>,
+    text: u8,
+    dim: u8,
+    strong: u8,
+    border: u8,
+    title: u8,
+    cursor: u8,
+    cursor_idle: u8,
+    accent: u8,
+    kept: u8,
+    protected: u8,
+    warning: u8,
+    error: u8,
+    good: u8,
+    middling: u8,
+    bar: u8,
+    bar_zero: u8,
+    bar_minus: u8,
+    marker: u8,
+    track: u8,
+    input: (u8, u8),
+}
+
+const DARK: Colours = Colours {
+    back: None,
+    text: 252,
+    dim: 244,
+    strong: 255,
+    border: 239,
+    title: 110,
+    cursor: 237,
+    cursor_idle: 235,
+    accent: 80,
+    kept: 245,
+    protected: 140,
+    warning: 215,
+    error: 203,
+    good: 114,
+    middling: 186,
+    bar: 74,
+    bar_zero: 242,
+    bar_minus: 174,
+    marker: 222,
+    track: 238,
+    input: (255, 236),
+};
+
+/// On white, text has at least 4.5 : 1 against it.
+const LIGHT: Colours = Colours {
+    back: None,
+    text: 236,
+    dim: 242,
+    strong: 232,
+    border: 249,
+    title: 25,
+    cursor: 253,
+    cursor_idle: 255,
+    accent: 30,
+    kept: 242,
+    protected: 97,
+    warning: 130,
+    error: 160,
+    good: 28,
+    middling: 94,
+    bar: 31,
+    bar_zero: 245,
+    bar_minus: 131,
+    marker: 130,
+    track: 252,
+    input: (232, 254),
+};
+
+/// Black and white, and colours that are at least 7 : 1 against black.
+const CONTRAST: Colours = Colours {
+    back: Some(16),
+    text: 231,
+    dim: 252,
+    strong: 231,
+    border: 250,
+    title: 123,
+    cursor: 19,
+    cursor_idle: 236,
+    accent: 51,
+    kept: 231,
+    protected: 219,
+    warning: 220,
+    error: 217,
+    good: 120,
+    middling: 228,
+    bar: 51,
+    bar_zero: 248,
+    bar_minus: 217,
+    marker: 226,
+    track: 244,
+    input: (231, 19),
+};
+
 impl Theme {
+    /// The theme of this name.
+    pub fn of(name: ThemeName) -> Self {
+        match name {
+            ThemeName::Dark => Self::dark(),
+            ThemeName::Light => Self::light(),
+            ThemeName::Contrast => Self::coloured(&CONTRAST),
+            ThemeName::Sixteen => Self::sixteen(),
+            ThemeName::None => Self::plain(),
+        }
+    }
+
+    /// The theme of a choice, as fine as a terminal of this `COLORTERM` has it.
+    pub fn fitting(appearance: Appearance, colorterm: Option<&str>) -> Self {
+        let theme = Self::of(appearance.theme);
+        let ramp = theme.ramp.refined(colorterm);
+        Self { ramp: if appearance.ascii { ramp.in_signs() } else { ramp }, ..theme }
+    }
+
     /// Dark, from the terminal's 256 colours.
     pub fn dark() -> Self {
+        Self::coloured(&DARK)
+    }
+
+    /// Light, from the terminal's 256 colours.
+    pub fn light() -> Self {
+        Self::coloured(&LIGHT)
+    }
+
+    fn coloured(c: &Colours) -> Self {
+        let base = c.back.map_or_else(Style::new, |back| Style::new().bg(Color::Indexed(back)));
         let fg = |n: u8| Style::new().fg(Color::Indexed(n));
+        let bg = |n: u8| Style::new().bg(Color::Indexed(n));
         Self {
-            text: fg(252),
-            dim: fg(244),
-            strong: fg(255).add_modifier(Modifier::BOLD),
-            border: fg(239),
-            title: fg(110).add_modifier(Modifier::BOLD),
-            cursor: Style::new().bg(Color::Indexed(237)).add_modifier(Modifier::BOLD),
-            cursor_idle: Style::new().bg(Color::Indexed(235)),
-            accent: fg(80),
-            ternary: fg(80),
-            kept: fg(245),
-            protected: fg(140),
-            warning: fg(215),
-            error: fg(203),
-            good: fg(114),
-            middling: fg(186),
-            bar: fg(74),
-            bar_zero: fg(242),
-            bar_minus: fg(174),
-            bar_plus: fg(74),
-            marker: fg(222),
-            track: fg(238),
-            key: fg(110).add_modifier(Modifier::BOLD),
-            input: Style::new().fg(Color::Indexed(255)).bg(Color::Indexed(236)),
-            overlay: fg(252),
+            text: base.patch(fg(c.text)),
+            dim: fg(c.dim),
+            strong: fg(c.strong).add_modifier(Modifier::BOLD),
+            border: fg(c.border),
+            title: fg(c.title).add_modifier(Modifier::BOLD),
+            cursor: bg(c.cursor).add_modifier(Modifier::BOLD),
+            cursor_idle: bg(c.cursor_idle),
+            accent: fg(c.accent),
+            ternary: fg(c.accent),
+            kept: fg(c.kept),
+            protected: fg(c.protected),
+            warning: fg(c.warning),
+            error: fg(c.error),
+            good: fg(c.good),
+            middling: fg(c.middling),
+            bar: fg(c.bar),
+            bar_zero: fg(c.bar_zero),
+            bar_minus: fg(c.bar_minus),
+            bar_plus: fg(c.bar),
+            marker: fg(c.marker),
+            track: fg(c.track),
+            key: fg(c.title).add_modifier(Modifier::BOLD),
+            input: fg(c.input.0).bg(Color::Indexed(c.input.1)),
+            overlay: base.patch(fg(c.text)),
             ramp: Ramp::INDEXED,
+        }
+    }
+
+    /// The terminal's own 16 colours on its own background, light or dark: text is the terminal's, and no meaning rests
+    /// on one of the shades that are hard to read on either.
+    pub fn sixteen() -> Self {
+        let fg = |colour: Color| Style::new().fg(colour);
+        let bold = Modifier::BOLD;
+        Self {
+            text: Style::new(),
+            dim: Style::new().add_modifier(Modifier::DIM),
+            strong: Style::new().add_modifier(bold),
+            border: fg(Color::DarkGray),
+            title: fg(Color::Blue).add_modifier(bold),
+            cursor: Style::new().add_modifier(Modifier::REVERSED),
+            cursor_idle: Style::new().add_modifier(Modifier::UNDERLINED),
+            accent: fg(Color::Cyan),
+            ternary: fg(Color::Cyan),
+            kept: Style::new(),
+            protected: fg(Color::Magenta),
+            warning: fg(Color::Yellow).add_modifier(bold),
+            error: fg(Color::Red).add_modifier(bold),
+            good: fg(Color::Green),
+            middling: fg(Color::Yellow),
+            bar: fg(Color::Blue),
+            bar_zero: fg(Color::DarkGray),
+            bar_minus: fg(Color::Red),
+            bar_plus: fg(Color::Blue),
+            marker: fg(Color::Yellow),
+            track: fg(Color::DarkGray),
+            key: fg(Color::Blue).add_modifier(bold),
+            input: Style::new().add_modifier(Modifier::UNDERLINED),
+            overlay: Style::new(),
+            ramp: Ramp::SIXTEEN,
         }
     }
 

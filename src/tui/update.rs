@@ -5,9 +5,11 @@ mod compare;
 mod decide;
 mod exports;
 mod forms;
+mod habits;
 mod looks;
 mod mouse;
 mod opening;
+mod palette;
 mod pane;
 mod plan;
 mod wants;
@@ -18,7 +20,7 @@ use super::action::Action;
 use super::effect::{Effect, Exit};
 use super::event::{Event, Msg};
 use super::keymap::Context;
-use super::state::dialog::{JobsDialog, Scroll};
+use super::state::dialog::{HelpText, JobsDialog, Scroll};
 use super::state::{Dialog, State};
 use crate::jobs::JobEvent;
 
@@ -76,6 +78,9 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
     {
         session.armed = None;
     }
+    if let Some(effects) = habits::act(state, action) {
+        return effects;
+    }
     match context {
         Context::Browse => browse::act(state, action),
         Context::Filter => browse::act_filter(state, action),
@@ -93,14 +98,19 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
         Context::Quit => exports::act_quit(state, action),
         Context::Picker => opening::act_picker(state, action),
         Context::Failure => opening::act_failure(state, action),
+        Context::Palette => palette::act(state, action),
+        Context::Copy => habits::act_copy(state, action),
+        Context::Help | Context::HelpSearch => read_help(state, action),
     }
 }
 
 fn read(state: &mut State, action: Action) -> Vec<Effect> {
     let page = usize::from(state.geometry.dialog.height).max(1);
     let last = state.geometry.dialog_lines.saturating_sub(page);
-    let Some(Dialog::Help(scroll) | Dialog::Notes(scroll)) = &mut state.dialog else {
-        return Vec::new();
+    let scroll = match &mut state.dialog {
+        Some(Dialog::Notes(scroll)) => scroll,
+        Some(Dialog::Help(help)) => &mut help.scroll,
+        _ => return Vec::new(),
     };
     scroll.top = match action {
         Action::Up => scroll.top.saturating_sub(1),
@@ -120,6 +130,26 @@ fn read(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+fn read_help(state: &mut State, action: Action) -> Vec<Effect> {
+    let Some(Dialog::Help(help)) = &mut state.dialog else { return Vec::new() };
+    match action {
+        Action::Search => help.searching = true,
+        Action::Accept => help.searching = false,
+        Action::Edit(edit) if help.searching => {
+            help.search.apply(edit);
+            help.scroll = Scroll::default();
+        }
+        // One level up: the search first.
+        Action::Back if help.searching || !help.search.text().is_empty() => {
+            help.searching = false;
+            help.search.set("");
+            help.scroll = Scroll::default();
+        }
+        _ => return read(state, action),
+    }
+    Vec::new()
+}
+
 /// Ends the program, or asks first while an export has not ended.
 fn quit(state: &mut State) -> Vec<Effect> {
     if state.jobs.active().next().is_none() {
@@ -132,7 +162,7 @@ fn quit(state: &mut State) -> Vec<Effect> {
 /// The dialogs that open from the main screen without asking anything first.
 fn open_dialog(state: &mut State, action: Action) {
     state.dialog = match action {
-        Action::Help => Some(Dialog::Help(Scroll::default())),
+        Action::Help => Some(Dialog::Help(HelpText::default())),
         Action::Notes => Some(Dialog::Notes(Scroll::default())),
         Action::Jobs => Some(Dialog::Jobs(JobsDialog::default())),
         _ => return,

@@ -10,7 +10,7 @@ use tritscope::tui::event::Event;
 use tritscope::tui::theme::Theme;
 use tritscope::tui::view;
 
-use super::App;
+use super::{App, layered};
 
 /// The least screen that many have.
 pub const SMALL: (u16, u16) = (80, 24);
@@ -48,6 +48,10 @@ pub fn text(buffer: &Buffer) -> String {
 
 /// The cells' text, then the styles by frequency.
 pub fn picture(buffer: &Buffer) -> String {
+    text(buffer) + "styles: " + &styles(buffer)
+}
+
+fn styles(buffer: &Buffer) -> String {
     let mut styles: BTreeMap<String, usize> = BTreeMap::new();
     for cell in buffer.content() {
         let name = format!("{:?}/{:?} {:?}", cell.fg, cell.bg, cell.modifier);
@@ -56,8 +60,7 @@ pub fn picture(buffer: &Buffer) -> String {
     }
     let mut styles: Vec<_> = styles.into_iter().collect();
     styles.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let styles: Vec<String> = styles.into_iter().map(|(name, n)| format!("{name}×{n}")).collect();
-    text(buffer) + "styles: " + &styles.join("  ")
+    styles.into_iter().map(|(name, n)| format!("{name}×{n}")).collect::<Vec<_>>().join("  ")
 }
 
 /// Snapshots at these sizes, named after them.
@@ -70,10 +73,36 @@ pub fn shoot_at(app: &mut App, name: &str, sizes: &[(u16, u16)]) {
 
 /// Holds a picture against the one that is kept under this name.
 pub fn compare(name: &str, buffer: &Buffer) {
+    compare_text(name, &picture(buffer));
+}
+
+fn compare_text(name: &str, picture: &str) {
     let mut settings = Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     // Beside the tests, not beside this file.
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
-    settings.bind(|| assert_snapshot!(name, picture(buffer)));
+    settings.bind(|| assert_snapshot!(name, picture));
+}
+
+/// Snapshots at 80×24 and 160×50. Dark and light differ in styles alone, so the light ones stand in the same snapshot,
+/// and that the text is the same is asserted.
+pub fn shoot_both(app: &mut App, name: &str) {
+    for size in [SMALL, LARGE] {
+        let dark = render(app, size, &Theme::dark());
+        let light = render(app, size, &Theme::light());
+        let text = |buffer: &Buffer| buffer.content().iter().map(|c| c.symbol().to_owned()).collect::<String>();
+        assert_eq!(text(&dark), text(&light), "{name}: a theme changes no text");
+        let text = picture(&dark) + "\nlight: " + &styles(&light);
+        compare_text(&format!("{name}_{}x{}", size.0, size.1), &text);
+    }
+}
+
+/// A model of which everything that is wanted has been measured.
+pub fn measured() -> App {
+    let mut app = App::on(&layered());
+    app.press("L");
+    render(&mut app, MEDIUM, &Theme::dark());
+    app.serve();
+    app
 }

@@ -6,6 +6,7 @@
 mod budget;
 pub mod chart;
 pub mod compare;
+mod markdown;
 pub mod trits;
 
 use serde::Serialize;
@@ -20,6 +21,7 @@ use super::preview::{TensorReport, sqnr_db};
 use super::stats::{BlockStats, ErrorSums, Estimate, SampleMoments};
 
 pub use budget::BudgetReport;
+pub use markdown::plan_markdown;
 
 /// Version of the documents' form.
 pub const SCHEMA: u32 = 1;

@@ -5,6 +5,7 @@
 mod browse;
 mod decide;
 mod dialogs;
+mod habits;
 mod pane;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -32,7 +33,7 @@ pub enum Context {
     Goto,
     /// The question what a method is to be applied to.
     Apply,
-    /// A text that scrolls: help, notes.
+    /// A text that scrolls: notes.
     Reading,
     /// The list of exports.
     Jobs,
@@ -54,11 +55,19 @@ pub enum Context {
     Picker,
     /// The report that a file cannot be opened.
     Failure,
+    /// The palette.
+    Palette,
+    /// The copy menu.
+    Copy,
+    /// Help.
+    Help,
+    /// The line that help is searched by.
+    HelpSearch,
 }
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Browse,
         Self::Filter,
         Self::Pane,
@@ -78,12 +87,20 @@ impl Context {
         Self::Quit,
         Self::Picker,
         Self::Failure,
+        Self::Palette,
+        Self::Copy,
+        Self::Help,
+        Self::HelpSearch,
     ];
 
     /// What takes the keys in this state.
     pub fn of(state: &State) -> Self {
         match &state.dialog {
-            Some(Dialog::Help(_) | Dialog::Notes(_)) => Self::Reading,
+            Some(Dialog::Palette(_)) => Self::Palette,
+            Some(Dialog::Copy(_)) => Self::Copy,
+            Some(Dialog::Help(help)) if help.searching => Self::HelpSearch,
+            Some(Dialog::Help(_)) => Self::Help,
+            Some(Dialog::Notes(_)) => Self::Reading,
             Some(Dialog::Jobs(_)) => Self::Jobs,
             Some(Dialog::Quantize(_)) => Self::Quantize,
             Some(Dialog::SaveRecipe(_)) => Self::SaveRecipe,
@@ -135,11 +152,15 @@ impl Context {
             Self::Quit => "quit",
             Self::Picker => "picker",
             Self::Failure => "failure",
+            Self::Palette => "palette",
+            Self::Copy => "copy",
+            Self::Help => "help",
+            Self::HelpSearch => "help-search",
         }
     }
 
     /// Where a key is looked up that the context does not have.
-    fn falls_back_to(self) -> Option<Self> {
+    pub fn falls_back_to(self) -> Option<Self> {
         matches!(self, Self::Methods | Self::Map | Self::Block).then_some(Self::Pane)
     }
 
@@ -154,7 +175,7 @@ impl Context {
             Self::Block => "Preview: block",
             Self::Goto => "Going to a block",
             Self::Apply => "Applying a method",
-            Self::Reading => "Help and notes",
+            Self::Reading => "Notes",
             Self::Jobs => "Jobs",
             Self::Quantize => "Quantize dialog",
             Self::SaveRecipe => "Saving the recipe",
@@ -165,13 +186,22 @@ impl Context {
             Self::Quit => "Quitting while exports run",
             Self::Picker => "Choosing a file",
             Self::Failure => "A file that cannot be opened",
+            Self::Palette => "Commands",
+            Self::Copy => "Copying",
+            Self::Help => "Help",
+            Self::HelpSearch => "Searching help",
         }
     }
 
     /// Whether a character that no key is bound to goes into a line of text.
     fn types(self) -> bool {
-        use Context::{Budget, Filter, Goto, Picker, Quantize, SaveChart, SaveRecipe};
-        matches!(self, Filter | Goto | Quantize | SaveRecipe | Picker | Budget | SaveChart)
+        use Context::{Budget, Filter, Goto, HelpSearch, Palette, Picker, Quantize, SaveChart, SaveRecipe};
+        matches!(self, Filter | Goto | Quantize | SaveRecipe | Picker | Budget | SaveChart | Palette | HelpSearch)
+    }
+
+    /// Whether it asks something that has to be answered first.
+    fn asks(self) -> bool {
+        matches!(self, Self::Quit | Self::Failure | Self::Copy | Self::Apply)
     }
 }
 
@@ -200,6 +230,14 @@ const fn ctrl(c: char) -> Key {
     (KeyModifiers::CONTROL, KeyCode::Char(c))
 }
 
+const fn ctrl_key(code: KeyCode) -> Key {
+    (KeyModifiers::CONTROL, code)
+}
+
+const fn alt_key(code: KeyCode) -> Key {
+    (KeyModifiers::ALT, code)
+}
+
 const fn on(context: Context, keys: &'static [Key], shown: &'static str, action: Action) -> Binding {
     Binding { context, keys, shown, action, hint: None }
 }
@@ -212,7 +250,8 @@ impl Binding {
 }
 
 /// The tables, one file a part of the interface.
-static TABLES: [&[Binding]; 4] = [browse::BINDINGS, pane::BINDINGS, decide::BINDINGS, dialogs::BINDINGS];
+static TABLES: [&[Binding]; 5] =
+    [browse::BINDINGS, pane::BINDINGS, decide::BINDINGS, dialogs::BINDINGS, habits::BINDINGS];
 
 /// A line of help: also what a document's key table is checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,7 +294,18 @@ impl Default for Keymap {
             hint: b.hint,
             keys: b.keys.to_vec(),
         };
-        Self { bindings: TABLES.into_iter().flatten().map(bound).collect() }
+        let mut bindings: Vec<Bound> = TABLES.into_iter().flatten().map(bound).collect();
+        for context in Context::ALL.into_iter().filter(|c| !c.types() && !c.asks() && c.falls_back_to().is_none()) {
+            for &(keys, shown, action, hint) in habits::EVERYWHERE {
+                let taken =
+                    |b: &Bound| b.context == context && (b.action == action || keys.iter().any(|k| b.keys.contains(k)));
+                if bindings.iter().any(taken) {
+                    continue;
+                }
+                bindings.push(Bound { context, action, shown: shown.to_owned(), hint, keys: keys.to_vec() });
+            }
+        }
+        Self { bindings }
     }
 }
 
@@ -287,22 +337,40 @@ impl Keymap {
         if context.types() { edit(event.code, modifiers).map(Action::Edit) } else { None }
     }
 
+    /// Whether an action has something to act on: without a model, few have.
+    pub fn works(&self, state: &State, context: Context, action: Action) -> bool {
+        const BARE: [Action; 9] = [
+            Action::Open,
+            Action::Jobs,
+            Action::Notes,
+            Action::Help,
+            Action::Quit,
+            Action::Palette,
+            Action::NextTheme,
+            Action::ToggleMouse,
+            Action::ToggleAscii,
+        ];
+        context != Context::Browse || state.session.is_some() || BARE.contains(&action)
+    }
+
     /// Every key with what it does, context by context.
     pub fn rows(&self) -> impl Iterator<Item = HelpRow<'_>> {
         let keyed = self.bindings().filter(|b| !b.shown.is_empty());
         keyed.map(|b| HelpRow { context: b.context, keys: &b.shown, help: b.action.describe() })
     }
 
-    /// The hints of a state: key and word. Without a model, what needs one is left out.
+    /// The hints of a state: key and word; last those that lead to everything else. Without a model, what needs one is
+    /// left out.
     pub fn hints(&self, state: &State) -> impl Iterator<Item = (&str, &'static str)> {
+        const LAST: [Action; 3] = [Action::Palette, Action::Help, Action::Quit];
         let context = Context::of(state);
-        let bare = context == Context::Browse && state.session.is_none();
-        let works = move |action: Action| {
-            !bare || matches!(action, Action::Open | Action::Jobs | Action::Notes | Action::Help | Action::Quit)
+        let of = move |last: bool| {
+            let working = move |b: &&Bound| self.works(state, context, b.action) && LAST.contains(&b.action) == last;
+            let others = context.falls_back_to().into_iter().flat_map(|other| self.of(other));
+            self.of(context).chain(others).filter(working)
         };
-        let others = context.falls_back_to().into_iter().flat_map(|other| self.of(other));
-        let bindings = self.of(context).chain(others).filter(move |b| works(b.action));
-        bindings.filter_map(|b| Some((b.shown.split(' ').next().filter(|key| !key.is_empty())?, b.hint?)))
+        let hinted = of(false).chain(of(true)).filter(|b| !b.shown.is_empty());
+        hinted.filter_map(|b| Some((b.shown.split(' ').next()?, b.hint?)))
     }
 }
 

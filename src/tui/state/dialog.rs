@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::copying::CopyMenu;
 use super::input::TextInput;
+use super::palette::Palette;
 use super::picker::Picker;
 use crate::engine::export::Verify;
 use crate::engine::ternary::{Format, Method};
@@ -12,7 +14,11 @@ use crate::jobs::JobId;
 #[derive(Debug, Clone)]
 pub enum Dialog {
     /// Every key.
-    Help(Scroll),
+    Help(HelpText),
+    /// Every command.
+    Palette(Box<Palette>),
+    /// What can be copied.
+    Copy(CopyMenu),
     /// Notes of the plan, diagnostics of the file, messages.
     Notes(Scroll),
     /// The exports.
@@ -36,6 +42,17 @@ pub enum Dialog {
         /// Why.
         message: String,
     },
+}
+
+/// The list of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HelpText {
+    /// Where it is scrolled to.
+    pub scroll: Scroll,
+    /// What lines have to contain.
+    pub search: TextInput,
+    /// Whether keys go into the search.
+    pub searching: bool,
 }
 
 /// A text that may be longer than its box.

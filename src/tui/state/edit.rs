@@ -154,7 +154,12 @@ pub fn cycle_method(
     let current = pairs.first().filter(|_| !everything).map_or(state.recipe().method, |(_, _, method)| *method);
     let native = !pairs.is_empty() && pairs.iter().all(|(tensor, format, _)| is_native((*tensor, *format)));
     let offered = if native { &Method::ALL[..] } else { &Method::COMPARED };
-    let next = step(offered, current, forward);
+    set_method(model, state, target, step(offered, current, forward))
+}
+
+/// This method for the ternary tensors of the target, or as the recipe's default.
+pub fn set_method(model: &Model, state: &PlanState, target: &Target, next: Method) -> Outcome {
+    let (pairs, everything) = requested(state, target);
     if everything {
         let mut recipe = state.recipe().clone();
         recipe.method = next;
@@ -170,11 +175,7 @@ pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: 
     let (pairs, everything) = requested(state, target);
     let current = pairs.first().filter(|_| !everything).map_or(state.recipe().format, |(_, format, _)| *format);
     if everything {
-        let next = step(&Format::ALL, current, forward);
-        let mut recipe = state.recipe().clone();
-        recipe.format = next;
-        clear_explicit(&mut recipe, true);
-        return Outcome::Changed(format!("format {next}"), recipe);
+        return set_format(model, state, target, step(&Format::ALL, current, forward));
     }
     let single = if let Target::Tensor(index) = target { Some(&model.tensors[*index]) } else { None };
     let fits = |f: &Format| single.is_none_or(|t| f.takes(t.row_len(), t.elements()));
@@ -189,15 +190,31 @@ pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: 
         ([], Some(t)) => return Outcome::Refused(format!("rows of {} fit no such format", t.row_len())),
         _ => {}
     }
-    let next = step(&offered, current, forward);
+    set_format(model, state, target, step(&offered, current, forward))
+}
+
+/// This format for the ternary tensors of the target, or as the recipe's default.
+pub fn set_format(model: &Model, state: &PlanState, target: &Target, next: Format) -> Outcome {
+    let (pairs, everything) = requested(state, target);
+    if everything {
+        let mut recipe = state.recipe().clone();
+        recipe.format = next;
+        clear_explicit(&mut recipe, true);
+        return Outcome::Changed(format!("format {next}"), recipe);
+    }
     let pairs = pairs.into_iter().map(|(tensor, _, method)| (tensor, next, method)).collect::<Vec<_>>();
     explicit(model, state, target, &pairs, &format!("format {next}"))
 }
 
 /// The next mask.
 pub fn cycle_mask(state: &PlanState) -> Outcome {
+    set_mask(state, step(&Mask::ALL, state.recipe().layers, true))
+}
+
+/// This mask.
+pub fn set_mask(state: &PlanState, mask: Mask) -> Outcome {
     let mut recipe = state.recipe().clone();
-    recipe.layers = step(&Mask::ALL, recipe.layers, true);
+    recipe.layers = mask;
     Outcome::Changed(format!("mask {}", recipe.layers.name()), recipe)
 }
 

@@ -48,6 +48,10 @@ pub struct Geometry {
     pub pairs: Area,
     /// Index of the pair that is drawn first.
     pub pairs_offset: usize,
+    /// The preview pane.
+    pub preview: Area,
+    /// The column between tree and preview.
+    pub splitter: u16,
     /// The preview's tabs.
     pub tabs: Vec<(Area, Tab)>,
     /// The part of the preview that keys move in: the map's cells, or the lines that scroll.

@@ -2,10 +2,12 @@
 //!
 //! [`State`] changes in [`super::update`] only and is drawn by [`super::view`].
 
+pub mod appearance;
 pub mod apply;
 pub mod columns;
 pub mod command;
 pub mod compare;
+pub mod copying;
 pub mod dialog;
 pub mod edit;
 pub mod filter;
@@ -15,6 +17,7 @@ pub mod jobs;
 pub mod looks;
 pub mod matrix;
 pub mod notice;
+pub mod palette;
 pub mod pane;
 pub mod picker;
 pub mod plan;
@@ -34,6 +37,7 @@ use crate::engine::plan::Recipe;
 use crate::jobs::ExportStatus;
 use crate::tui::keymap::Keymap;
 
+pub use appearance::Appearance;
 pub use dialog::Dialog;
 pub use geometry::{Area, Geometry};
 pub use session::{Screen, Session, Tab};
@@ -66,6 +70,13 @@ pub struct Opening {
     pub since: Duration,
 }
 
+/// What the mouse has hold of while its button is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drag {
+    /// The line between tree and preview.
+    Splitter,
+}
+
 /// The state of the interface.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -73,6 +84,8 @@ pub struct State {
     pub settings: Settings,
     /// Time of the last message, since the start of the program.
     pub now: Duration,
+    /// Colours, signs, the mouse.
+    pub appearance: Appearance,
     /// Columns and rows of the screen.
     pub size: (u16, u16),
     /// The model, if one is open.
@@ -97,6 +110,8 @@ pub struct State {
     pub last_click: Option<(Duration, usize)>,
     /// Comparisons that were begun: the number of the last one.
     pub comparisons: u64,
+    /// What the mouse drags.
+    pub drag: Option<Drag>,
     /// Where things were drawn last.
     pub geometry: Geometry,
 }
@@ -113,6 +128,7 @@ impl State {
         Self {
             settings,
             now: Duration::ZERO,
+            appearance: Appearance::default(),
             size,
             session: None,
             opening: None,
@@ -125,6 +141,7 @@ impl State {
             sums_changed: false,
             last_click: None,
             comparisons: 0,
+            drag: None,
             geometry: Geometry::default(),
         }
     }

@@ -109,6 +109,48 @@ impl Sweeps {
     }
 }
 
+impl Screen {
+    /// Name in the title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Tensors => "Tensors",
+            Self::Sensitivity => "Sensitivity",
+            Self::Compare => "Compare",
+        }
+    }
+}
+
+/// Where a screen is divided: the left part in thousandths of the columns, so that it stays when the screen is resized;
+/// none where nobody has chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Split(pub Option<u16>);
+
+impl Split {
+    /// Columns that either side has at least.
+    const LEAST: u16 = 24;
+
+    /// With the divide in this column.
+    pub fn at(column: u16, columns: u16) -> Self {
+        let column = column.clamp(Self::LEAST, columns.saturating_sub(Self::LEAST).max(Self::LEAST));
+        let thousandths = u32::from(column) * 1000 / u32::from(columns.max(1));
+        Self(Some(u16::try_from(thousandths).unwrap_or(1000).min(1000)))
+    }
+
+    /// A little to the right or left of the column where it is now.
+    #[must_use]
+    pub fn step(self, right: bool, now: u16, columns: u16) -> Self {
+        const STEP: u16 = 4;
+        Self::at(if right { now.saturating_add(STEP) } else { now.saturating_sub(STEP) }, columns)
+    }
+
+    /// Columns of the left part.
+    pub fn left(self, columns: u16, default: u16) -> u16 {
+        let Self(Some(thousandths)) = self else { return default };
+        let wanted = (u32::from(columns) * u32::from(thousandths)).div_ceil(1000) as u16;
+        wanted.clamp(Self::LEAST, columns.saturating_sub(Self::LEAST).max(Self::LEAST))
+    }
+}
+
 /// An opened model.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -136,6 +178,8 @@ pub struct Session {
     pub tab: Tab,
     /// What the preview pane remembers.
     pub pane: Pane,
+    /// Where the screen is divided between tree and preview.
+    pub split: Split,
     /// Whether the scales' axis is logarithmic.
     pub log_axis: bool,
     /// What is in the preview until the next report is there.
@@ -176,6 +220,7 @@ impl Session {
             screen: Screen::default(),
             tab: Tab::default(),
             pane: Pane::default(),
+            split: Split::default(),
             log_axis: false,
             shown: None,
             armed: None,
@@ -196,6 +241,14 @@ impl Session {
         }
         session.summarize();
         session
+    }
+
+    /// Puts the cursor on a tensor; false if a filter hides it.
+    pub fn show(&mut self, tensor: usize) -> bool {
+        if let Some(node) = self.tree.tree().nodes.iter().position(|n| n.kind == kind(tensor)) {
+            self.tree.select(node);
+        }
+        self.tree.selected_tensor() == Some(tensor)
     }
 
     /// Makes the sums anew.

@@ -173,6 +173,27 @@ pub(super) fn filter_typed(session: &mut Session, now: Duration) {
     session.tree.set_filter(passing.as_deref(), home);
 }
 
+/// Filters by this text, as if it had been typed and kept; what is no filter changes nothing and is told.
+pub(super) fn set_filter(state: &mut State, text: &str) {
+    let now = state.now;
+    let Some(session) = &mut state.session else { return };
+    if text.is_empty() {
+        clear_filter(session);
+    } else {
+        let home = session.tree.selected();
+        session.filter.begin(&session.model, &session.plan, home);
+        session.filter.input.set(text);
+        filter_typed(session, now);
+        session.filter.editing = false;
+        let problem = session.filter.problem().map(|p| p.message.clone());
+        session.filter.revert();
+        if let Some(what) = problem {
+            state.notify(Tone::Warning, what);
+        }
+    }
+    state.wants_changed = true;
+}
+
 /// A filter on figures or on the plan follows them. Whether other rows are shown.
 pub(super) fn follow_filter(session: &mut Session, now: Duration) -> bool {
     if session.filter.due(&session.plan, &session.previews).is_none_or(|due| due > now) {
@@ -186,7 +207,7 @@ pub(super) fn follow_filter(session: &mut Session, now: Duration) -> bool {
     (before, selected) != (session.tree.rows().len(), session.tree.selected())
 }
 
-fn clear_filter(session: &mut Session) {
+pub(super) fn clear_filter(session: &mut Session) {
     session.filter.clear();
     let selected = session.tree.selected();
     session.tree.set_filter(None, selected);

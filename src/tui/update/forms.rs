@@ -255,6 +255,15 @@ pub(super) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
             picker.input.insert(text);
             opening::typed(picker, home.as_deref(), &folder)
         }
+        (Some(Dialog::Palette(palette)), _) => {
+            palette.input.insert(text);
+            super::palette::retype(state);
+            Vec::new()
+        }
+        (Some(Dialog::Help(help)), _) if help.searching => {
+            help.search.insert(text);
+            Vec::new()
+        }
         (None, Some(session)) if session.filter.editing => {
             session.filter.input.insert(text);
             super::browse::filter_typed(session, state.now);

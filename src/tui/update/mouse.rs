@@ -1,15 +1,15 @@
-//! The mouse: a click selects, a double click toggles, the wheel moves.
+//! The mouse: a click selects, a double click toggles, the wheel moves what lies under it, the splitter can be dragged.
 
 use std::time::Duration;
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{act, compare, decide};
+use super::{act, compare, decide, habits};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Context;
 use crate::tui::state::columns::Sort;
-use crate::tui::state::{Dialog, Screen, State};
+use crate::tui::state::{Area, Dialog, Drag, Screen, State};
 
 /// Clicks closer than this are one double click.
 const DOUBLE_CLICK: Duration = Duration::from_millis(400);
@@ -18,18 +18,37 @@ const NOTCH: usize = 3;
 
 pub(super) fn update(state: &mut State, event: MouseEvent) -> Vec<Effect> {
     match event.kind {
-        MouseEventKind::ScrollUp => repeat(state, Action::Up),
-        MouseEventKind::ScrollDown => repeat(state, Action::Down),
+        MouseEventKind::ScrollUp => wheel(state, event, Action::Up),
+        MouseEventKind::ScrollDown => wheel(state, event, Action::Down),
         MouseEventKind::Down(MouseButton::Left) => click(state, event.column, event.row),
         MouseEventKind::Drag(MouseButton::Left) => {
-            decide::drag_slider(state, event.column);
+            if state.drag == Some(Drag::Splitter) {
+                habits::drag_splitter(state, event.column);
+            } else {
+                decide::drag_slider(state, event.column);
+            }
             Vec::new()
         }
         MouseEventKind::Up(MouseButton::Left) => {
+            state.drag = None;
             decide::hold_slider(state, false);
             Vec::new()
         }
         _ => Vec::new(),
+    }
+}
+
+/// The wheel moves what lies under the pointer: on the preview's tabs it goes through them, elsewhere through rows.
+fn wheel(state: &mut State, event: MouseEvent, action: Action) -> Vec<Effect> {
+    let on_tabs = state.geometry.tabs.iter().any(|(area, _)| area.y == event.row)
+        && state.geometry.preview.contains(event.column, event.row);
+    match Context::of(state) {
+        Context::Browse if on_tabs => {
+            act(state, if action == Action::Up { Action::PreviousTab } else { Action::NextTab })
+        }
+        // What the preview shows belongs to the row under the cursor: the wheel must not change that from there.
+        Context::Browse | Context::Filter if state.geometry.preview.contains(event.column, event.row) => Vec::new(),
+        _ => repeat(state, action),
     }
 }
 
@@ -38,6 +57,25 @@ fn repeat(state: &mut State, action: Action) -> Vec<Effect> {
         Context::Quantize | Context::SaveRecipe | Context::SaveChart | Context::Quit | Context::Failure => Vec::new(),
         _ => (0..NOTCH).flat_map(|_| act(state, action)).collect(),
     }
+}
+
+/// A click on a line of a list chooses it; on the chosen one it accepts.
+fn click_dialog(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
+    let area = state.geometry.dialog;
+    if !area.contains(column, row) {
+        return Vec::new();
+    }
+    let line = state.geometry.dialog_offset + usize::from(row - area.y);
+    let cursor = match &mut state.dialog {
+        Some(Dialog::Palette(palette)) if line < palette.choices.len() => &mut palette.cursor,
+        Some(Dialog::Copy(menu)) => &mut menu.cursor,
+        _ => return Vec::new(),
+    };
+    if *cursor == line {
+        return act(state, Action::Accept);
+    }
+    *cursor = line;
+    Vec::new()
 }
 
 fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
@@ -52,7 +90,16 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
         return Vec::new();
     }
     if state.dialog.is_some() {
-        return Vec::new();
+        return click_dialog(state, column, row);
+    }
+    // The border on either side of the divide.
+    let preview = state.geometry.preview;
+    if state.session.is_some() && preview.width > 0 && (column == preview.x || column + 1 == preview.x) {
+        let body = Area { x: preview.x.saturating_sub(1), width: 2, ..preview };
+        if body.contains(column, row) {
+            state.drag = Some(Drag::Splitter);
+            return Vec::new();
+        }
     }
     match state.session.as_ref().map(|s| s.screen) {
         Some(Screen::Sensitivity) => {

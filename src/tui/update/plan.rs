@@ -1,7 +1,9 @@
 //! The keys that change the plan. The edits themselves are in [`crate::tui::state::edit`].
 
+use crate::engine::model::Model;
 use crate::tui::action::Action;
 use crate::tui::state::edit::{self, Outcome};
+use crate::tui::state::plan::PlanState;
 use crate::tui::state::{Session, State, Tone};
 
 pub(super) fn act(state: &mut State, action: Action) {
@@ -17,6 +19,16 @@ pub(super) fn act(state: &mut State, action: Action) {
         },
         _ => change(session, action),
     };
+    state.notify(tone, text);
+    state.sums_changed = true;
+    state.wants_changed = true;
+}
+
+/// Makes a change that a command names.
+pub(super) fn set(state: &mut State, edit: impl FnOnce(&Model, &PlanState, &edit::Target) -> Outcome) {
+    let Some(session) = &mut state.session else { return };
+    let outcome = edit(&session.model, &session.plan, &session.target());
+    let (tone, text) = settle(session, outcome, false);
     state.notify(tone, text);
     state.sums_changed = true;
     state.wants_changed = true;
@@ -39,19 +51,20 @@ fn change(session: &mut Session, action: Action) -> (Tone, String) {
         }
         _ => edit::cycle_mask(plan),
     };
-    settled(session, action, single, outcome)
+    settle(session, outcome, action == Action::CycleMask)
 }
 
 /// Does what came of an edit, and says so.
 pub(super) fn take(state: &mut State, outcome: Outcome) {
     let Some(session) = &mut state.session else { return };
-    let (tone, text) = settled(session, Action::ToggleTernary, None, outcome);
+    let (tone, text) = settle(session, outcome, false);
     state.notify(tone, text);
     state.sums_changed = true;
     state.wants_changed = true;
 }
 
-fn settled(session: &mut Session, action: Action, single: Option<usize>, outcome: Outcome) -> (Tone, String) {
+/// Takes an edit over, and says what came of it.
+fn settle(session: &mut Session, outcome: Outcome, masks: bool) -> (Tone, String) {
     match outcome {
         Outcome::Changed(name, recipe) => {
             let model = std::sync::Arc::clone(&session.model);
@@ -60,7 +73,7 @@ fn settled(session: &mut Session, action: Action, single: Option<usize>, outcome
                 return (Tone::Info, format!("{name}: nothing changes"));
             }
             let totals = session.plan.plan().totals;
-            if action == Action::CycleMask && totals.ternary_tensors == 0 {
+            if masks && totals.ternary_tensors == 0 {
                 return (Tone::Warning, format!("{name}: selects nothing here"));
             }
             let tensors = i128::from(totals.ternary_tensors) - i128::from(before.0);
@@ -71,7 +84,7 @@ fn settled(session: &mut Session, action: Action, single: Option<usize>, outcome
             (Tone::Info, text)
         }
         Outcome::NeedsConfirmation(why) => {
-            session.armed = single;
+            session.armed = session.tree.selected_tensor();
             (Tone::Warning, why)
         }
         Outcome::Refused(why) => (Tone::Warning, why),

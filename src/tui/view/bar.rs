@@ -190,8 +190,8 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     }
     let context = Context::of(state);
     let hints: Vec<_> = state.settings.keymap.hints(state).collect();
-    // Help and quit are worth more than what is in the middle.
-    let (kept, last) = hints.split_at(hints.len().saturating_sub(if context == Context::Browse { 2 } else { 0 }));
+    // Commands, help and quit are worth more than what is in the middle.
+    let (kept, last) = hints.split_at(hints.len().saturating_sub(if context == Context::Browse { 3 } else { 0 }));
     let width = |(key, word): &(&str, &str)| text::width(key) + 1 + text::width(word) + 2;
     let mut room = usize::from(area.width).saturating_sub(1 + last.iter().map(width).sum::<usize>());
     let mut x = area.x + 1;

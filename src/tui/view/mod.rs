@@ -1,5 +1,6 @@
 //! Draws the state: title, tree, preview, plan bar, and the dialog over them. Nothing here changes anything.
 
+mod ascii;
 mod bar;
 mod compare;
 mod dialog;
@@ -15,7 +16,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::keymap::Context;
-use super::state::{Dialog, Geometry, Screen, Session, State};
+use super::state::{Area, Dialog, Geometry, Screen, Session, State};
 use super::theme::Theme;
 use draw::Canvas;
 
@@ -36,6 +37,9 @@ pub fn draw(state: &State, theme: &Theme, frame: &mut Frame<'_>) -> Geometry {
             too_small(&mut canvas, area);
         } else {
             screen(state, &mut canvas, area, &mut geometry);
+        }
+        if state.appearance.ascii {
+            ascii::pass(canvas.buf);
         }
         canvas.cursor
     };
@@ -79,11 +83,14 @@ fn tensors(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
     // Where there is little room, what has the keys has it all.
     if session.pane.focused && area.width < ROOM_FOR_BOTH {
         geometry.tree_offset = session.tree.offset;
+        geometry.preview = Area { x: area.x, y: area.y, width: area.width, height: area.height };
         preview::draw(state, session, canvas, area, geometry);
         return;
     }
-    let [left, right] =
-        Layout::horizontal([Constraint::Length(tree_width(area.width)), Constraint::Min(1)]).areas(area);
+    let width = session.split.left(area.width, tree_width(area.width));
+    let [left, right] = Layout::horizontal([Constraint::Length(width), Constraint::Min(1)]).areas(area);
+    geometry.splitter = right.x;
+    geometry.preview = Area { x: right.x, y: right.y, width: right.width, height: right.height };
     tree::draw(state, session, canvas, left, geometry);
     preview::draw(state, session, canvas, right, geometry);
 }

@@ -8,8 +8,8 @@ use super::draw::{Canvas, spinner};
 use crate::engine::codec::DType;
 use crate::engine::model::Model;
 use crate::text;
-use crate::tui::state::State;
 use crate::tui::state::command::shorten;
+use crate::tui::state::{Screen, Session, State};
 
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
@@ -26,6 +26,7 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let file = model.path.file_name().unwrap_or(model.path.as_os_str()).to_string_lossy();
     let file = text::elide(&text::escape(&file), usize::from(area.width / 3).max(16));
     x = canvas.text(area, x + 2, area.y, &file, theme.strong);
+    x = crumbs(session, canvas, area, x);
     let facts = [
         model
             .architecture
@@ -46,6 +47,24 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         x = canvas.text(area, x, area.y, sign, theme.dim);
         x = canvas.text(area, x, area.y, fact, theme.dim);
     }
+}
+
+/// Where one is: the screen, and the row under the tree's cursor.
+fn crumbs(session: &Session, canvas: &mut Canvas<'_>, area: Rect, mut x: u16) -> u16 {
+    let theme = canvas.theme;
+    let (mut row, mut part) = (String::new(), "");
+    if session.screen == Screen::Tensors {
+        row = text::escape(session.tree.path(session.tree.selected()));
+        part = if session.pane.focused { session.tab.title() } else { "" };
+    }
+    for crumb in [session.screen.title(), row.trim_end_matches('.'), part] {
+        let room = usize::from(area.right().saturating_sub(x + 3));
+        if !crumb.is_empty() && room > 8 {
+            x = canvas.text(area, x, area.y, " › ", theme.dim);
+            x = canvas.text(area, x, area.y, &text::elide(crumb, room), theme.text);
+        }
+    }
+    x
 }
 
 /// The types by their share of the elements, largest first: `F16 99 % F32 1 %`.

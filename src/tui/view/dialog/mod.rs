@@ -2,6 +2,7 @@
 
 mod forms;
 mod jobs;
+mod palette;
 mod picker;
 mod reading;
 
@@ -16,7 +17,14 @@ use crate::tui::state::{Area, Dialog, Geometry, State};
 
 pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     match dialog {
-        Dialog::Help(scroll) => reading::help(state, *scroll, canvas, area, geometry),
+        Dialog::Palette(open) => {
+            if let Some(beneath) = &open.beneath {
+                draw(state, beneath, canvas, area, geometry);
+            }
+            palette::draw(state, open, canvas, area, geometry);
+        }
+        Dialog::Copy(menu) => palette::copying(state, *menu, canvas, area, geometry),
+        Dialog::Help(help) => reading::help(state, help, canvas, area, geometry),
         Dialog::Notes(scroll) => reading::notes(state, *scroll, canvas, area, geometry),
         Dialog::Jobs(dialog) => jobs::draw(state, *dialog, canvas, area, geometry),
         Dialog::Quantize(form) => forms::quantize(state, form, canvas, area),

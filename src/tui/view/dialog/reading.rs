@@ -7,8 +7,8 @@ use ratatui::text::{Line, Span};
 use super::area_of;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::text;
-use crate::tui::keymap::Context;
-use crate::tui::state::dialog::Scroll;
+use crate::tui::keymap::{Context, HelpRow};
+use crate::tui::state::dialog::{HelpText, Scroll};
 use crate::tui::state::{Geometry, State, Tone};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, wrap};
@@ -40,7 +40,7 @@ fn draw(
 }
 
 /// Every key, from the one table; then the signs of the tree.
-pub(super) fn help(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     const MARKS: [(&str, &str); 8] = [
         ("●", "goes ternary"),
         ("○", "stays as it is"),
@@ -54,18 +54,31 @@ pub(super) fn help(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area:
     let theme = canvas.theme;
     let columns = usize::from(area.width.min(84)).saturating_sub(4);
     let mut lines = Vec::new();
+    let search = help.search.text().to_lowercase();
     for context in Context::ALL {
+        let wanted = |row: &HelpRow<'_>| {
+            let told = |words: &str| words.to_lowercase().contains(&search);
+            row.context == context
+                && (search.is_empty()
+                    || row.keys.contains(help.search.text())
+                    || told(row.help)
+                    || told(context.title()))
+        };
+        let rows: Vec<HelpRow<'_>> = state.settings.keymap.rows().filter(wanted).collect();
+        if rows.is_empty() {
+            continue;
+        }
         if !lines.is_empty() {
             lines.push(Line::default());
         }
         lines.push(Line::from(Span::styled(context.title(), theme.title)));
-        lines.extend(state.settings.keymap.rows().filter(|row| row.context == context).map(|row| {
+        lines.extend(rows.into_iter().map(|row| {
             Line::from(vec![
                 Span::styled(format!("  {} ", left(row.keys, 12)), theme.key),
                 Span::styled(row.help, theme.text),
             ])
         }));
-        if context == Context::Browse {
+        if context == Context::Browse && search.is_empty() {
             lines.push(Line::default());
             lines.push(Line::from(Span::styled("Signs", theme.title)));
             for (sign, words) in MARKS {
@@ -87,7 +100,19 @@ pub(super) fn help(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area:
             ]));
         }
     }
-    draw("Help", &lines, scroll, 84, canvas, area, geometry);
+    if lines.is_empty() {
+        lines.push(Line::from(Span::styled("no key and no command is like this", theme.dim)));
+    }
+    let title =
+        if search.is_empty() { "Help".to_owned() } else { format!("Help: {}", text::escape(help.search.text())) };
+    draw(&title, &lines, help.scroll, 84, canvas, area, geometry);
+    if help.searching {
+        // On the lower border, so that what is found stays where it is.
+        let list = geometry.dialog;
+        let line = Rect { x: list.x, y: list.y + list.height, width: list.width.saturating_sub(14), height: 1 };
+        let x = canvas.text(line, line.x, line.y, " search ", theme.key);
+        canvas.input(Rect { x, width: line.right().saturating_sub(x), ..line }, &help.search, true);
+    }
 }
 
 /// Notes of the plan, diagnostics of the file, messages.

@@ -1,0 +1,68 @@
+//! How things look and what the mouse does: choices of the user that hold for the whole run and can change in it.
+
+use std::str::FromStr;
+
+/// A set of colours, by name. What they are is the business of [`crate::tui::theme`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum ThemeName {
+    /// Light on dark, 256 colours.
+    #[default]
+    Dark,
+    /// Dark on light, 256 colours.
+    Light,
+    /// Black, white and few strong colours.
+    Contrast,
+    /// The terminal's own 16 colours, on whatever background it has.
+    Sixteen,
+    /// No colour: emphasis only.
+    None,
+}
+
+impl ThemeName {
+    /// Every theme, in the order in which a key goes through them.
+    pub const ALL: [Self; 5] = [Self::Dark, Self::Light, Self::Contrast, Self::Sixteen, Self::None];
+
+    /// Its name in flags, configuration and commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::Contrast => "contrast",
+            Self::Sixteen => "16",
+            Self::None => "none",
+        }
+    }
+
+    /// The next one, around the end.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|t| *t == self).unwrap_or(0);
+        Self::ALL[(at + 1) % Self::ALL.len()]
+    }
+}
+
+impl FromStr for ThemeName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|t| t.name() == text);
+        named.ok_or_else(|| format!("'{text}' is no theme: dark, light, contrast, 16 or none"))
+    }
+}
+
+/// The choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appearance {
+    /// The colours.
+    pub theme: ThemeName,
+    /// Whether only ASCII is drawn.
+    pub ascii: bool,
+    /// Whether the mouse is ours; else the terminal selects text with it.
+    pub mouse: bool,
+}
+
+impl Default for Appearance {
+    fn default() -> Self {
+        Self { theme: ThemeName::default(), ascii: false, mouse: true }
+    }
+}

@@ -1,0 +1,103 @@
+//! What works everywhere: the palette, the copy menu, colours, the mouse's switch, the splitter.
+
+use crate::text;
+use crate::tui::action::Action;
+use crate::tui::effect::Effect;
+use crate::tui::state::appearance::ThemeName;
+use crate::tui::state::copying::{CopyMenu, Copying};
+use crate::tui::state::session::Split;
+use crate::tui::state::{Dialog, State, Tone};
+
+use super::palette;
+
+/// Does an action that means the same in every context; `None` if it does not.
+pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
+    match action {
+        Action::Palette => palette::open(state),
+        Action::CopyMenu => open_copy(state),
+        Action::Copy(what) => return Some(copy(state, what)),
+        Action::NextTheme => set_theme(state, state.appearance.theme.next()),
+        Action::ToggleMouse => return Some(set_mouse(state, !state.appearance.mouse)),
+        Action::ToggleAscii => set_ascii(state, !state.appearance.ascii),
+        Action::NarrowTree | Action::WidenTree => move_splitter(state, action == Action::WidenTree),
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+pub(super) fn set_theme(state: &mut State, theme: ThemeName) {
+    state.appearance.theme = theme;
+    state.notify(Tone::Info, format!("theme {}", theme.name()));
+}
+
+pub(super) fn set_ascii(state: &mut State, ascii: bool) {
+    state.appearance.ascii = ascii;
+    state.notify(Tone::Info, if ascii { "drawing in ASCII" } else { "drawing with lines and blocks" });
+}
+
+pub(super) fn set_mouse(state: &mut State, mouse: bool) -> Vec<Effect> {
+    state.appearance.mouse = mouse;
+    let text = if mouse { "the mouse is tritscope's" } else { "the mouse is the terminal's: it selects text" };
+    state.notify(Tone::Info, text);
+    vec![Effect::SetMouse(mouse)]
+}
+
+fn move_splitter(state: &mut State, wider: bool) {
+    if let Some(session) = &mut state.session {
+        session.split = session.split.step(wider, state.geometry.splitter, state.size.0);
+    }
+}
+
+/// Puts the splitter into a column.
+pub(super) fn drag_splitter(state: &mut State, column: u16) {
+    if let Some(session) = &mut state.session {
+        session.split = Split::at(column, state.size.0);
+    }
+}
+
+fn open_copy(state: &mut State) {
+    if state.session.is_some() {
+        state.dialog = Some(Dialog::Copy(CopyMenu::default()));
+    } else {
+        state.notify(Tone::Info, "nothing to copy: no model is open");
+    }
+}
+
+/// The keys of the menu.
+pub(super) fn act_copy(state: &mut State, action: Action) -> Vec<Effect> {
+    let Some(Dialog::Copy(menu)) = &mut state.dialog else { return Vec::new() };
+    let last = Copying::ALL.len() - 1;
+    match action {
+        Action::Up => menu.cursor = menu.cursor.saturating_sub(1),
+        Action::Down => menu.cursor = (menu.cursor + 1).min(last),
+        Action::Top => menu.cursor = 0,
+        Action::Bottom => menu.cursor = last,
+        Action::Accept => {
+            let what = Copying::ALL[menu.cursor.min(last)];
+            return copy(state, what);
+        }
+        Action::Quit => return super::quit(state),
+        Action::Back => state.dialog = None,
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Hands text to the terminal's clipboard and says what it was.
+fn copy(state: &mut State, what: Copying) -> Vec<Effect> {
+    if matches!(state.dialog, Some(Dialog::Copy(_))) {
+        state.dialog = None;
+    }
+    match what.text(state) {
+        Ok(text) => {
+            let (bytes, lines) = (text::bytes(text.len() as u64), text.lines().count());
+            let lines = if lines == 1 { String::new() } else { format!(", {lines} lines") };
+            state.notify(Tone::Good, format!("copied the {}: {bytes}{lines}", what.title()));
+            vec![Effect::Copy(text)]
+        }
+        Err(why) => {
+            state.notify(Tone::Warning, why);
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The palette and the copy menu: lists of which one line is chosen.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::area_of;
+use crate::text;
+use crate::tui::state::copying::{CopyMenu, Copying};
+use crate::tui::state::geometry::scrolled;
+use crate::tui::state::palette::{Choice, Palette};
+use crate::tui::state::{Geometry, State};
+use crate::tui::theme::Theme;
+use crate::tui::view::draw::Canvas;
+use crate::tui::view::tree::left;
+
+pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let theme = canvas.theme;
+    let height = (palette.choices.len() as u16).clamp(1, area.height.saturating_sub(3).min(20)) + 3;
+    let inner = canvas.dialog(area, area.width.min(90), height, "Commands");
+    let x = canvas.text(inner, inner.x, inner.y, ":", theme.key);
+    canvas.input(Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner }, &palette.input, true);
+    let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    let shown = usize::from(list.height);
+    let offset = scrolled(state.geometry.dialog_offset, palette.cursor, palette.choices.len(), shown);
+    for (i, choice) in palette.choices.iter().enumerate().skip(offset).take(shown) {
+        let y = list.y + (i - offset) as u16;
+        canvas.line(list, y, &line(choice, theme, usize::from(list.width)));
+        if i == palette.cursor {
+            canvas.buf.set_style(Rect { y, height: 1, ..list }, theme.cursor);
+        }
+    }
+    if palette.choices.is_empty() {
+        canvas.text(list, list.x, list.y, "no command is like this; esc closes", theme.dim);
+    }
+    let more = palette.choices.len().saturating_sub(offset + shown);
+    if more > 0 {
+        let border = Rect { y: inner.bottom(), height: 1, ..inner };
+        canvas.right(border, border.y, &format!(" ↓ {more} more "), theme.dim);
+    }
+    geometry.dialog = area_of(list);
+    geometry.dialog_offset = offset;
+    geometry.dialog_lines = palette.choices.len();
+}
+
+/// Command, what it does, its keys at the right.
+fn line(choice: &Choice, theme: &Theme, width: usize) -> Line<'static> {
+    const KEYS: usize = 14;
+    let command = text::escape(&choice.line);
+    // A name of a tensor may take what is left; a command needs little.
+    let names = (text::width(&command) + 1 + choice.argument.len()).max(22).min(width.saturating_sub(KEYS + 8).max(8));
+    let mut spans = vec![Span::styled(text::elide(&command, names), theme.strong)];
+    if !choice.argument.is_empty() {
+        spans.push(Span::styled(format!(" {}", choice.argument), theme.dim));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    spans.push(Span::raw(" ".repeat(names.saturating_sub(used) + 1)));
+    let room = width.saturating_sub(names.max(used) + 2 + KEYS);
+    spans.push(Span::styled(left(&text::clip(&choice.help, room), room), theme.text));
+    spans.push(Span::styled(format!(" {}", text::clip(&choice.keys, KEYS)), theme.key));
+    Line::from(spans)
+}
+
+pub(super) fn copying(state: &State, menu: CopyMenu, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let theme = canvas.theme;
+    let inner = canvas.dialog(area, 50, Copying::ALL.len() as u16 + 2, "Copy");
+    let keymap = &state.settings.keymap;
+    for (i, what) in Copying::ALL.into_iter().enumerate() {
+        let y = inner.y + i as u16;
+        let action = crate::tui::action::Action::Copy(what);
+        let bound = keymap.of(crate::tui::keymap::Context::Copy).find(|b| b.action == action);
+        let keys = bound.map_or("", |b| b.shown.as_str());
+        let words =
+            vec![Span::styled(format!(" {} ", left(keys, 3)), theme.key), Span::styled(what.title(), theme.text)];
+        canvas.line(inner, y, &Line::from(words));
+        if i == menu.cursor && y < inner.bottom() {
+            canvas.buf.set_style(Rect { y, height: 1, ..inner }, theme.cursor);
+        }
+    }
+    geometry.dialog = area_of(inner);
+    geometry.dialog_lines = Copying::ALL.len();
+}
