@@ -19,5 +19,6 @@ pub mod plan;
 pub mod preview;
 pub mod progress;
 pub mod report;
+pub mod runtimes;
 pub mod stats;
 pub mod ternary;

@@ -44,6 +44,11 @@ pub fn lint(model: &Model, depth: Depth, progress: &dyn Progress, cancel: &Cance
     Ok(limited(found))
 }
 
+/// What every weight and scale tells, without what opening found and structure tells. Errors: cancellation.
+pub fn weights(model: &Model, progress: &dyn Progress, cancel: &Cancel) -> Result<Vec<Diagnostic>> {
+    data::check(model, progress, cancel).map(limited)
+}
+
 /// What metadata, types and shapes alone tell, without what opening found.
 pub fn structural(model: &Model) -> Vec<Diagnostic> {
     let mut found = Vec::new();

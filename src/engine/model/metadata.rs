@@ -19,16 +19,15 @@ pub struct Entry {
     pub key: String,
     /// Type of the value.
     pub value_type: ValueType,
-    place: Place,
+    pub(super) place: Place,
 }
 
+/// Where a value is.
 #[derive(Debug, Clone)]
-enum Place {
+pub(super) enum Place {
     /// In the file: the whole entry, and where its value begins.
-    File {
-        bytes: Range<u64>,
-        value_offset: u64,
-    },
+    File { bytes: Range<u64>, value_offset: u64 },
+    /// Held here.
     Owned(Value),
 }
 
@@ -127,7 +126,8 @@ impl Metadata {
         }
     }
 
-    fn source(&self, entry: &Entry) -> Result<&Source> {
+    /// The file that an entry lies in.
+    pub(super) fn source(&self, entry: &Entry) -> Result<&Source> {
         self.source.as_deref().ok_or_else(|| Error::Usage(format!("metadata entry '{}' lies in no file", entry.key)))
     }
 }

@@ -5,13 +5,16 @@
 
 pub mod assembly;
 pub mod codes;
+pub mod elements;
 pub mod metadata;
 pub mod names;
 mod open;
 pub mod role;
 pub mod roles;
+pub mod templates;
 mod tensor;
 pub mod tree;
+pub mod vocabulary;
 
 use std::path::PathBuf;
 use std::sync::Arc;

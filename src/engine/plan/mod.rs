@@ -4,6 +4,7 @@
 //! [`resolve`] turns it into a [`Plan`], the only place where a tensor's final type is decided; tree, totals, JSON and
 //! export read the plan and nothing else.
 
+pub mod breakdown;
 pub mod budget;
 mod kept;
 mod notes;
@@ -17,6 +18,7 @@ mod rule;
 mod tidy;
 
 pub use budget::Budget;
+pub use notes::Hits;
 pub use pattern::Pattern;
 pub use protect::Protection;
 pub use recipe::{Fallback, Mask, Precision, Recipe};

@@ -16,13 +16,15 @@ use crate::text::escape;
 /// Tensors that a note names before it counts the rest.
 const NAMED: usize = 3;
 
-/// How often a rule matched, and how often it was allowed to act.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Hits {
+/// How often a rule matched, was allowed to act, and had the last word.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hits {
     /// Tensors that the pattern picks.
     pub matched: u64,
     /// Those among them whose protection does not stand in the way.
     pub applied: u64,
+    /// Those among them that no later rule takes over.
+    pub decided: u64,
 }
 
 /// The notes of a plan, most surprising first.

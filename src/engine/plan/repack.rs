@@ -69,7 +69,7 @@ pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool, unfit: 
     notes.extend(in_doubt(model, &decisions));
     notes.extend(one_meaning(model, &mut decisions));
     notes_on_formats(model, &decisions, &mut notes);
-    Plan { totals: totals(model, &decisions), decisions, notes }
+    Plan { totals: totals(model, &decisions), decisions, notes, hits: Vec::new() }
 }
 
 /// What would be moved under a type number whose meaning is in doubt.

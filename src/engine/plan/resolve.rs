@@ -259,6 +259,8 @@ pub struct Plan {
     /// What the user should know: an empty mask, rules that match nothing, overrides, added losses. One of severity
     /// `error` stops an export.
     pub notes: Vec<Diagnostic>,
+    /// What each rule of the recipe did, in their order.
+    pub hits: Vec<Hits>,
 }
 
 impl Plan {
@@ -322,7 +324,12 @@ pub fn resolve(model: &Model, recipe: &Recipe) -> Plan {
     let totals = totals(model, &decisions);
     let mut notes = notes(model, recipe, &decisions, &totals, &hits);
     notes.extend(conflicts);
-    Plan { decisions, totals, notes }
+    for decision in &decisions {
+        if let Winner::Rule(i) = decision.winner {
+            hits[i].decided += 1;
+        }
+    }
+    Plan { decisions, totals, notes, hits }
 }
 
 /// Sums over decisions.
