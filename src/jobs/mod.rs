@@ -4,11 +4,13 @@
 //! in sight), newest list wins, and what runs is cancelled when nobody wants it any more. Exports queue, one at a time. Every accepted job sends exactly
 //! one terminal event, even if it panics. What a face sees are [`JobEvent`]s through a callback that it hands over.
 
+mod check;
 mod compare;
 mod export;
 mod lane;
 mod look;
 mod preview;
+pub mod questions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,8 +26,10 @@ use crate::engine::preview::{Depth, TensorReport};
 use crate::engine::progress::Delta;
 use crate::engine::ternary::{Format, Method};
 
+pub use check::CheckEvent;
 pub use export::{ExportState, ExportStatus};
 pub use look::{LookKey, Seen, Subject};
+use questions::{Answer, Question};
 
 /// Number of an export job, counted from 1.
 pub type JobId = u64;
@@ -132,6 +136,20 @@ pub enum JobEvent {
         /// The model, or why it could not be opened.
         model: Result<Arc<Model>, String>,
     },
+    /// A question about a model's files is answered.
+    Answered {
+        /// The model it is about.
+        model: Arc<Model>,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A check of a model's weights moves on or has ended.
+    Check {
+        /// The model.
+        model: Arc<Model>,
+        /// How it goes.
+        event: CheckEvent,
+    },
     /// An export moves on.
     ExportDelta(JobId, Delta),
     /// An export leaves the queue and begins.
@@ -155,6 +173,8 @@ pub struct Jobs {
     exports: export::Lane,
     comparison: compare::Lane,
     threads: usize,
+    questions: questions::Lane,
+    checks: check::Lane,
 }
 
 impl Jobs {
@@ -179,7 +199,9 @@ impl Jobs {
         let looks = lane::Lane::start("look", latency, beside, Arc::clone(&sink))?;
         let exports = export::Lane::start(pool("export")?, Arc::clone(&sink))?;
         let comparison = compare::Lane::default();
-        Ok(Self { sink, previews, looks, exports, comparison, threads })
+        let questions = questions::Lane::start(Arc::clone(&sink))?;
+        let checks = check::Lane::new(pool("check")?, Arc::clone(&sink));
+        Ok(Self { sink, previews, looks, exports, comparison, threads, questions, checks })
     }
 
     /// Replaces the list of previews that are wanted of a model, most wanted first.
@@ -212,6 +234,21 @@ impl Jobs {
         compare::look(id, (a, b), index, pair, &self.sink);
     }
 
+    /// Asks something about a model's files.
+    pub fn ask(&self, model: Arc<Model>, question: Question) {
+        self.questions.ask(model, question);
+    }
+
+    /// Checks every weight of a model; a check that runs is stopped.
+    pub fn check(&self, model: Arc<Model>) {
+        self.checks.begin(model);
+    }
+
+    /// Stops the check that runs.
+    pub fn cancel_check(&self) {
+        self.checks.cancel();
+    }
+
     /// Opens a model in the background; safetensors as the GGUF that they would become, with `base` for names and metadata.
     pub fn open(&self, path: PathBuf, options: OpenOptions, base: Option<Arc<Model>>) {
         let sink = Arc::clone(&self.sink);
@@ -235,6 +272,7 @@ impl Jobs {
         self.looks.stop();
         self.comparison.stop();
         self.previews.stop();
+        self.checks.stop();
         self.exports.stop();
     }
 }
