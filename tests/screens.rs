@@ -18,6 +18,7 @@ use tritscope::engine::progress::{Delta, Stage};
 use tritscope::engine::stats::BlockStats;
 use tritscope::jobs::JobEvent;
 use tritscope::tui::event::Event;
+use tritscope::tui::state::Tone;
 use tritscope::tui::state::dialog::Target;
 use tritscope::tui::state::picker::Entry;
 use tritscope::tui::theme::Theme;
@@ -106,7 +107,9 @@ fn help() {
 
 #[test]
 fn notes() {
-    let mut app = measured();
+    let mut app = App::empty();
+    let wrong = "model\u{1b}.gguf: bad magic (at offset 0)";
+    app.state.notify(Tone::Error, wrong);
     app.press("n");
     shoot(&mut app, "notes");
 }

@@ -8,6 +8,7 @@ use super::state::Tab;
 use super::state::compare::Show;
 use super::state::copying::Copying;
 use super::state::input::TextEdit;
+use super::state::pages::Page;
 use super::state::slider::Slide;
 
 pub use pane::PaneAction;
@@ -71,7 +72,20 @@ actions! {
     ToggleLogAxis = "log-axis", "logarithmic or linear axis for scales";
     Quantize = "quantize", "quantize to a new file";
     Jobs = "jobs", "running and finished exports";
-    Notes = "notes", "notes on the plan, problems of the file";
+    Notes = "notes", "problems of the file, notes on the plan, messages";
+    Pages = "pages", "the model's pages, or back to the tensors";
+    NextPage = "next-page", "next page of the model";
+    PreviousPage = "previous-page", "previous page of the model";
+    ToggleMerges = "merges", "merges instead of tokens";
+    NextTemplate = "next-template", "next template";
+    PreviousTemplate = "previous-template", "previous template";
+    CheckWeights = "check-weights", "check every weight in the background, or stop that";
+    ToggleRule = "toggle-rule", "what the rule does: keep, or ternary";
+    AddRule = "add-rule", "add a rule behind this one";
+    EditRule = "edit-rule", "another pattern for the rule";
+    DeleteRule = "delete-rule", "delete the rule";
+    RuleDown = "rule-down", "rule one place down: later ones win";
+    RuleUp = "rule-up", "rule one place up";
     SaveRecipe = "save-recipe", "write the recipe to a file";
     Sensitivity = "sensitivity", "error by layer and role";
     Budget = "budget", "choose a size: the least sensitive tensors go ternary";
@@ -102,7 +116,7 @@ actions! {
     ToggleAscii = "toggle-ascii", "draw in ASCII, or with lines and blocks";
     NarrowTree = "narrow-tree", "move the splitter left";
     WidenTree = "widen-tree", "move the splitter right";
-    Search = "search", "search as you type";
+    Search = "search", "search as you type; in an open array: go to an element";
     --
     /// Takes this to the clipboard.
     Copy(Copying): of_copying;
@@ -114,6 +128,8 @@ actions! {
     Slide(Slide): of_slide;
     /// Lists only these pairs of a comparison.
     ShowPairs(Show): of_show;
+    /// This page of the model.
+    ShowPage(Page): of_page;
     /// Edits the line of text.
     Edit(TextEdit): of_edit;
 }
@@ -172,6 +188,18 @@ fn of_copying(what: Copying) -> (&'static str, &'static str) {
         Copying::Recipe => ("copy-recipe", "copy the recipe as TOML"),
         Copying::Json => ("copy-json", "copy the report of the plan as JSON"),
         Copying::Markdown => ("copy-markdown", "copy the report of the plan as Markdown"),
+    }
+}
+
+fn of_page(page: Page) -> (&'static str, &'static str) {
+    match page {
+        Page::Overview => ("page-overview", "model: architecture, sizes, where the bytes go"),
+        Page::Metadata => ("page-metadata", "model: metadata"),
+        Page::Tokenizer => ("page-tokenizer", "model: tokenizer"),
+        Page::Template => ("page-template", "model: chat template"),
+        Page::Problems => ("page-problems", "model: problems of file and plan"),
+        Page::Recipe => ("page-recipe", "model: the recipe's rules"),
+        Page::Runtimes => ("page-runtimes", "model: where the output runs"),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::engine::export::ExportOptions;
 use crate::engine::model::Model;
 use crate::engine::plan::{Plan, Recipe};
 use crate::engine::report::chart::{Measure, Sensitivity};
+use crate::jobs::questions::Question;
 use crate::jobs::{JobId, LookKey, Want};
 
 /// How the interface ended.
@@ -53,6 +54,12 @@ pub enum Effect {
     },
     /// Stop an export.
     CancelExport(JobId),
+    /// Read something of a model's files in the background.
+    Ask(Arc<Model>, Question),
+    /// Check every weight of a model in the background.
+    Check(Arc<Model>),
+    /// Stop that.
+    StopCheck,
     /// Read a folder.
     ReadFolder(PathBuf),
     /// Read the list of recent files.

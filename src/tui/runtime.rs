@@ -58,6 +58,9 @@ impl Runtime {
                 return Some(Event::ExportQueued { id, model, options, what });
             }
             Effect::CancelExport(id) => self.jobs.cancel_export(id),
+            Effect::Ask(model, question) => self.jobs.ask(model, question),
+            Effect::Check(model) => self.jobs.check(model),
+            Effect::StopCheck => self.jobs.cancel_check(),
             Effect::ReadFolder(path) => self.files.submit(move || Some(files::read_folder(path))),
             Effect::ReadRecent => {
                 if let Some(list) = self.recent_file.clone() {

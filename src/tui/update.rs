@@ -9,6 +9,7 @@ mod habits;
 mod looks;
 mod mouse;
 mod opening;
+mod pages;
 mod palette;
 mod pane;
 mod plan;
@@ -87,6 +88,10 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
         Context::Pane | Context::Methods | Context::Map | Context::Block => pane::act(state, context, action),
         Context::Goto => pane::act_goto(state, action),
         Context::Apply => pane::act_apply(state, action),
+        Context::Page | Context::Values | Context::Tokens | Context::Templates | Context::Problems | Context::Rules => {
+            pages::act(state, action)
+        }
+        Context::PageLine | Context::PatternLine => pages::act_line(state, action),
         Context::Reading => read(state, action),
         Context::Jobs => exports::act_jobs(state, action),
         Context::Quantize => forms::act_quantize(state, action),
@@ -182,6 +187,8 @@ fn job(state: &mut State, event: JobEvent) -> Vec<Effect> {
         | JobEvent::Compared { .. }
         | JobEvent::CompareEnded { .. }
         | JobEvent::PairSeen { .. } => compare::arrived(state, event),
+        JobEvent::Answered { model, answer } => pages::answered(state, &model, answer),
+        JobEvent::Check { model, event } => pages::checked(state, &model, event),
         JobEvent::ExportDelta(id, delta) => {
             state.jobs.delta(id, &delta, state.now);
             Vec::new()
@@ -217,6 +224,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     }
     decide::settle(state);
     let mut effects = compare::settle(state);
+    effects.extend(pages::settle(state));
     effects.extend(wants::settle(state));
     effects
 }

@@ -17,6 +17,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Browse, &[ch('L')], "L", Action::CycleMask).hint("mask"),
     on(C::Browse, &[ch('Q')], "Q", Action::Quantize).hint("quantize"),
     on(C::Browse, &[ch('/')], "/", Action::Filter).hint("filter"),
+    on(C::Browse, &[ch('i')], "i", Action::Pages).hint("model"),
     on(C::Browse, &[ch('u')], "u", Action::Undo).hint("undo"),
     on(C::Browse, &[ctrl('r')], "ctrl-r", Action::Redo),
     on(C::Browse, &[key(K::Up), ch('k')], "↑ k", Action::Up),

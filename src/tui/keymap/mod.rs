@@ -6,12 +6,14 @@ mod browse;
 mod decide;
 mod dialogs;
 mod habits;
+mod pages;
 mod pane;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::Action;
 use super::state::input::TextEdit;
+use super::state::pages::Page;
 use super::state::{Dialog, Screen, Session, State, Tab};
 
 /// What takes the keys.
@@ -33,7 +35,23 @@ pub enum Context {
     Goto,
     /// The question what a method is to be applied to.
     Apply,
-    /// A text that scrolls: notes.
+    /// Any of the model's pages.
+    Page,
+    /// The metadata page.
+    Values,
+    /// The tokenizer page.
+    Tokens,
+    /// The chat template page.
+    Templates,
+    /// The problems page.
+    Problems,
+    /// The recipe page.
+    Rules,
+    /// The line that is searched for on a page.
+    PageLine,
+    /// The line that a rule's pattern is typed into.
+    PatternLine,
+    /// A text that scrolls: messages.
     Reading,
     /// The list of exports.
     Jobs,
@@ -67,7 +85,7 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 31] = [
         Self::Browse,
         Self::Filter,
         Self::Pane,
@@ -76,6 +94,14 @@ impl Context {
         Self::Block,
         Self::Goto,
         Self::Apply,
+        Self::Page,
+        Self::Values,
+        Self::Tokens,
+        Self::Templates,
+        Self::Problems,
+        Self::Rules,
+        Self::PageLine,
+        Self::PatternLine,
         Self::Reading,
         Self::Jobs,
         Self::Quantize,
@@ -127,6 +153,30 @@ impl Context {
             Screen::Tensors => Self::Browse,
             Screen::Sensitivity => Self::Sensitivity,
             Screen::Compare => Self::Compare,
+            Screen::Model => Self::of_page(session),
+        }
+    }
+
+    fn of_page(session: &Session) -> Self {
+        let pages = &session.pages;
+        match pages.page {
+            Page::Recipe if pages.is_typing() => Self::PatternLine,
+            _ if pages.is_typing() => Self::PageLine,
+            Page::Metadata => Self::Values,
+            Page::Tokenizer => Self::Tokens,
+            Page::Template => Self::Templates,
+            Page::Problems => Self::Problems,
+            Page::Recipe => Self::Rules,
+            Page::Overview | Page::Runtimes => Self::Page,
+        }
+    }
+
+    /// Where a key is looked up that the context does not have.
+    pub fn falls_back_to(self) -> Option<Self> {
+        match self {
+            Self::Methods | Self::Map | Self::Block => Some(Self::Pane),
+            Self::Values | Self::Tokens | Self::Templates | Self::Problems | Self::Rules => Some(Self::Page),
+            _ => None,
         }
     }
 
@@ -141,6 +191,14 @@ impl Context {
             Self::Block => "preview-block",
             Self::Goto => "go-to",
             Self::Apply => "apply",
+            Self::Page => "page",
+            Self::Values => "metadata",
+            Self::Tokens => "tokenizer",
+            Self::Templates => "template",
+            Self::Problems => "problems",
+            Self::Rules => "recipe",
+            Self::PageLine => "search",
+            Self::PatternLine => "pattern",
             Self::Reading => "reading",
             Self::Jobs => "jobs",
             Self::Quantize => "quantize",
@@ -159,11 +217,6 @@ impl Context {
         }
     }
 
-    /// Where a key is looked up that the context does not have.
-    pub fn falls_back_to(self) -> Option<Self> {
-        matches!(self, Self::Methods | Self::Map | Self::Block).then_some(Self::Pane)
-    }
-
     /// Heading in help.
     pub fn title(self) -> &'static str {
         match self {
@@ -175,7 +228,15 @@ impl Context {
             Self::Block => "Preview: block",
             Self::Goto => "Going to a block",
             Self::Apply => "Applying a method",
-            Self::Reading => "Notes",
+            Self::Page => "Pages of the model",
+            Self::Values => "Metadata, besides",
+            Self::Tokens => "Tokenizer, besides",
+            Self::Templates => "Chat template, besides",
+            Self::Problems => "Problems, besides",
+            Self::Rules => "Recipe, besides",
+            Self::PageLine => "Searching a page",
+            Self::PatternLine => "Typing a rule's pattern",
+            Self::Reading => "Messages",
             Self::Jobs => "Jobs",
             Self::Quantize => "Quantize dialog",
             Self::SaveRecipe => "Saving the recipe",
@@ -195,8 +256,10 @@ impl Context {
 
     /// Whether a character that no key is bound to goes into a line of text.
     fn types(self) -> bool {
-        use Context::{Budget, Filter, Goto, HelpSearch, Palette, Picker, Quantize, SaveChart, SaveRecipe};
+        use Context::{Budget, Filter, Goto, HelpSearch, PageLine, Palette, PatternLine, Picker, Quantize};
+        use Context::{SaveChart, SaveRecipe};
         matches!(self, Filter | Goto | Quantize | SaveRecipe | Picker | Budget | SaveChart | Palette | HelpSearch)
+            || matches!(self, PageLine | PatternLine)
     }
 
     /// Whether it asks something that has to be answered first.
@@ -238,6 +301,10 @@ const fn alt_key(code: KeyCode) -> Key {
     (KeyModifiers::ALT, code)
 }
 
+const fn shift(code: KeyCode) -> Key {
+    (KeyModifiers::SHIFT, code)
+}
+
 const fn on(context: Context, keys: &'static [Key], shown: &'static str, action: Action) -> Binding {
     Binding { context, keys, shown, action, hint: None }
 }
@@ -250,8 +317,8 @@ impl Binding {
 }
 
 /// The tables, one file a part of the interface.
-static TABLES: [&[Binding]; 5] =
-    [browse::BINDINGS, pane::BINDINGS, decide::BINDINGS, dialogs::BINDINGS, habits::BINDINGS];
+static TABLES: [&[Binding]; 6] =
+    [browse::BINDINGS, pane::BINDINGS, pages::BINDINGS, decide::BINDINGS, dialogs::BINDINGS, habits::BINDINGS];
 
 /// A line of help: also what a document's key table is checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -320,6 +387,12 @@ impl Keymap {
         self.bindings().filter(move |b| b.context == context)
     }
 
+    /// Those that hold in a context: its own, and behind them those of the context that it lies in.
+    pub fn holding(&self, context: Context) -> impl Iterator<Item = &Bound> {
+        let wider = context.falls_back_to().into_iter().flat_map(|wider| self.of(wider));
+        self.of(context).chain(wider)
+    }
+
     /// The action of a key in a context, if it has one.
     pub fn resolve(&self, context: Context, event: &KeyEvent) -> Option<Action> {
         // Shift is part of the character.
@@ -328,11 +401,8 @@ impl Keymap {
             _ => event.modifiers,
         };
         let pressed = (modifiers, event.code);
-        if let Some(bound) = self.of(context).find(|b| b.keys.contains(&pressed)) {
+        if let Some(bound) = self.holding(context).find(|b| b.keys.contains(&pressed)) {
             return Some(bound.action);
-        }
-        if let Some(other) = context.falls_back_to() {
-            return self.resolve(other, event);
         }
         if context.types() { edit(event.code, modifiers).map(Action::Edit) } else { None }
     }
@@ -366,8 +436,7 @@ impl Keymap {
         let context = Context::of(state);
         let of = move |last: bool| {
             let working = move |b: &&Bound| self.works(state, context, b.action) && LAST.contains(&b.action) == last;
-            let others = context.falls_back_to().into_iter().flat_map(|other| self.of(other));
-            self.of(context).chain(others).filter(working)
+            self.holding(context).filter(working)
         };
         let hinted = of(false).chain(of(true)).filter(|b| !b.shown.is_empty());
         hinted.filter_map(|b| Some((b.shown.split(' ').next()?, b.hint?)))

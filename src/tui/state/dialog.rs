@@ -19,7 +19,7 @@ pub enum Dialog {
     Palette(Box<Palette>),
     /// What can be copied.
     Copy(CopyMenu),
-    /// Notes of the plan, diagnostics of the file, messages.
+    /// Messages, while no model is open.
     Notes(Scroll),
     /// The exports.
     Jobs(JobsDialog),

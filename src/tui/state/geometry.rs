@@ -4,6 +4,7 @@
 
 use super::Tab;
 use super::columns::Column;
+use super::pages::Page;
 
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,6 +59,14 @@ pub struct Geometry {
     pub pane: Area,
     /// Lines that the preview's text has.
     pub pane_lines: usize,
+    /// The tabs of the model's pages.
+    pub page_tabs: Vec<(Area, Page)>,
+    /// The rows of a page's list, or the text of it that scrolls.
+    pub page: Area,
+    /// Index of the page's first visible line.
+    pub page_offset: usize,
+    /// Lines that the page has.
+    pub page_lines: usize,
     /// The list or text of the open dialog.
     pub dialog: Area,
     /// Index of the dialog's first visible line.

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod looks;
 pub mod matrix;
 pub mod notice;
+pub mod pages;
 pub mod palette;
 pub mod pane;
 pub mod picker;

@@ -7,6 +7,7 @@ use super::columns::{Column, Sort};
 use super::compare::{Compare, Stage};
 use super::edit::Target;
 use super::filter::Filter;
+use super::pages::Pages;
 use super::pane::Pane;
 use super::plan::PlanState;
 use super::previews::{Previews, Subject};
@@ -83,6 +84,8 @@ pub enum Screen {
     Sensitivity,
     /// A second model beside this one.
     Compare,
+    /// A page of the model.
+    Model,
 }
 
 /// How far the asking for figures of everything has come.
@@ -116,6 +119,7 @@ impl Screen {
             Self::Tensors => "Tensors",
             Self::Sensitivity => "Sensitivity",
             Self::Compare => "Compare",
+            Self::Model => "Model",
         }
     }
 }
@@ -174,6 +178,8 @@ pub struct Session {
     sorted: Option<(u64, u64, Duration)>,
     /// What the screen shows.
     pub screen: Screen,
+    /// The model's pages.
+    pub pages: Pages,
     /// What the preview shows.
     pub tab: Tab,
     /// What the preview pane remembers.
@@ -218,6 +224,7 @@ impl Session {
             sort: Sort::default(),
             sorted: None,
             screen: Screen::default(),
+            pages: Pages::default(),
             tab: Tab::default(),
             pane: Pane::default(),
             split: Split::default(),
@@ -348,6 +355,7 @@ impl Session {
                 let compare = self.compare.as_ref()?;
                 (&compare.fresh, matches!(compare.stage, Stage::Opening | Stage::Running))
             }
+            Screen::Model => return self.pages.is_reading().then(|| now + turn),
         };
         [fresh.wake(), moves.then(|| now + turn)].into_iter().flatten().min()
     }

@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
-use super::{compare, decide, forms, open_dialog, opening, pane, plan, quit};
+use super::{compare, decide, forms, open_dialog, opening, pages, pane, plan, quit};
 use crate::engine::model::tree::Grouping;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::state::columns::{Column, Sort};
+use crate::tui::state::pages::Page;
 use crate::tui::state::{Session, State, Tone};
 
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Quit => quit(state),
         Action::Open => opening::open_picker(state),
+        Action::Pages => {
+            pages::toggle(state);
+            Vec::new()
+        }
+        // Without a model there are messages only.
+        Action::Notes if pages::show(state, Page::Problems) => Vec::new(),
         Action::Help | Action::Notes | Action::Jobs => {
             open_dialog(state, action);
             Vec::new()

@@ -11,7 +11,7 @@ use crate::tui::state::command::{default_out, expand};
 use crate::tui::state::dialog::{QuantizeField, QuantizeForm, SaveForm, Target};
 use crate::tui::state::input::{TextEdit, TextInput};
 use crate::tui::state::summary::what_if;
-use crate::tui::state::{Dialog, Session, State, Tone};
+use crate::tui::state::{Dialog, Screen, Session, State, Tone};
 
 use super::{opening, quit};
 
@@ -262,6 +262,10 @@ pub(super) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         }
         (Some(Dialog::Help(help)), _) if help.searching => {
             help.search.insert(text);
+            Vec::new()
+        }
+        (None, Some(session)) if session.pages.is_typing() && session.screen == Screen::Model => {
+            super::pages::paste(session, text);
             Vec::new()
         }
         (None, Some(session)) if session.filter.editing => {

@@ -12,7 +12,7 @@ use crate::tui::state::columns::Sort;
 use crate::tui::state::{Area, Dialog, Drag, Screen, State};
 
 /// Clicks closer than this are one double click.
-const DOUBLE_CLICK: Duration = Duration::from_millis(400);
+pub(super) const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 /// Rows a notch of the wheel moves.
 const NOTCH: usize = 3;
 
@@ -119,6 +119,9 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     }
     let now = state.now;
     let Some(session) = &mut state.session else { return Vec::new() };
+    if session.screen == Screen::Model {
+        return super::pages::click(state, column, row);
+    }
     if let Some((_, tab)) = state.geometry.tabs.iter().find(|(area, _)| area.contains(column, row)) {
         session.tab = *tab;
         state.wants_changed = true;

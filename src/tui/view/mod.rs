@@ -6,6 +6,7 @@ mod compare;
 mod dialog;
 mod draw;
 mod filter;
+mod pages;
 mod preview;
 mod sensitivity;
 mod slider;
@@ -62,6 +63,7 @@ fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geo
                     compare::draw(state, compare, canvas, body, geometry);
                 }
             }
+            Screen::Model => pages::draw(state, session, canvas, geometry),
         }
         match &session.slider {
             Some(slider) if session.screen == Screen::Tensors => {

@@ -57,6 +57,9 @@ fn crumbs(session: &Session, canvas: &mut Canvas<'_>, area: Rect, mut x: u16) ->
         row = text::escape(session.tree.path(session.tree.selected()));
         part = if session.pane.focused { session.tab.title() } else { "" };
     }
+    if session.screen == Screen::Model {
+        part = session.pages.page.title();
+    }
     for crumb in [session.screen.title(), row.trim_end_matches('.'), part] {
         let room = usize::from(area.right().saturating_sub(x + 3));
         if !crumb.is_empty() && room > 8 {

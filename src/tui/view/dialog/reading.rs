@@ -5,7 +5,6 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::area_of;
-use crate::engine::error::{Diagnostic, Severity};
 use crate::text;
 use crate::tui::keymap::{Context, HelpRow};
 use crate::tui::state::dialog::{HelpText, Scroll};
@@ -115,24 +114,12 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
     }
 }
 
-/// Notes of the plan, diagnostics of the file, messages.
+/// Messages, newest first; with a model open they are a part of its problems page.
 pub(super) fn notes(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let width = area.width.min(100);
     let columns = usize::from(width).saturating_sub(4);
     let mut lines = Vec::new();
-    if let Some(session) = &state.session {
-        section(&mut lines, "On the plan", &[&session.plan.plan().notes], columns, theme);
-        if let Some(imatrix) = &state.settings.imatrix {
-            let samples = session.plan.recipe().calibration_samples;
-            let summary = imatrix.summary().to_string();
-            let mut notes = vec![Diagnostic::file(Severity::Note, "imatrix", summary)];
-            notes.extend(imatrix.notes(&session.model, session.plan.plan(), samples));
-            section(&mut lines, "On the importance matrix", &[&notes], columns, theme);
-        }
-        section(&mut lines, "On the file", &[&session.model.diagnostics, &session.problems], columns, theme);
-    }
-    lines.push(Line::from(Span::styled("Messages", theme.title)));
     for notice in state.notices.log().iter().rev() {
         let (sign, style) = match notice.tone {
             Tone::Info => ("·", theme.dim),
@@ -142,33 +129,10 @@ pub(super) fn notes(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area
         };
         entry(&mut lines, sign, style, &text::escape(&notice.text), columns, theme);
     }
-    if state.notices.log().is_empty() {
+    if lines.is_empty() {
         lines.push(Line::from(Span::styled("  none yet", theme.dim)));
     }
-    draw("Notes", &lines, scroll, width, canvas, area, geometry);
-}
-
-fn section(
-    lines: &mut Vec<Line<'static>>,
-    title: &'static str,
-    notes: &[&[Diagnostic]],
-    columns: usize,
-    theme: &Theme,
-) {
-    lines.push(Line::from(Span::styled(title, theme.title)));
-    for note in notes.iter().copied().flatten() {
-        let (sign, style) = match note.severity {
-            Severity::Note => ("·", theme.dim),
-            Severity::Warning => ("⚠", theme.warning),
-            Severity::Error => ("✗", theme.error),
-        };
-        let about = note.tensor.as_ref().map(|t| format!("{}: ", text::escape(t))).unwrap_or_default();
-        entry(lines, sign, style, &format!("{about}{}", text::escape(&note.message)), columns, theme);
-    }
-    if notes.iter().all(|n| n.is_empty()) {
-        lines.push(Line::from(Span::styled("  nothing to note", theme.dim)));
-    }
-    lines.push(Line::default());
+    draw("Messages", &lines, scroll, width, canvas, area, geometry);
 }
 
 fn entry(lines: &mut Vec<Line<'static>>, sign: &'static str, style: Style, words: &str, columns: usize, theme: &Theme) {

@@ -1,0 +1,162 @@
+//! The problems page: everything that is odd about the file and the plan in one list, the worst first.
+
+use std::collections::HashMap;
+
+use crate::engine::error::{Diagnostic, Severity};
+use crate::engine::imatrix::Imatrix;
+use crate::engine::model::Model;
+use crate::engine::plan::{Plan, Reason, Recipe};
+use crate::tui::state::Session;
+
+/// Tensors of one kind that have a line each; the rest is counted.
+const EACH: usize = 200;
+
+/// Where a problem was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// When the file was opened, or in its metadata, types and shapes.
+    File,
+    /// In the weights.
+    Weights,
+    /// In the plan.
+    Plan,
+    /// In the importance matrix.
+    Imatrix,
+}
+
+impl Source {
+    /// In a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Weights => "weights",
+            Self::Plan => "plan",
+            Self::Imatrix => "imatrix",
+        }
+    }
+}
+
+/// A line of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it was found.
+    pub source: Source,
+    /// What was found.
+    pub what: Diagnostic,
+    /// The tensor that it is about, if the model has it.
+    pub tensor: Option<usize>,
+}
+
+/// How the check of every weight stands.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Check {
+    /// Nobody asked for it.
+    #[default]
+    NotRun,
+    /// This share of the bytes is read.
+    Running(f64),
+    /// It is done and found so much.
+    Done(usize),
+    /// It was stopped.
+    Stopped,
+    /// It could not be done.
+    Failed(String),
+}
+
+/// The page.
+#[derive(Debug, Clone, Default)]
+pub struct ProblemsPage {
+    /// The list, worst first.
+    pub list: Vec<Problem>,
+    /// The line under the cursor: a problem, or behind them a message.
+    pub cursor: usize,
+    /// How the check of every weight stands.
+    pub check: Check,
+    /// What it found.
+    pub weights: Vec<Diagnostic>,
+    /// What there is to say of the importance matrix.
+    pub imatrix: Vec<Diagnostic>,
+}
+
+impl ProblemsPage {
+    /// The problem under the cursor.
+    pub fn selected(&self) -> Option<&Problem> {
+        self.list.get(self.cursor)
+    }
+
+    /// How many problems there are of each severity: errors, warnings, notes.
+    pub fn counts(&self) -> [usize; 3] {
+        let of = |severity| self.list.iter().filter(|p| p.what.severity == severity).count();
+        [of(Severity::Error), of(Severity::Warning), of(Severity::Note)]
+    }
+
+    /// The problem under the cursor in words.
+    pub fn text(&self) -> Option<String> {
+        self.selected().map(|p| p.what.to_string())
+    }
+}
+
+impl Session {
+    /// Makes the list of problems anew.
+    pub fn collect_problems(&mut self) {
+        let pages = &self.pages.problems;
+        let plan = self.plan.plan();
+        let found = |source: Source, all: &[Diagnostic]| -> Vec<(Source, Diagnostic)> {
+            all.iter().map(|d| (source, d.clone())).collect()
+        };
+        let mut all = found(Source::File, &self.model.diagnostics);
+        all.extend(found(Source::File, &self.problems));
+        all.extend(found(Source::Weights, &pages.weights));
+        all.extend(of_plan(&self.model, plan, self.plan.recipe()).into_iter().map(|d| (Source::Plan, d)));
+        all.extend(found(Source::Imatrix, &pages.imatrix));
+        all.sort_by_key(|(_, d)| std::cmp::Reverse(d.severity));
+        let mut named: HashMap<&str, usize> = HashMap::new();
+        if all.iter().any(|(_, d)| d.tensor.is_some()) {
+            named.extend(self.model.tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)));
+        }
+        let problem = |(source, what): (Source, Diagnostic)| {
+            let tensor = what.tensor.as_deref().and_then(|name| named.get(name).copied());
+            Problem { source, what, tensor }
+        };
+        let list: Vec<Problem> = all.into_iter().map(problem).collect();
+        self.pages.problems.list = list;
+    }
+
+    /// Takes in what there is to say of an importance matrix under the present plan.
+    pub fn note_imatrix(&mut self, imatrix: &Imatrix) {
+        let samples = self.plan.recipe().calibration_samples;
+        let summary = imatrix.summary().to_string();
+        let mut notes = vec![Diagnostic::file(Severity::Note, "imatrix", summary)];
+        notes.extend(imatrix.notes(&self.model, self.plan.plan(), samples));
+        self.pages.problems.imatrix = notes;
+    }
+}
+
+/// The plan's notes. Where they count tensors, those have a line each, so that one can go to them.
+fn of_plan(model: &Model, plan: &Plan, recipe: &Recipe) -> Vec<Diagnostic> {
+    let pairs = || model.tensors.iter().zip(&plan.decisions);
+    let mut lines: Vec<Diagnostic> = Vec::new();
+    let told = |tensor: &crate::engine::model::Tensor, code, what: String| {
+        Diagnostic::tensor(Severity::Warning, code, &tensor.name, what)
+    };
+    if plan.totals.overridden > 0 {
+        lines.extend(pairs().filter(|(_, d)| d.overridden).take(EACH).map(|(t, d)| {
+            let what = format!("made ternary although protected: {} ({})", d.reason_text(), d.rule_text(recipe));
+            told(t, "overridden", what)
+        }));
+    }
+    if plan.totals.misses > 0 {
+        let missed =
+            |d: &crate::engine::plan::Decision| d.misses_request() && !matches!(d.reason, Reason::FellBack { .. });
+        lines.extend(pairs().filter(|(_, d)| missed(d)).take(EACH).map(|(t, d)| {
+            told(t, "missed", format!("asked for but not possible: {} ({})", d.reason_text(), d.rule_text(recipe)))
+        }));
+    }
+    let apart = |note: &&Diagnostic| match note.code {
+        "overridden" => plan.totals.overridden as usize > EACH,
+        "missed" => plan.totals.misses as usize > EACH,
+        _ => true,
+    };
+    lines.extend(plan.notes.iter().filter(apart).cloned());
+    lines
+}

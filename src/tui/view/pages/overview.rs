@@ -1,0 +1,173 @@
+//! The overview: what the model is, and where its bytes go, now and in the output.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::Drawing;
+use crate::engine::model::Model;
+use crate::engine::plan::breakdown::{Breakdown, Share};
+use crate::text;
+use crate::tui::state::pages::WIDE;
+use crate::tui::state::{Session, State};
+use crate::tui::theme::Theme;
+use crate::tui::view::tree::{left, right};
+use crate::tui::widgets::gauge;
+
+/// Columns of the names of facts.
+const NAMES: usize = 18;
+/// Columns of a value that is shown.
+const VALUE: usize = 48;
+
+/// Hyperparameters that matter most, with what they are called here; the others follow as the file has them.
+const FIRST: [(&str, &str); 16] = [
+    ("block_count", "layers"),
+    ("context_length", "context"),
+    ("embedding_length", "embedding"),
+    ("feed_forward_length", "feed forward"),
+    ("expert_feed_forward_length", "expert ffn"),
+    ("attention.head_count", "heads"),
+    ("attention.head_count_kv", "kv heads"),
+    ("attention.key_length", "key length"),
+    ("attention.value_length", "value length"),
+    ("attention.sliding_window", "sliding window"),
+    ("expert_count", "experts"),
+    ("expert_used_count", "experts used"),
+    ("expert_shared_count", "shared experts"),
+    ("vocab_size", "vocabulary"),
+    ("rope.freq_base", "rope base"),
+    ("rope.dimension_count", "rope dims"),
+];
+
+pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect) {
+    let theme = drawing.canvas.theme;
+    let session = drawing.session;
+    let top = session.pages.overview;
+    let facts = facts(drawing.state, session, theme);
+    if inner.width + 4 < WIDE {
+        let mut lines = facts;
+        lines.push(Line::default());
+        lines.extend(bars(session, usize::from(inner.width), theme));
+        let len = lines.len();
+        drawing.text(inner, top, len, |i| lines[i].clone());
+        return;
+    }
+    let width = (inner.width * 2 / 5).min(66);
+    let left_part = Rect { width: width - 2, ..inner };
+    let right_part = Rect { x: inner.x + width, width: inner.width - width, ..inner };
+    let bars = bars(session, usize::from(right_part.width), theme);
+    let len = facts.len().max(bars.len());
+    let at = |lines: &[Line<'static>], i: usize| lines.get(i).cloned().unwrap_or_default();
+    drawing.text(left_part, top, len, |i| at(&facts, i));
+    drawing.text(right_part, top, len, |i| at(&bars, i));
+}
+
+fn heading(words: &'static str, theme: &Theme) -> Line<'static> {
+    Line::from(Span::styled(words, theme.title))
+}
+
+fn fact(name: &str, value: String, theme: &Theme) -> Line<'static> {
+    Line::from(vec![Span::styled(left(name, NAMES), theme.dim), Span::styled(value, theme.text)])
+}
+
+/// What the model is and what the plan comes to.
+fn facts(state: &State, session: &Session, theme: &Theme) -> Vec<Line<'static>> {
+    let model = &session.model;
+    let totals = session.plan.plan().totals;
+    let mut lines = vec![heading("Model", theme)];
+    let mut add = |name: &str, value: String| lines.push(fact(name, value, theme));
+    add("name", text::elide(&text::escape(&model.title()), VALUE));
+    let architecture = model.architecture.as_deref().map_or("not told".to_owned(), text::escape);
+    add("architecture", text::elide(&architecture, VALUE));
+    add("parameters", format!("{} in {} tensors", text::count(model.parameters()), model.tensors.len()));
+    add("file", format!("{} · {}", text::bytes(model.file_bytes()), model.container_words()));
+    let path = crate::tui::state::command::shorten(&model.path, state.settings.home.as_deref());
+    add("path", text::elide(&path, VALUE));
+    for (name, value) in hyperparameters(model) {
+        add(&name, value);
+    }
+    lines.push(Line::default());
+    lines.push(heading("Plan", theme));
+    let mut add = |name: &str, value: String| lines.push(fact(name, value, theme));
+    add("ternary", format!("{} of the weights", text::percent(totals.ternary_share())));
+    add("tensors", format!("{} go ternary, {} are already", totals.ternary_tensors, totals.already_ternary_tensors));
+    add("data", format!("{} → {}", text::bytes(totals.bytes), text::bytes(totals.new_bytes)));
+    add("bits per weight", format!("{:.2} → {:.2}", totals.bpw(), totals.new_bpw()));
+    if totals.converted_tensors > 0 {
+        add("converted", format!("{} tensors that stay", totals.converted_tensors));
+    }
+    if totals.overridden > 0 {
+        add("overridden", format!("{} protections", totals.overridden));
+    }
+    lines
+}
+
+/// Single values under the architecture's prefix, those that matter most first.
+fn hyperparameters(model: &Model) -> Vec<(String, String)> {
+    let Some(architecture) = model.architecture.as_deref() else { return Vec::new() };
+    let prefix = format!("{architecture}.");
+    let mut found: Vec<(usize, String, String)> = Vec::new();
+    for entry in model.metadata.entries().iter().take(4096) {
+        let Some(key) = entry.key.strip_prefix(&prefix) else { continue };
+        if entry.value_type.size().is_none() {
+            continue;
+        }
+        let Ok(value) = model.metadata.value(entry, 0) else { continue };
+        let place = FIRST.iter().position(|(name, _)| *name == key);
+        let name = place.map_or_else(|| text::escape(key), |at| FIRST[at].1.to_owned());
+        found.push((place.unwrap_or(FIRST.len()), name, value.to_string()));
+    }
+    found.sort_by_key(|(place, ..)| *place);
+    found.into_iter().map(|(_, name, value)| (text::elide(&name, NAMES - 1), value)).collect()
+}
+
+/// Where the bytes go: a line a role and a type with its bars now and then.
+fn bars(session: &Session, width: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let Breakdown { roles, types } = &session.pages.derived.breakdown;
+    let total = session.plan.plan().totals.bytes;
+    let mut lines = vec![heading("Where the bytes go, by role", theme)];
+    let largest = Breakdown::largest(roles);
+    lines.extend(roles.iter().map(|(role, share)| bar(role.name(), *share, largest, total, width, theme)));
+    if roles.is_empty() {
+        lines.push(Line::from(Span::styled("there are no tensors", theme.dim)));
+    }
+    lines.push(Line::default());
+    lines.push(heading("By type", theme));
+    let largest = Breakdown::largest(types);
+    lines.extend(types.iter().map(|(dtype, share)| bar(&dtype.to_string(), *share, largest, total, width, theme)));
+    lines
+}
+
+/// Name, tensors, a bar of the bytes now with the bytes then inside it, both figures.
+fn bar(name: &str, share: Share, largest: u64, total: u64, width: usize, theme: &Theme) -> Line<'static> {
+    let figures = 9 + 3 + 9;
+    let bar_width = width.saturating_sub(15 + 6 + figures + 9).clamp(6, 60);
+    let scale = |bytes: u64| if largest == 0 { 0.0 } else { bytes as f64 / largest as f64 };
+    let cells = |bytes: u64| ((scale(bytes) * bar_width as f64).round() as usize).min(bar_width);
+    let (now, then) = (cells(share.bytes), cells(share.new_bytes));
+    let kept = now.min(then);
+    let style = if share.ternary_params > 0 { theme.ternary } else { theme.kept };
+    let tensors = share.tensors.max(share.new_tensors);
+    let percent = if total == 0 { 0.0 } else { share.bytes as f64 / total as f64 };
+    let arrow = if share.bytes == share.new_bytes { "  " } else { " →" };
+    let new = if share.bytes == share.new_bytes { String::new() } else { text::bytes(share.new_bytes) };
+    let mut spans = vec![
+        Span::styled(left(name, 15), theme.text),
+        Span::styled(right(&tensors.to_string(), 5), theme.dim),
+        Span::raw(" "),
+        Span::styled("█".repeat(kept), style),
+    ];
+    // What the plan takes away is light, what it adds is dense.
+    spans.push(Span::styled("░".repeat(now - kept), theme.dim));
+    spans.push(Span::styled("▓".repeat(then.saturating_sub(now)), style));
+    let drawn = now.max(then);
+    if drawn == 0 && share.bytes + share.new_bytes > 0 {
+        spans.push(Span::styled(gauge::column(0.0).to_string(), style));
+    }
+    let drawn = if drawn == 0 && share.bytes + share.new_bytes > 0 { 1 } else { drawn };
+    spans.push(Span::raw(" ".repeat(bar_width - drawn)));
+    spans.push(Span::styled(right(&text::bytes(share.bytes), 10), theme.text));
+    spans.push(Span::styled(arrow, theme.dim));
+    spans.push(Span::styled(right(&new, 9), theme.strong));
+    spans.push(Span::styled(right(&text::percent(percent), 8), theme.dim));
+    Line::from(spans)
+}

@@ -1,0 +1,131 @@
+//! The problems page: a line each, worst first, then the messages; below them the one under the cursor in full.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{Drawing, airy, below, paragraph};
+use crate::engine::error::Severity;
+use crate::text;
+use crate::tui::state::Tone;
+use crate::tui::state::notice::Notice;
+use crate::tui::state::pages::problems::{Check, Problem};
+use crate::tui::theme::Theme;
+use crate::tui::view::tree::left;
+use crate::tui::widgets::gauge;
+
+pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beneath: Rect) {
+    let theme = drawing.canvas.theme;
+    let page = &drawing.session.pages.problems;
+    let log = drawing.state.notices.log();
+    let status = status(&page.check, page.counts(), usize::from(inner.width.saturating_sub(2)), theme);
+    drawing.canvas.line(airy(inner), inner.y, &status);
+    let rows = below(inner, 1);
+    let len = page.list.len() + log.len();
+    let outer = Rect { x: inner.x - 1, y: inner.y - 1, width: inner.width + 2, height: inner.height + 2 };
+    drawing.place(outer, &format!(" {}/{len} ", (page.cursor + 1).min(len)));
+    if len == 0 {
+        drawing.message(rows, "nothing to note, neither on the file nor on the plan", theme.good);
+    }
+    let width = usize::from(rows.width);
+    drawing.list(rows, page.cursor, len, true, |canvas, row| match page.list.get(row) {
+        Some(problem) => problem_line(problem, width, canvas.theme),
+        None => match log.iter().rev().nth(row - page.list.len()) {
+            Some(notice) => notice_line(notice, width, canvas.theme),
+            None => Line::default(),
+        },
+    });
+    let inside = airy(drawing.canvas.boxed(beneath, ""));
+    let lines = match page.selected() {
+        Some(problem) => whole(problem, inside.width, theme),
+        None => log.iter().rev().nth(page.cursor.saturating_sub(page.list.len())).map_or_else(Vec::new, |notice| {
+            let words = format!("{} after {}", notice.text, text::seconds(notice.at.as_secs_f64()));
+            paragraph(&text::escape(&words), inside.width, theme.text)
+        }),
+    };
+    drawing.canvas.lines(inside, &lines);
+}
+
+/// How many there are, and how the check of every weight stands.
+fn status(check: &Check, [errors, warnings, notes]: [usize; 3], width: usize, theme: &Theme) -> Line<'static> {
+    let of = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let mut spans = vec![
+        Span::styled(format!("✗ {}  ", of(errors, "error")), if errors > 0 { theme.error } else { theme.dim }),
+        Span::styled(format!("⚠ {}  ", of(warnings, "warning")), if warnings > 0 { theme.warning } else { theme.dim }),
+        Span::styled(format!("· {}   ", of(notes, "note")), theme.dim),
+    ];
+    match check {
+        Check::NotRun => spans.push(Span::styled("weights not looked at: c checks every one", theme.dim)),
+        Check::Running(share) => {
+            spans.push(Span::styled("checking every weight ", theme.accent));
+            spans.extend(gauge::bar(12, *share, theme.accent, theme.track));
+            spans.push(Span::styled(format!(" {:.0} % (c stops)", (share * 100.0).floor()), theme.text));
+        }
+        Check::Done(0) => spans.push(Span::styled("✓ every weight checked, nothing found", theme.good)),
+        Check::Done(n) => spans.push(Span::styled(format!("every weight checked: {}", of(*n, "finding")), theme.text)),
+        Check::Stopped => spans.push(Span::styled("check of the weights stopped: c begins anew", theme.dim)),
+        Check::Failed(why) => {
+            let why = text::clip(&text::escape(why), width.saturating_sub(60).max(20));
+            spans.push(Span::styled(format!("check failed: {why}"), theme.error));
+        }
+    }
+    Line::from(spans)
+}
+
+fn sign(severity: Severity, theme: &Theme) -> (&'static str, Style) {
+    match severity {
+        Severity::Note => ("·", theme.dim),
+        Severity::Warning => ("⚠", theme.warning),
+        Severity::Error => ("✗", theme.error),
+    }
+}
+
+fn problem_line(problem: &Problem, width: usize, theme: &Theme) -> Line<'static> {
+    let (sign, style) = sign(problem.what.severity, theme);
+    let about = problem.what.tensor.as_deref().map(text::escape).unwrap_or_default();
+    let mut room = width.saturating_sub(12);
+    let mut spans =
+        vec![Span::styled(format!(" {sign} "), style), Span::styled(left(problem.source.word(), 8), theme.dim)];
+    if !about.is_empty() {
+        let about = text::elide(&about, (room / 3).max(12));
+        room = room.saturating_sub(text::width(&about) + 2);
+        spans.push(Span::styled(format!("{about}  "), theme.strong));
+    }
+    spans.push(Span::styled(text::clip(&text::escape(&problem.what.message), room), theme.text));
+    Line::from(spans)
+}
+
+fn notice_line(notice: &Notice, width: usize, theme: &Theme) -> Line<'static> {
+    let (sign, style) = match notice.tone {
+        Tone::Info => ("·", theme.dim),
+        Tone::Good => ("✓", theme.good),
+        Tone::Warning => ("⚠", theme.warning),
+        Tone::Error => ("✗", theme.error),
+    };
+    Line::from(vec![
+        Span::styled(format!(" {sign} "), style),
+        Span::styled(left("message", 8), theme.dim),
+        Span::styled(text::clip(&text::escape(&notice.text), width.saturating_sub(12)), theme.dim),
+    ])
+}
+
+/// Everything that is known of a problem.
+fn whole(problem: &Problem, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let what = &problem.what;
+    let (sign, style) = sign(what.severity, theme);
+    let mut head = vec![
+        Span::styled(format!("{sign} {} ", what.severity.name()), style),
+        Span::styled(format!("[{}]", what.code), theme.dim),
+    ];
+    if let Some(offset) = what.offset {
+        head.push(Span::styled(format!(" at byte {offset}"), theme.dim));
+    }
+    let mut lines = vec![Line::from(head)];
+    if let Some(tensor) = &what.tensor {
+        let name = text::elide(&text::escape(tensor), usize::from(width).saturating_sub(20));
+        let go = if problem.tensor.is_some() { "  enter goes there" } else { "" };
+        lines.push(Line::from(vec![Span::styled(name, theme.strong), Span::styled(go, theme.dim)]));
+    }
+    lines.extend(paragraph(&text::escape(&what.message), width, theme.text));
+    lines
+}

@@ -1,0 +1,176 @@
+//! The recipe page: the mask, then the rules with what they picked and decided; the recipe as it stands in its file.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{Drawing, airy, below, paragraph};
+use crate::engine::plan::{Action, Hits, Recipe, Rule};
+use crate::engine::ternary::{Format, Method};
+use crate::text;
+use crate::tui::keymap::Context;
+use crate::tui::state::Session;
+use crate::tui::theme::Theme;
+use crate::tui::view::tree::{left, right};
+
+/// Columns behind the pattern: matched, decides.
+const FIGURES: usize = 18;
+
+pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beside: Rect) {
+    let theme = drawing.canvas.theme;
+    let session = drawing.session;
+    let recipe = session.plan.recipe();
+    let page = &session.pages.recipe;
+    let defaults = defaults(recipe, airy(inner).width, theme);
+    let used = drawing.canvas.lines(airy(inner), &defaults);
+    let rows = below(inner, used);
+    let width = usize::from(rows.width);
+    let (pattern, action) = columns(width);
+    let heading = format!(
+        "    # {} {} {} {}",
+        left("action", action),
+        left("pattern", pattern),
+        right("matches", 8),
+        right("decides", 8)
+    );
+    drawing.canvas.text(rows, rows.x, rows.y, &heading, theme.dim);
+    let mut rows = below(rows, 1);
+    if page.line.is_some() {
+        rows = typing(drawing, rows);
+    }
+    let active = Context::of(drawing.state) != Context::PatternLine;
+    let hits = &session.plan.plan().hits;
+    drawing.list(rows, page.cursor, recipe.rules.len() + 1, active, |canvas, row| match row.checked_sub(1) {
+        None => mask_line(session, width, canvas.theme),
+        Some(i) => rule_line(i, &recipe.rules[i], hits.get(i).copied().unwrap_or_default(), width, canvas.theme),
+    });
+    let after = below(rows, recipe.rules.len() as u16 + 2);
+    if recipe.rules.is_empty() {
+        let words = "no rules: the mask alone decides. a adds one by a pattern: a name, a glob such as blk.0.*, re:REGEX, \
+                     role:ROLE; in the tree space writes them for you";
+        drawing.canvas.lines(airy(after), &paragraph(words, airy(after).width, theme.dim));
+    }
+    toml(drawing, recipe, beside);
+}
+
+/// Columns of pattern and action.
+fn columns(width: usize) -> (usize, usize) {
+    let action = if width >= 70 { 22 } else { 16 };
+    (width.saturating_sub(6 + action + 1 + FIGURES), action)
+}
+
+/// What holds where no rule says otherwise.
+fn defaults(recipe: &Recipe, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let mut facts = vec![
+        format!("format {}", recipe.format),
+        format!("method {}", recipe.method),
+        format!(
+            "fallback {}",
+            match recipe.fallback {
+                crate::engine::plan::Fallback::Q2_0 => "q2_0",
+                crate::engine::plan::Fallback::None => "none",
+            }
+        ),
+        format!("what stays {}", recipe.keep_precision.name()),
+    ];
+    facts.extend(recipe.embeddings.map(|p| format!("embeddings {}", p.name())));
+    facts.extend(recipe.head.map(|p| format!("head {}", p.name())));
+    facts.extend((!recipe.unprotect.is_empty()).then(|| {
+        let patterns: Vec<String> = recipe.unprotect.iter().map(|p| text::escape(&p.to_string())).collect();
+        format!("unprotected {}", text::elide(&patterns.join(" "), 40))
+    }));
+    paragraph(&facts.join(" · "), width, theme.text)
+}
+
+fn mask_line(session: &Session, width: usize, theme: &Theme) -> Line<'static> {
+    let (pattern, action) = columns(width);
+    let (decides, ternary) = session.pages.derived.mask;
+    let words = format!("mask {}", session.plan.recipe().layers.name());
+    let takes = format!("what no rule decides: {ternary} go ternary");
+    Line::from(vec![
+        Span::raw("    · "),
+        Span::styled(left(&words, action), theme.accent),
+        Span::raw(" "),
+        Span::styled(left(&takes, pattern), theme.dim),
+        Span::styled(right("", 9), theme.dim),
+        Span::styled(right(&decides.to_string(), 9), theme.text),
+    ])
+}
+
+fn rule_line(index: usize, rule: &Rule, hits: Hits, width: usize, theme: &Theme) -> Line<'static> {
+    let (pattern, action) = columns(width);
+    let (words, style) = match rule.action {
+        Action::Keep => ("keep".to_owned(), theme.kept),
+        Action::Ternary { format, method } => {
+            let own: Vec<&str> = [format.map(Format::name), method.map(Method::name)].into_iter().flatten().collect();
+            (format!("ternary {}", own.join(" ")), theme.ternary)
+        }
+    };
+    let never = hits.matched == 0;
+    let idle = hits.decided == 0;
+    let sign = match (never, idle) {
+        (true, _) => "⚠",
+        (false, true) => "∅",
+        _ => " ",
+    };
+    let name = match (never, idle) {
+        (true, _) => format!("{}  matches nothing", rule.pattern),
+        (false, true) if hits.applied == 0 => format!("{}  only protected ones", rule.pattern),
+        (false, true) => format!("{}  later rules win", rule.pattern),
+        _ => rule.pattern.to_string(),
+    };
+    let name_style = if idle { theme.warning } else { theme.strong };
+    Line::from(vec![
+        Span::styled(format!(" {sign}"), theme.warning),
+        Span::styled(right(&(index + 1).to_string(), 3), theme.dim),
+        Span::raw(" "),
+        Span::styled(left(&words, action), style),
+        Span::raw(" "),
+        Span::styled(left(&text::elide(&text::escape(&name), pattern), pattern), name_style),
+        Span::styled(right(&hits.matched.to_string(), 9), theme.text),
+        Span::styled(right(&hits.decided.to_string(), 9), theme.text),
+    ])
+}
+
+/// The line that a pattern is typed into, and what is wrong with it; the rows that are left.
+fn typing(drawing: &mut Drawing<'_, '_>, rows: Rect) -> Rect {
+    let theme = drawing.canvas.theme;
+    let Some(line) = &drawing.session.pages.recipe.line else { return rows };
+    let prompt = match (line.of, line.keep) {
+        (Some(index), _) => format!(" pattern of rule {}: ", index + 1),
+        (None, true) => " keep: ".to_owned(),
+        (None, false) => " ternary: ".to_owned(),
+    };
+    let x = drawing.canvas.text(rows, rows.x, rows.y, &prompt, theme.key);
+    let field = Rect { x, width: rows.right().saturating_sub(x + 1), height: 1, ..rows };
+    drawing.canvas.input(field, &line.input, true);
+    let words = if line.input.text().trim().is_empty() {
+        "a name, a glob (blk.*.ffn_*), re:REGEX or role:ROLE; tab: keep or ternary".to_owned()
+    } else {
+        match line.pattern() {
+            Ok(_) => "enter takes it".to_owned(),
+            Err(why) => why.lines().next().unwrap_or("").to_owned(),
+        }
+    };
+    let style = if line.pattern().is_err() && !line.input.text().trim().is_empty() { theme.error } else { theme.dim };
+    let words = text::clip(&text::escape(&words), usize::from(rows.width.saturating_sub(2)));
+    drawing.canvas.text(rows, rows.x + 1, rows.y + 1, &words, style);
+    below(rows, 2)
+}
+
+/// The recipe as it stands in its file.
+fn toml(drawing: &mut Drawing<'_, '_>, recipe: &Recipe, area: Rect) {
+    let theme = drawing.canvas.theme;
+    let inner = airy(drawing.canvas.boxed(area, "As TOML (s writes it)"));
+    let written = recipe.to_toml().unwrap_or_else(|e| e.to_string());
+    let lines: Vec<&str> = written.lines().collect();
+    let room = usize::from(inner.height);
+    let shown = if lines.len() > room { room.saturating_sub(1) } else { lines.len() };
+    for (y, line) in (inner.y..).zip(lines.iter().take(shown)) {
+        let style = if line.starts_with("[[") { theme.key } else { theme.text };
+        drawing.canvas.text(inner, inner.x, y, &text::escape(line), style);
+    }
+    if shown < lines.len() {
+        let words = format!("… {} more lines", lines.len() - shown);
+        drawing.canvas.text(inner, inner.x, inner.bottom().saturating_sub(1), &words, theme.dim);
+    }
+}
