@@ -69,3 +69,35 @@ fn scrolled_with_its_folders_at_the_top() {
     app.serve();
     shoot_at(&mut app, "tree_scrolled", &[SMALL, LARGE]);
 }
+
+#[test]
+fn selections() {
+    let mut app = measured();
+    app.press("+");
+    app.go("blk.0.attn_q.weight");
+    app.press("*");
+    app.go("blk.0.ffn_gate_inp.weight");
+    app.press("v j");
+    app.pass(std::time::Duration::from_secs(60));
+    shoot_at(&mut app, "tree_selection", &[SMALL, LARGE]);
+    compare("tree_selection_plain_120x40", &render(&mut app, MEDIUM, &Theme::plain()));
+    app.press("v /");
+    app.type_text("layer:0");
+    app.press("enter -");
+    app.pass(std::time::Duration::from_secs(60));
+    shoot_at(&mut app, "tree_selection_filtered", &[SMALL, LARGE]);
+}
+
+#[test]
+fn presets() {
+    let mut app = measured();
+    app.press("p j");
+    shoot_at(&mut app, "tree_presets", &[SMALL, LARGE]);
+    app.press("f");
+    shoot_at(&mut app, "tree_read_recipe", &[SMALL]);
+    let path = app.path("mine.toml");
+    let result =
+        Err("mine.toml: TOML parse error at line 1, column 1\n  |\n1 | formt = 1\n  | ^^^^^\nunknown field".to_owned());
+    app.send(tritscope::tui::event::Event::RecipeRead { path, result });
+    shoot_at(&mut app, "tree_read_recipe_error", &[SMALL, LARGE]);
+}

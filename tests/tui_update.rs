@@ -127,7 +127,10 @@ fn undo_and_redo_name_their_step() {
     let mut app = App::on(&layered());
     app.go(QUERY);
     app.press("space L u");
-    assert_eq!((app.recipe().layers, app.notice()), (Mask::Experts, "undone: mask all"));
+    assert_eq!(
+        (app.recipe().layers, app.notice()),
+        (Mask::Experts, "undone: mask all · next: ternary blk.0.attn_q.weight")
+    );
     app.press("u");
     assert_eq!(app.notice(), "undone: ternary blk.0.attn_q.weight");
     assert!(!app.ternary(QUERY));

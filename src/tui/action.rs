@@ -9,6 +9,7 @@ use super::state::compare::Show;
 use super::state::copying::Copying;
 use super::state::input::TextEdit;
 use super::state::pages::Page;
+use super::state::presets::Preset;
 use super::state::slider::Slide;
 
 pub use pane::PaneAction;
@@ -52,12 +53,17 @@ actions! {
     ToggleFold = "toggle-fold", "open or close the folder; on a tensor, give the preview the keys";
     FoldAll = "fold-all", "close every folder";
     UnfoldAll = "unfold-all", "open every folder";
-    ToggleTernary = "toggle-ternary", "make the tensor or subtree ternary, or keep it";
+    ToggleTernary = "toggle-ternary", "make the tensor, subtree or selection ternary, or keep it";
+    CycleType = "next-type", "next type: kept, ternary, each other format that fits";
+    SelectRange = "select-range", "select rows from here to the cursor; again keeps them, for another range";
+    SelectLayers = "select-layers", "select the same tensors in every layer";
+    InvertSelection = "invert-selection", "select all else that can go ternary";
     NextMethod = "next-method", "next method for the selection";
     PreviousMethod = "previous-method", "previous method for the selection";
     NextFormat = "next-format", "next format for the selection";
     PreviousFormat = "previous-format", "previous format for the selection";
     CycleMask = "next-mask", "next mask: experts, all, custom";
+    Presets = "presets", "presets: experts, all linear, up and gate, none, a recipe file";
     Undo = "undo", "undo the last change of the plan";
     Redo = "redo", "redo";
     Filter = "filter", "filter: words, type:, role:, is:, layer:4..12, sqnr<7; and, or, not";
@@ -100,7 +106,7 @@ actions! {
     Open = "open", "open another file";
     Help = "help", "this help";
     Quit = "quit", "quit; asks while an export runs";
-    Back = "back", "one level up: close, clear the filter";
+    Back = "back", "one level up: close, drop the selection, clear the filter";
     Accept = "accept", "accept";
     NextField = "next-field", "next field, or complete the path";
     PreviousField = "previous-field", "previous field";
@@ -130,6 +136,8 @@ actions! {
     ShowPairs(Show): of_show;
     /// This page of the model.
     ShowPage(Page): of_page;
+    /// Makes this preset the plan.
+    TakePreset(Preset): of_preset;
     /// Edits the line of text.
     Edit(TextEdit): of_edit;
 }
@@ -200,6 +208,16 @@ fn of_page(page: Page) -> (&'static str, &'static str) {
         Page::Problems => ("page-problems", "model: problems of file and plan"),
         Page::Recipe => ("page-recipe", "model: the recipe's rules"),
         Page::Runtimes => ("page-runtimes", "model: where the output runs"),
+    }
+}
+
+fn of_preset(preset: Preset) -> (&'static str, &'static str) {
+    match preset {
+        Preset::Experts => ("preset-experts", "routed experts go ternary"),
+        Preset::Linear => ("preset-linear", "every linear layer but router, embeddings and head"),
+        Preset::UpGate => ("preset-up-gate", "up and gate projections only"),
+        Preset::None => ("preset-none", "nothing goes ternary"),
+        Preset::File => ("preset-file", "what a recipe file says"),
     }
 }
 

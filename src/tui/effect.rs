@@ -119,6 +119,8 @@ pub enum Effect {
     Copy(String),
     /// Take the mouse, or leave it to the terminal.
     SetMouse(bool),
+    /// Read a recipe file.
+    ReadRecipe(PathBuf),
     /// End the program.
     Quit(Exit),
 }

@@ -10,6 +10,7 @@ use super::state::dialog::Target;
 use super::state::picker::Entry;
 use crate::engine::export::ExportOptions;
 use crate::engine::model::Model;
+use crate::engine::plan::Recipe;
 use crate::jobs::{JobEvent, JobId};
 
 /// Something that happened.
@@ -64,6 +65,13 @@ pub enum Event {
         files: usize,
         /// How it ended.
         result: Saved,
+    },
+    /// A recipe file was read.
+    RecipeRead {
+        /// The file.
+        path: PathBuf,
+        /// What it says, or why it cannot be read.
+        result: Result<Box<Recipe>, String>,
     },
     /// Time has passed.
     Wake,

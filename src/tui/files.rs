@@ -154,6 +154,12 @@ pub(super) fn write_chart(path: PathBuf, chart: &Sensitivity, measure: Measure, 
     Event::ChartWritten { path, files, result }
 }
 
+/// Reads a recipe.
+pub(super) fn read_recipe(path: PathBuf) -> Event {
+    let result = Recipe::read(&path).map(Box::new).map_err(|e| e.to_string());
+    Event::RecipeRead { path, result }
+}
+
 /// Reads the list of recent files, one path a line; a list that is not there is empty.
 pub(super) fn read_recent(list: &Path) -> Event {
     let text = std::fs::read_to_string(list).unwrap_or_default();

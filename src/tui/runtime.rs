@@ -86,6 +86,7 @@ impl Runtime {
             Effect::LookAtPair { id, a, b, index, pair } => self.jobs.look_at_pair(id, a, b, index, pair),
             Effect::Copy(text) => terminal::send(&clipboard::copy(&text, self.multiplexer)),
             Effect::SetMouse(on) => terminal::set_mouse(on),
+            Effect::ReadRecipe(path) => self.files.submit(move || Some(files::read_recipe(path))),
             Effect::Quit(exit) => self.exit = Some(exit),
         }
         None

@@ -13,6 +13,8 @@ mod pages;
 mod palette;
 mod pane;
 mod plan;
+mod presets;
+mod selection;
 mod wants;
 
 use crossterm::event::{KeyEvent, KeyEventKind};
@@ -47,6 +49,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Event::Probed(target) => forms::probed(state, target),
         Event::RecipeWritten { path, result } => forms::recipe_written(state, path, result),
         Event::ChartWritten { path, files, result } => decide::chart_written(state, &path, files, result),
+        Event::RecipeRead { path, result } => presets::read(state, &path, result),
         Event::Wake => Vec::new(),
         Event::Settle => settle(state),
     }
@@ -95,6 +98,8 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
         Context::Reading => read(state, action),
         Context::Jobs => exports::act_jobs(state, action),
         Context::Quantize => forms::act_quantize(state, action),
+        Context::Presets => presets::act(state, action),
+        Context::ReadRecipe => presets::act_file(state, action),
         Context::SaveRecipe => forms::act_save(state, action),
         Context::Budget => decide::act_slider(state, action),
         Context::Sensitivity => decide::act_sensitivity(state, action),

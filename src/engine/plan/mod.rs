@@ -25,3 +25,4 @@ pub use recipe::{Fallback, Mask, Precision, Recipe};
 pub use repack::repack;
 pub use resolve::{Decision, Plan, Reason, Step, Totals, Winner, resolve};
 pub use rule::{Action, Rule};
+pub use tidy::split as around_layer;

@@ -13,7 +13,7 @@ use super::rule::{Action, Rule};
 use crate::engine::model::{Model, Tensor};
 
 /// What the free tensors of one name share, without the layer's number.
-type Template<'a> = (&'a str, &'a str);
+pub type Template<'a> = (&'a str, &'a str);
 
 /// One of them: its layer's number as the name has it, and whether it is wanted.
 struct Member<'a> {
@@ -55,7 +55,7 @@ pub(super) fn recipe(model: &Model, recipe: &Recipe, free: &[Free], wanted: impl
 }
 
 /// A name before and behind the layer's number, and the number; a name without one as a whole.
-fn split(tensor: &Tensor) -> (Template<'_>, &str) {
+pub fn split(tensor: &Tensor) -> (Template<'_>, &str) {
     let name = tensor.name.as_str();
     let whole = ((name, ""), "");
     let Some(layer) = tensor.layer else { return whole };

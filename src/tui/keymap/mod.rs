@@ -8,6 +8,7 @@ mod dialogs;
 mod habits;
 mod pages;
 mod pane;
+mod presets;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -57,6 +58,10 @@ pub enum Context {
     Jobs,
     /// The quantize dialog.
     Quantize,
+    /// The menu of presets.
+    Presets,
+    /// The line that the path of a recipe to read is typed into.
+    ReadRecipe,
     /// The line that a recipe's path is typed into.
     SaveRecipe,
     /// The budget slider.
@@ -85,7 +90,7 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Browse,
         Self::Filter,
         Self::Pane,
@@ -105,6 +110,8 @@ impl Context {
         Self::Reading,
         Self::Jobs,
         Self::Quantize,
+        Self::Presets,
+        Self::ReadRecipe,
         Self::SaveRecipe,
         Self::Budget,
         Self::Sensitivity,
@@ -129,6 +136,8 @@ impl Context {
             Some(Dialog::Notes(_)) => Self::Reading,
             Some(Dialog::Jobs(_)) => Self::Jobs,
             Some(Dialog::Quantize(_)) => Self::Quantize,
+            Some(Dialog::Presets(_)) => Self::Presets,
+            Some(Dialog::ReadRecipe(_)) => Self::ReadRecipe,
             Some(Dialog::SaveRecipe(_)) => Self::SaveRecipe,
             Some(Dialog::Apply(_)) => Self::Apply,
             Some(Dialog::SaveChart(_)) => Self::SaveChart,
@@ -202,6 +211,8 @@ impl Context {
             Self::Reading => "reading",
             Self::Jobs => "jobs",
             Self::Quantize => "quantize",
+            Self::Presets => "presets",
+            Self::ReadRecipe => "read-recipe",
             Self::SaveRecipe => "save-recipe",
             Self::Budget => "budget",
             Self::Sensitivity => "sensitivity",
@@ -239,6 +250,8 @@ impl Context {
             Self::Reading => "Messages",
             Self::Jobs => "Jobs",
             Self::Quantize => "Quantize dialog",
+            Self::Presets => "Presets",
+            Self::ReadRecipe => "Reading a recipe",
             Self::SaveRecipe => "Saving the recipe",
             Self::Budget => "Budget slider",
             Self::Sensitivity => "Sensitivity",
@@ -257,9 +270,9 @@ impl Context {
     /// Whether a character that no key is bound to goes into a line of text.
     fn types(self) -> bool {
         use Context::{Budget, Filter, Goto, HelpSearch, PageLine, Palette, PatternLine, Picker, Quantize};
-        use Context::{SaveChart, SaveRecipe};
+        use Context::{ReadRecipe, SaveChart, SaveRecipe};
         matches!(self, Filter | Goto | Quantize | SaveRecipe | Picker | Budget | SaveChart | Palette | HelpSearch)
-            || matches!(self, PageLine | PatternLine)
+            || matches!(self, PageLine | PatternLine | ReadRecipe)
     }
 
     /// Whether it asks something that has to be answered first.
@@ -317,8 +330,15 @@ impl Binding {
 }
 
 /// The tables, one file a part of the interface.
-static TABLES: [&[Binding]; 6] =
-    [browse::BINDINGS, pane::BINDINGS, pages::BINDINGS, decide::BINDINGS, dialogs::BINDINGS, habits::BINDINGS];
+static TABLES: [&[Binding]; 7] = [
+    browse::BINDINGS,
+    pane::BINDINGS,
+    pages::BINDINGS,
+    decide::BINDINGS,
+    dialogs::BINDINGS,
+    presets::BINDINGS,
+    habits::BINDINGS,
+];
 
 /// A line of help: also what a document's key table is checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use super::copying::CopyMenu;
 use super::input::TextInput;
 use super::palette::Palette;
 use super::picker::Picker;
+use super::presets::PresetMenu;
 use crate::engine::export::Verify;
 use crate::engine::ternary::{Format, Method};
 use crate::jobs::JobId;
@@ -25,6 +26,10 @@ pub enum Dialog {
     Jobs(JobsDialog),
     /// What is needed to start an export.
     Quantize(QuantizeForm),
+    /// What people mostly begin with.
+    Presets(PresetMenu),
+    /// Which recipe file to read.
+    ReadRecipe(SaveForm),
     /// Where to write the recipe.
     SaveRecipe(SaveForm),
     /// What a method is to be applied to.

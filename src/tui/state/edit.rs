@@ -2,12 +2,17 @@
 //!
 //! Rules stay tidy: a new one replaces those that it makes meaningless, and is left out where it would change nothing.
 
-use std::collections::BTreeSet;
+mod cycle;
 
+use std::collections::{BTreeSet, HashMap};
+
+use super::patterns;
 use super::plan::PlanState;
-use crate::engine::model::{Model, RoleSet};
+use crate::engine::model::{Model, RoleSet, Tensor};
 use crate::engine::plan::{Action, Mask, Pattern, Plan, Protection, Recipe, Rule, Step, resolve};
 use crate::engine::ternary::{Format, Method};
+
+pub use cycle::cycle_type;
 
 /// What an edit acts on.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +33,14 @@ pub enum Target {
         /// The tensors.
         tensors: Vec<usize>,
     },
-    /// These tensors, each by its name: what a filter leaves of a folder.
+    /// All tensors that a pattern picks.
+    Picked {
+        /// The pattern.
+        pattern: Pattern,
+        /// The tensors.
+        tensors: Vec<usize>,
+    },
+    /// These tensors: a selection, or what a filter leaves of a folder.
     Listed {
         /// What they are, for the name of a step.
         what: String,
@@ -42,7 +54,10 @@ impl Target {
     pub fn tensors(&self) -> &[usize] {
         match self {
             Self::Tensor(index) => std::slice::from_ref(index),
-            Self::Subtree { tensors, .. } | Self::Roles { tensors, .. } | Self::Listed { tensors, .. } => tensors,
+            Self::Subtree { tensors, .. }
+            | Self::Roles { tensors, .. }
+            | Self::Picked { tensors, .. }
+            | Self::Listed { tensors, .. } => tensors,
         }
     }
 
@@ -53,6 +68,7 @@ impl Target {
             Self::Subtree { prefix, .. } if prefix.is_empty() => "everything".to_owned(),
             Self::Subtree { prefix, .. } => format!("{prefix}*"),
             Self::Roles { roles, .. } => format!("role:{}", roles.name()),
+            Self::Picked { pattern, .. } => pattern.to_string(),
             Self::Listed { what, tensors } => format!("{} {what}", count(tensors.len())),
         };
         crate::text::escape(&text)
@@ -63,6 +79,7 @@ impl Target {
         match self {
             Self::Subtree { prefix, .. } => Ok(Some((Pattern::prefix(prefix)?, Some(prefix)))),
             Self::Roles { roles, .. } => Ok(Some((Pattern::Role(*roles), None))),
+            Self::Picked { pattern, .. } => Ok(Some((pattern.clone(), None))),
             Self::Tensor(_) | Self::Listed { .. } => Ok(None),
         }
     }
@@ -128,16 +145,27 @@ fn toggle_many(model: &Model, state: &PlanState, target: &Target) -> Outcome {
     }
     let keep = able.iter().all(|t| state.decision(*t).is_ternary());
     let (action, verb) = if keep { (Action::Keep, "keep") } else { (Action::TERNARY, "ternary") };
-    let recipe = match target.pattern() {
-        Ok(Some((pattern, prefix))) => with_rules(model, state.recipe(), prefix, vec![Rule { pattern, action }]),
-        Ok(None) => {
-            let changing = able.iter().filter(|t| keep || !state.decision(**t).is_ternary());
-            let rules = changing.map(|t| Rule { pattern: Pattern::name(&model.tensors[*t].name), action });
-            with_rules(model, state.recipe(), None, rules.collect())
+    let changing: Vec<usize> = able.iter().copied().filter(|t| keep || !state.decision(*t).is_ternary()).collect();
+    match rules_for(model, target, &changing, action) {
+        Ok((prefix, rules)) => {
+            Outcome::Changed(format!("{verb} {label}"), with_rules(model, state.recipe(), prefix, rules))
         }
-        Err(why) => return Outcome::Refused(why),
-    };
-    Outcome::Changed(format!("{verb} {label}"), recipe)
+        Err(why) => Outcome::Refused(why),
+    }
+}
+
+/// Rules that say this of the target: one for all of it where there is such a rule, else what these tensors of it take;
+/// and the prefix that the one rule was made from, if it is a subtree's.
+fn rules_for<'a>(
+    model: &Model,
+    target: &'a Target,
+    tensors: &[usize],
+    action: Action,
+) -> Result<(Option<&'a str>, Vec<Rule>), String> {
+    Ok(match target.pattern()? {
+        Some((pattern, prefix)) => (prefix, vec![Rule { pattern, action }]),
+        None => (None, patterns::of(model, tensors).into_iter().map(|pattern| Rule { pattern, action }).collect()),
+    })
 }
 
 /// The next (or previous) method for the ternary tensors of the target; the recipe's default where there are none, or
@@ -257,9 +285,16 @@ fn explicit(
             with_rules(model, recipe, prefix, vec![rule])
         }
         _ => {
-            let rules = pairs.iter().map(|(tensor, format, method)| Rule {
-                pattern: Pattern::name(&model.tensors[*tensor].name),
-                action: action(*format, *method),
+            let mut asked: Vec<(Action, Vec<usize>)> = Vec::new();
+            for (tensor, format, method) in pairs {
+                let action = action(*format, *method);
+                match asked.iter_mut().find(|(known, _)| *known == action) {
+                    Some((_, tensors)) => tensors.push(*tensor),
+                    None => asked.push((action, vec![*tensor])),
+                }
+            }
+            let rules = asked.into_iter().flat_map(|(action, tensors)| {
+                patterns::of(model, &tensors).into_iter().map(move |pattern| Rule { pattern, action })
             });
             with_rules(model, recipe, None, rules.collect())
         }
@@ -284,10 +319,20 @@ pub(super) fn with_rules(model: &Model, recipe: &Recipe, prefix: Option<&str>, r
     let ternary = rules.first().is_some_and(|r| r.action != Action::Keep);
     let literal = prefix.and_then(|p| Pattern::prefix(p).ok()).map(|p| p.to_string());
     let literal = literal.as_deref().and_then(|text| text.strip_suffix('*'));
+    // What picks several tensors stands for the names that it picks, unless these lift a protection.
+    let broad: Vec<&Pattern> = rules.iter().map(|r| &r.pattern).filter(|p| prefix.is_none() && !p.is_exact()).collect();
+    let by_name: HashMap<&str, &Tensor> =
+        if broad.is_empty() { HashMap::new() } else { model.tensors.iter().map(|t| (t.name.as_str(), t)).collect() };
     next.rules.retain(|old| {
         let text = old.pattern.to_string();
         if named.contains(&text) {
             return false;
+        }
+        if let Pattern::Name(name) = &old.pattern
+            && let Some(tensor) = by_name.get(name.as_str())
+            && broad.iter().any(|pattern| pattern.matches(tensor))
+        {
+            return ternary && Protection::of(tensor).is_some();
         }
         match (&old.pattern, prefix, literal) {
             // A subtree's rule passes over what is protected; a name's override stays beside it.

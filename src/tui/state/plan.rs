@@ -116,6 +116,16 @@ impl PlanState {
         Some(name)
     }
 
+    /// The step that would be undone.
+    pub fn next_undo(&self) -> Option<&str> {
+        self.undo.last().map(|edit| edit.name.as_str())
+    }
+
+    /// The step that would be redone.
+    pub fn next_redo(&self) -> Option<&str> {
+        self.redo.last().map(|edit| edit.name.as_str())
+    }
+
     fn replace(&mut self, model: &Model, recipe: Recipe) -> Recipe {
         self.plan = Arc::new(resolve(model, &recipe));
         self.revision += 1;

@@ -11,6 +11,7 @@ use super::pages::Pages;
 use super::pane::Pane;
 use super::plan::PlanState;
 use super::previews::{Previews, Subject};
+use super::selection::Chosen;
 use super::sensitivity::Sensitivity;
 use super::slider::Slider;
 use super::summary::Summaries;
@@ -176,6 +177,8 @@ pub struct Session {
     pub sort: Sort,
     /// What they were sorted by last: revisions of plan and figures, and when.
     sorted: Option<(u64, u64, Duration)>,
+    /// Tensors that were chosen for the keys to act on.
+    pub chosen: Option<Chosen>,
     /// What the screen shows.
     pub screen: Screen,
     /// The model's pages.
@@ -223,6 +226,7 @@ impl Session {
             filter: Filter::default(),
             sort: Sort::default(),
             sorted: None,
+            chosen: None,
             screen: Screen::default(),
             pages: Pages::default(),
             tab: Tab::default(),
@@ -304,8 +308,12 @@ impl Session {
         }
     }
 
-    /// What a key that edits the plan acts on: the row under the cursor, of a filtered tree only what is seen of it.
+    /// What a key that edits the plan acts on: what is selected, else the row under the cursor, of a filtered tree only
+    /// what is seen of it.
     pub fn target(&self) -> Target {
+        if let Some(selection) = self.selection() {
+            return selection;
+        }
         let item = self.tree.selected();
         if let Some(index) = self.tree.tensor_of(item) {
             return Target::Tensor(index);

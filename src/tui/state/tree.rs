@@ -27,7 +27,12 @@ pub struct TreeView {
     /// The same tensors grouped the other way, with the folds that were left there.
     other: Option<Box<(Tree, Vec<bool>)>>,
     rows: Vec<Item>,
+    /// Tensors that the rows before each stand for, and at the end all of them: a closed folder for what is in it, an
+    /// open one for none, because they have rows of their own.
+    counted: Vec<usize>,
     cursor: usize,
+    /// The row that a range begins at, and where it is.
+    anchor: Option<(Item, usize)>,
     /// First visible row as it was last drawn.
     pub offset: usize,
 }
@@ -36,8 +41,18 @@ impl TreeView {
     /// A tree whose top-level folders are open.
     pub fn new(tree: Tree) -> Self {
         let open = tree.nodes.iter().map(|n| n.parent.is_none()).collect();
-        let mut view =
-            Self { tree, open, unfiltered: None, passing: None, other: None, rows: Vec::new(), cursor: 0, offset: 0 };
+        let mut view = Self {
+            tree,
+            open,
+            unfiltered: None,
+            passing: None,
+            other: None,
+            rows: Vec::new(),
+            counted: Vec::new(),
+            cursor: 0,
+            anchor: None,
+            offset: 0,
+        };
         view.rebuild(Item::Model);
         view
     }
@@ -134,6 +149,8 @@ impl TreeView {
     /// Folds by roles instead of names, or the other way round. The cursor stays on its tensor, or goes to the first one
     /// of its folder; a filter stays.
     pub fn regroup(&mut self, tensors: &[Tensor]) {
+        // Rows of the other tree are other rows.
+        self.anchor = None;
         let item = self.selected();
         let first = self.visible_below(item).first().copied().filter(|_| item != Item::Model);
         let passing = self.passing.take().map(|passing| self.passing_tensors(&passing, tensors.len()));
@@ -187,6 +204,44 @@ impl TreeView {
     /// Whether a folder is open.
     pub fn is_open(&self, node: usize) -> bool {
         self.open.get(node).copied().unwrap_or(false)
+    }
+
+    /// A range of rows begins at the cursor.
+    pub fn begin_range(&mut self) {
+        self.anchor = Some((self.selected(), self.cursor));
+    }
+
+    /// There is no range any more; whether there was one.
+    pub fn end_range(&mut self) -> bool {
+        self.anchor.take().is_some()
+    }
+
+    /// The rows from where a range begins to the cursor, if there is one.
+    pub fn range(&self) -> Option<std::ops::RangeInclusive<usize>> {
+        self.anchor.map(|(_, row)| row.min(self.cursor)..=row.max(self.cursor))
+    }
+
+    /// How many tensors the range has.
+    pub fn range_count(&self) -> usize {
+        let at = |row: usize| self.counted.get(row).copied().unwrap_or(0);
+        self.range().map_or(0, |rows| at(rows.end() + 1).saturating_sub(at(*rows.start())))
+    }
+
+    /// The tensors of the range: of a closed folder what is in it, of an open one what the range has of it.
+    pub fn range_tensors(&self) -> Option<Vec<usize>> {
+        let mut tensors = Vec::new();
+        for row in self.range()? {
+            let item = self.rows.get(row).copied().unwrap_or(Item::Model);
+            if self.stands_for_all(item) {
+                tensors.extend(self.visible_below(item).iter());
+            }
+        }
+        Some(tensors)
+    }
+
+    /// Whether a row stands for what is below it: a tensor, a closed folder. The rows in an open one stand for themselves.
+    pub fn stands_for_all(&self, item: Item) -> bool {
+        matches!(item, Item::Node(node) if !self.is_folder(node) || !self.open[node])
     }
 
     /// Whether a filter is on.
@@ -349,15 +404,27 @@ impl TreeView {
             }
         }
         self.rows = rows;
-        let mut wanted = selected;
-        self.cursor = loop {
+        let mut before = 0;
+        let standing = |item: &Item| if self.stands_for_all(*item) { self.visible_below(*item).len() } else { 0 };
+        let counted = self.rows.iter().map(standing).map(|count| {
+            before += count;
+            before
+        });
+        self.counted = std::iter::once(0).chain(counted).collect();
+        self.cursor = self.row_of(selected);
+        self.anchor = self.anchor.map(|(item, _)| (item, self.row_of(item)));
+    }
+
+    /// The row of an item, or of the nearest folder above it that has one.
+    fn row_of(&self, mut wanted: Item) -> usize {
+        loop {
             if let Some(row) = self.rows.iter().position(|row| *row == wanted) {
-                break row;
+                return row;
             }
             wanted = match wanted {
                 Item::Node(node) => self.tree.nodes[node].parent.map_or(Item::Model, Item::Node),
-                Item::Model => break 0,
+                Item::Model => return 0,
             };
-        };
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{compare, decide, forms, open_dialog, opening, pages, pane, plan, quit};
+use super::{compare, decide, forms, open_dialog, opening, pages, pane, plan, presets, quit, selection};
 use crate::engine::model::tree::Grouping;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -34,8 +34,13 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Compare => compare::open(state),
+        Action::Presets => {
+            presets::open(state);
+            Vec::new()
+        }
         Action::SaveRecipe => forms::open_save(state),
         Action::ToggleTernary
+        | Action::CycleType
         | Action::NextMethod
         | Action::PreviousMethod
         | Action::NextFormat
@@ -56,15 +61,18 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         _ => {
             let (page, now) = (page(state), state.now);
-            let notice = match &mut state.session {
-                Some(session) => arrange(session, action, now).or_else(|| in_session(session, action, page)),
-                None => None,
-            };
+            let info = |text| (Tone::Info, text);
+            let notice = state.session.as_mut().and_then(|session| {
+                if let Some(said) = selection::act(session, action) {
+                    return Some(said);
+                }
+                arrange(session, action, now).or_else(|| in_session(session, action, page)).map(info)
+            });
             if action == Action::Back && notice.is_none() {
                 state.notices.dismiss();
             }
-            if let Some(text) = notice {
-                state.notify(Tone::Info, text);
+            if let Some((tone, text)) = notice {
+                state.notify(tone, text);
             }
             state.wants_changed = true;
             Vec::new()
@@ -100,6 +108,7 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
         Action::ShowTab(tab) => session.tab = tab,
         Action::ToggleLogAxis => session.log_axis = !session.log_axis,
         Action::MeasureExactly => return Some(measure(session)),
+        Action::Back if session.drop_selection() => {}
         Action::Back if session.tree.is_filtered() => clear_filter(session),
         _ => {}
     }

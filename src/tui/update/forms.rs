@@ -246,7 +246,7 @@ pub(super) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
             form.path.insert(text);
             path_changed(state)
         }
-        (Some(Dialog::SaveRecipe(form) | Dialog::SaveChart(form)), _) => {
+        (Some(Dialog::SaveRecipe(form) | Dialog::SaveChart(form) | Dialog::ReadRecipe(form)), _) => {
             form.path.insert(text);
             form.exists = None;
             Vec::new()

@@ -54,7 +54,12 @@ fn wheel(state: &mut State, event: MouseEvent, action: Action) -> Vec<Effect> {
 
 fn repeat(state: &mut State, action: Action) -> Vec<Effect> {
     match Context::of(state) {
-        Context::Quantize | Context::SaveRecipe | Context::SaveChart | Context::Quit | Context::Failure => Vec::new(),
+        Context::Quantize
+        | Context::SaveRecipe
+        | Context::SaveChart
+        | Context::ReadRecipe
+        | Context::Quit
+        | Context::Failure => Vec::new(),
         _ => (0..NOTCH).flat_map(|_| act(state, action)).collect(),
     }
 }

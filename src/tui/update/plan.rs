@@ -10,11 +10,11 @@ pub(super) fn act(state: &mut State, action: Action) {
     let Some(session) = &mut state.session else { return };
     let (tone, text) = match action {
         Action::Undo => match session.plan.undo(&session.model) {
-            Some(name) => (Tone::Info, format!("undone: {name}")),
+            Some(name) => (Tone::Info, stepped("undone", &name, session.plan.next_undo())),
             None => (Tone::Info, "nothing to undo".to_owned()),
         },
         Action::Redo => match session.plan.redo(&session.model) {
-            Some(name) => (Tone::Info, format!("redone: {name}")),
+            Some(name) => (Tone::Info, stepped("redone", &name, session.plan.next_redo())),
             None => (Tone::Info, "nothing to redo".to_owned()),
         },
         _ => change(session, action),
@@ -34,6 +34,12 @@ pub(super) fn set(state: &mut State, edit: impl FnOnce(&Model, &PlanState, &edit
     state.wants_changed = true;
 }
 
+/// What was done, and what the same key does next.
+fn stepped(done: &str, name: &str, next: Option<&str>) -> String {
+    let next = next.map_or_else(String::new, |next| format!(" · next: {next}"));
+    format!("{done}: {name}{next}")
+}
+
 fn change(session: &mut Session, action: Action) -> (Tone, String) {
     let target = session.target();
     let single = if let edit::Target::Tensor(index) = target { Some(index) } else { None };
@@ -42,6 +48,7 @@ fn change(session: &mut Session, action: Action) -> (Tone, String) {
     let (model, plan) = (&session.model, &session.plan);
     let outcome = match action {
         Action::ToggleTernary => edit::toggle(model, plan, &target, confirmed),
+        Action::CycleType => edit::cycle_type(model, plan, &target),
         Action::NextMethod | Action::PreviousMethod => {
             let is_native = |subject| session.previews.figures(subject).is_some_and(|f| f.native);
             edit::cycle_method(model, plan, &target, action == Action::NextMethod, is_native)

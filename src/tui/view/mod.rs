@@ -102,9 +102,10 @@ fn tree_width(columns: u16) -> u16 {
     match columns {
         0..=99 => columns * 11 / 20,
         100..=159 => columns * 27 / 50,
-        _ => columns / 2,
+        160..=179 => columns / 2,
+        // Room for why each tensor ends as it does, beside a preview that is wide enough.
+        _ => (columns * 29 / 50).min(140),
     }
-    .min(120)
 }
 
 /// What is there before a model is: a spinner while one is being opened.

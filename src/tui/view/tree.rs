@@ -7,11 +7,12 @@ use ratatui::text::{Line, Span};
 use super::draw::Canvas;
 use super::filter;
 use crate::engine::model::tree::NodeKind;
-use crate::engine::plan::Reason;
 use crate::engine::preview::sqnr_db;
 use crate::text;
 use crate::tui::state::columns::Column;
+use crate::tui::state::fate::{Fate, why};
 use crate::tui::state::geometry::scrolled;
+use crate::tui::state::selection::Selected;
 use crate::tui::state::summary::{Mix, Summary, figures};
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Area, Geometry, Session, State};
@@ -20,6 +21,11 @@ use crate::tui::widgets::{gauge, stack};
 
 /// The signs of a mix: ternary, other blocks, halves, the rest.
 pub(super) const MIX_SIGNS: [char; 4] = ['█', '▓', '▒', '░'];
+
+/// Before the mark of a row that is selected.
+pub(super) const SELECTED: &str = "▌";
+/// Before that of a folder of which some is selected.
+pub(super) const PARTLY: &str = "▖";
 
 /// dB at which the little bar is full.
 const FULL_BAR: f64 = 10.0;
@@ -33,16 +39,25 @@ struct Columns {
     new_size: usize,
     sqnr: usize,
     bar: usize,
+    why: usize,
 }
 
 impl Columns {
     fn new(width: u16) -> Self {
         let at = |least: u16, columns: usize| if width >= least { columns } else { 0 };
-        Self { types: 10, shape: at(76, 12), size: at(90, 9), new_size: at(60, 9), sqnr: 7, bar: at(68, 6) }
+        Self {
+            types: 10,
+            shape: at(76, 12),
+            size: at(90, 9),
+            new_size: at(60, 9),
+            sqnr: 7,
+            bar: at(68, 6),
+            why: at(112, 20),
+        }
     }
 
     /// The columns with their headings, from left to right.
-    fn headed(self) -> [(Option<Column>, usize); 6] {
+    fn headed(self) -> [(Option<Column>, usize); 7] {
         [
             (Some(Column::Type), self.types),
             (Some(Column::Shape), self.shape),
@@ -50,6 +65,7 @@ impl Columns {
             (Some(Column::NewSize), self.new_size),
             (Some(Column::Sqnr), self.sqnr),
             (None, self.bar),
+            (None, self.why),
         ]
     }
 
@@ -78,6 +94,9 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
         let y = inner.y + line as u16;
         let row = Row::new(session, rows[i], canvas.theme);
         canvas.line(inner, y, &row.line(columns, name_width, canvas.theme));
+        if let Some(sign) = selection_sign(session, i, rows[i]) {
+            canvas.text(inner, inner.x, y, sign, canvas.theme.marker);
+        }
         if line + 1 == sticky.len() {
             canvas.buf.set_style(Rect { y, height: 1, ..inner }, Modifier::UNDERLINED);
         }
@@ -90,6 +109,15 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     geometry.tree = Area { x: inner.x, y: inner.y, width: inner.width, height: inner.height };
     geometry.tree_offset = offset;
     geometry.sticky = sticky;
+}
+
+/// The sign of a row that is selected, or in part.
+fn selection_sign(session: &Session, row: usize, item: Item) -> Option<&'static str> {
+    match session.row_selected(row, item) {
+        Selected::Whole => Some(SELECTED),
+        Selected::Part => Some(PARTLY),
+        Selected::No => None,
+    }
 }
 
 /// Most folders that stay at the top.
@@ -142,13 +170,15 @@ fn headings(
 ) {
     let theme = canvas.theme;
     let sort = session.sort;
+    // The corners of the box stay.
+    let inside = Rect { width: area.width.saturating_sub(1), ..area };
     let mut put = |x: usize, column: Column| {
         let sorted = sort.column == column && !sort.is_natural();
         let sign = if sorted { sort.sign().to_string() } else { String::new() };
         let words = format!(" {}{sign} ", column.title());
         let style = if sorted { theme.strong } else { theme.dim };
         let at = inner.x + x as u16;
-        let end = canvas.text(area, at, area.y, &words, style);
+        let end = canvas.text(inside, at, area.y, &words, style);
         geometry.headings.push((Area { x: at, y: area.y, width: end.saturating_sub(at), height: 1 }, column));
     };
     put(1, Column::Name);
@@ -181,7 +211,16 @@ fn footer(session: &Session, canvas: &mut Canvas<'_>, area: Rect, columns: Colum
     let tensors = session.model.tensors.len();
     if session.filter.editing {
         filter::below(&session.filter, tensors, canvas, room, area.width.saturating_sub(2));
-    } else if session.filter.expr().is_some() {
+        return;
+    }
+    let mut x = room.x;
+    let selected = session.selected_count();
+    if selected > 0 || session.tree.range().is_some() {
+        let words = format!("{SELECTED}{selected} selected ");
+        x = canvas.text(room, room.x, y, &words, theme.marker);
+    }
+    if session.filter.expr().is_some() {
+        let room = Rect { x, width: room.right().saturating_sub(x), ..room };
         filter::chip(&session.filter, tensors, canvas, room);
     }
 }
@@ -197,6 +236,8 @@ struct Row {
     size: String,
     new_size: (String, Style),
     sqnr: Option<Figure>,
+    /// Why it ends so.
+    why: String,
     /// What a folder's tensors are made of in the output.
     mix: Option<Mix>,
 }
@@ -260,6 +301,7 @@ impl Row {
             size: text::bytes(sum.bytes),
             new_size: new_size(sum, theme),
             sqnr: sum.error.map(|e| Figure { db: sqnr_db(e.value), exact: sum.is_exact(), hypothetical: false }),
+            why: String::new(),
             mix: Some(sum.mix),
         }
     }
@@ -293,6 +335,7 @@ impl Row {
             size: text::bytes(tensor.bytes),
             new_size: new_size(sum, theme),
             sqnr,
+            why: text::escape(&why(session, index)),
             mix: None,
         }
     }
@@ -323,17 +366,20 @@ impl Row {
         cell(columns.shape, right(&self.shape, columns.shape), theme.dim);
         cell(columns.size, right(&self.size, columns.size), theme.dim);
         cell(columns.new_size, right(&self.new_size.0, columns.new_size), self.new_size.1);
-        match &self.sqnr {
-            Some(figure) => {
-                let style = if figure.hypothetical { theme.dim } else { theme.sqnr(figure.db) };
-                let sign = if figure.exact { "" } else { "~" };
-                cell(columns.sqnr, right(&format!("{sign}{}", text::decibels(figure.db)), columns.sqnr), style);
-                if columns.bar > 0 {
-                    spans.push(Span::raw(" "));
-                    spans.extend(gauge::bar(columns.bar, figure.db / FULL_BAR, style, theme.track));
-                }
+        if let Some(figure) = &self.sqnr {
+            let style = if figure.hypothetical { theme.dim } else { theme.sqnr(figure.db) };
+            let sign = if figure.exact { "" } else { "~" };
+            cell(columns.sqnr, right(&format!("{sign}{}", text::decibels(figure.db)), columns.sqnr), style);
+            if columns.bar > 0 {
+                spans.push(Span::raw(" "));
+                spans.extend(gauge::bar(columns.bar, figure.db / FULL_BAR, style, theme.track));
             }
-            None => cell(columns.sqnr + 1 + columns.bar, String::new(), theme.dim),
+        } else {
+            let bar = if columns.bar > 0 { columns.bar + 1 } else { 0 };
+            cell(columns.sqnr, " ".repeat(columns.sqnr + bar), theme.dim);
+        }
+        if columns.why > 0 {
+            spans.push(Span::styled(format!(" {}", text::elide(&self.why, columns.why)), theme.dim));
         }
         Line::from(spans)
     }
@@ -349,16 +395,18 @@ fn mix_bar(mix: Mix, theme: &Theme) -> Vec<Span<'static>> {
 
 /// The sign of what becomes of a tensor.
 pub(super) fn mark(session: &Session, index: usize, theme: &Theme) -> (char, Style) {
-    let decision = session.plan.decision(index);
-    let tensor = &session.model.tensors[index];
-    match &decision.reason {
-        _ if decision.overridden => ('!', theme.warning),
-        Reason::FellBack { .. } if decision.is_ternary() => ('↓', theme.ternary),
-        _ if decision.is_ternary() => ('●', theme.ternary),
-        _ if tensor.dtype.is_ternary() => ('=', theme.kept),
-        _ if decision.misses_request() => ('×', theme.warning),
-        _ if decision.protection.is_some() => ('P', theme.protected),
-        _ => ('○', theme.kept),
+    let fate = Fate::of(session, index);
+    (fate.sign(), fate_style(fate, theme))
+}
+
+/// Its style.
+pub(super) fn fate_style(fate: Fate, theme: &Theme) -> Style {
+    match fate {
+        Fate::Ternary | Fate::FellBack => theme.ternary,
+        Fate::Overridden | Fate::Missed => theme.warning,
+        Fate::Already | Fate::Kept => theme.kept,
+        Fate::Protected => theme.protected,
+        Fate::Failed => theme.error,
     }
 }
 

@@ -4,6 +4,7 @@ mod forms;
 mod jobs;
 mod palette;
 mod picker;
+mod presets;
 mod reading;
 
 use ratatui::layout::Rect;
@@ -35,6 +36,8 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
             let what = "writes .svg, .csv and .json; a path that ends with one of them, only that";
             forms::save(form, ("Write the chart", what), canvas, area);
         }
+        Dialog::Presets(menu) => presets::menu(state, menu, canvas, area, geometry),
+        Dialog::ReadRecipe(form) => presets::file(form, canvas, area),
         Dialog::Apply(form) => apply(state, *form, canvas, area),
         Dialog::Quit => quit(state, canvas, area),
         Dialog::Picker(picker) => picker::draw(state, picker, canvas, area, geometry),

@@ -8,10 +8,11 @@ use super::area_of;
 use crate::text;
 use crate::tui::keymap::{Context, HelpRow};
 use crate::tui::state::dialog::{HelpText, Scroll};
+use crate::tui::state::fate::Fate;
 use crate::tui::state::{Geometry, State, Tone};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, wrap};
-use crate::tui::view::tree::{MIX_SIGNS, left};
+use crate::tui::view::tree::{MIX_SIGNS, PARTLY, SELECTED, fate_style, left};
 
 /// Draws lines that may be more than fit, from the scroll's place on.
 fn draw(
@@ -38,18 +39,31 @@ fn draw(
     geometry.dialog_lines = lines.len();
 }
 
+/// The signs of the tree, each with what it means.
+fn signs(columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let of_fate = |fate: Fate| (fate.sign().to_string(), fate.describe(), fate_style(fate, theme));
+    let more = [
+        ("◐", "folder of which a part goes ternary", theme.ternary),
+        (SELECTED, "selected: what keys act on", theme.marker),
+        (PARTLY, "folder of which some is selected", theme.marker),
+    ];
+    let all = Fate::ALL.into_iter().map(of_fate);
+    let all = all.chain(more.into_iter().map(|(sign, words, style)| (sign.to_owned(), words, style)));
+    let mut lines = Vec::new();
+    for (sign, words, style) in all {
+        let mut wrapped = wrap(words, columns.saturating_sub(15)).into_iter();
+        let first = wrapped.next().unwrap_or_default();
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {} ", left(&sign, 12)), style),
+            Span::styled(first, theme.text),
+        ]));
+        lines.extend(wrapped.map(|line| Line::from(Span::styled(format!("{:15}{line}", ""), theme.text))));
+    }
+    lines
+}
+
 /// Every key, from the one table; then the signs of the tree.
 pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
-    const MARKS: [(&str, &str); 8] = [
-        ("●", "goes ternary"),
-        ("○", "stays as it is"),
-        ("◐", "folder of which a part goes ternary"),
-        ("P", "protected: masks and subtrees pass over it; space twice overrides where that is possible"),
-        ("!", "goes ternary although protected"),
-        ("↓", "goes ternary in another format, because its rows do not divide by the block"),
-        ("=", "is ternary in the source already"),
-        ("×", "was asked for and cannot be done"),
-    ];
     let theme = canvas.theme;
     let columns = usize::from(area.width.min(84)).saturating_sub(4);
     let mut lines = Vec::new();
@@ -80,15 +94,7 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
         if context == Context::Browse && search.is_empty() {
             lines.push(Line::default());
             lines.push(Line::from(Span::styled("Signs", theme.title)));
-            for (sign, words) in MARKS {
-                let mut wrapped = wrap(words, columns.saturating_sub(15)).into_iter();
-                let first = wrapped.next().unwrap_or_default();
-                lines.push(Line::from(vec![
-                    Span::styled(format!("  {} ", left(sign, 12)), theme.ternary),
-                    Span::styled(first, theme.text),
-                ]));
-                lines.extend(wrapped.map(|line| Line::from(Span::styled(format!("{:15}{line}", ""), theme.text))));
-            }
+            lines.extend(signs(columns, theme));
             lines.push(Line::from(vec![
                 Span::styled(format!("  {} ", left(&MIX_SIGNS.iter().collect::<String>(), 12)), theme.ternary),
                 Span::styled("shares of a folder: ternary, other blocks, 16-bit floats, the rest", theme.text),

@@ -1,0 +1,114 @@
+//! What becomes of a tensor in one sign, and why in a few words: the tree's marks, the legend in help.
+
+use super::session::Session;
+use super::summary::figures;
+use crate::engine::plan::Reason;
+
+/// What becomes of a tensor. Each has a sign of its own, so that none is told by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// It goes ternary as asked.
+    Ternary,
+    /// It goes ternary in another format.
+    FellBack,
+    /// It goes ternary although protected.
+    Overridden,
+    /// It is ternary in the source.
+    Already,
+    /// It stays, because nobody asked for it or a rule keeps it.
+    Kept,
+    /// It stays, because it is protected.
+    Protected,
+    /// It was asked for and stays.
+    Missed,
+    /// It was looked at, and cannot be coded.
+    Failed,
+}
+
+impl Fate {
+    /// All of them, in the order of the legend.
+    pub const ALL: [Self; 8] = [
+        Self::Ternary,
+        Self::FellBack,
+        Self::Overridden,
+        Self::Already,
+        Self::Kept,
+        Self::Protected,
+        Self::Missed,
+        Self::Failed,
+    ];
+
+    /// That of a tensor.
+    pub fn of(session: &Session, index: usize) -> Self {
+        let decision = session.plan.decision(index);
+        if session.plan.outlook(index).eligible && failure(session, index).is_some() {
+            return Self::Failed;
+        }
+        match &decision.reason {
+            _ if decision.overridden => Self::Overridden,
+            Reason::FellBack { .. } if decision.is_ternary() => Self::FellBack,
+            _ if decision.is_ternary() => Self::Ternary,
+            _ if session.model.tensors[index].dtype.is_ternary() => Self::Already,
+            _ if decision.misses_request() => Self::Missed,
+            _ if decision.protection.is_some() => Self::Protected,
+            _ => Self::Kept,
+        }
+    }
+
+    /// Its sign.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Ternary => '●',
+            Self::FellBack => '↓',
+            Self::Overridden => '!',
+            Self::Already => '=',
+            Self::Kept => '○',
+            Self::Protected => 'P',
+            Self::Missed => '×',
+            Self::Failed => 'E',
+        }
+    }
+
+    /// What the sign means.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Ternary => "goes ternary",
+            Self::FellBack => "goes ternary in another format, because its rows do not divide by the block",
+            Self::Overridden => "goes ternary although protected",
+            Self::Already => "is ternary in the source already",
+            Self::Kept => "stays as it is, or in the precision of what stays",
+            Self::Protected => {
+                "protected: masks and subtrees pass over it; space twice overrides where that is possible"
+            }
+            Self::Missed => "was asked for and cannot be done",
+            Self::Failed => "holds NaN or an infinity, or cannot be read: an export would end there",
+        }
+    }
+}
+
+/// Why a tensor ends as it does, in the few words that a column takes.
+pub fn why(session: &Session, index: usize) -> String {
+    let decision = session.plan.decision(index);
+    let protection = decision.protection.map_or("", |p| p.describe());
+    match (Fate::of(session, index), &decision.reason) {
+        (Fate::Failed, _) => failure(session, index).unwrap_or_default(),
+        (Fate::Overridden, _) => format!("{protection}, overridden"),
+        (Fate::FellBack, Reason::FellBack { row, .. }) => format!("rows of {row}"),
+        (Fate::Protected, _) => protection.to_owned(),
+        (Fate::Already | Fate::Missed, _) => decision.reason_text(),
+        _ => decision.rule_text(session.plan.recipe()),
+    }
+}
+
+/// What was seen to stand in the way, if anything was.
+fn failure(session: &Session, index: usize) -> Option<String> {
+    let (format, _) = super::summary::what_if(&session.plan, index)?;
+    if let Some(why) = session.previews.failure((index, format)) {
+        return Some(why.to_owned());
+    }
+    let (figures, method) = figures(&session.plan, &session.previews, index)?;
+    if let Some(at) = figures.non_finite {
+        return Some(format!("NaN or ∞ at {at}"));
+    }
+    figures.methods.iter().find(|m| m.method == method)?.problem.clone()
+}
