@@ -8,6 +8,8 @@ mod support_tui;
 use support::{Kv, Tiny};
 use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, render, shoot_at};
 use support_tui::{App, layered};
+use tritscope::engine::codec::DType;
+use tritscope::tui::state::fate::{Fate, why};
 use tritscope::tui::theme::Theme;
 
 /// A model of which everything that is wanted has been measured.
@@ -80,6 +82,7 @@ fn selections() {
     app.press("v j");
     app.pass(std::time::Duration::from_secs(60));
     shoot_at(&mut app, "tree_selection", &[SMALL, LARGE]);
+    compare("tree_selection_light_160x50", &render(&mut app, LARGE, &Theme::light()));
     compare("tree_selection_plain_120x40", &render(&mut app, MEDIUM, &Theme::plain()));
     app.press("v /");
     app.type_text("layer:0");
@@ -100,4 +103,63 @@ fn presets() {
         Err("mine.toml: TOML parse error at line 1, column 1\n  |\n1 | formt = 1\n  | ^^^^^\nunknown field".to_owned());
     app.send(tritscope::tui::event::Event::RecipeRead { path, result });
     shoot_at(&mut app, "tree_read_recipe_error", &[SMALL, LARGE]);
+}
+
+/// One tensor of every fate.
+fn fates() -> App {
+    let mut holes = support::normals(256 * 8, 5);
+    holes[700] = f32::NAN;
+    let tiny = Tiny::default()
+        .kv("llama.block_count", Kv::U32(1))
+        .normal("blk.0.attn_k.weight", &[256, 8], 1)
+        .normal("blk.0.attn_norm.weight", &[256], 2)
+        .normal("blk.0.attn_q.weight", &[256, 8], 3)
+        .normal("blk.0.attn_v.weight", &[320, 8], 4)
+        .tensor("blk.0.ffn_down.weight", &[256, 8], DType::F32, support::f32_bytes(&holes))
+        .normal("blk.0.ffn_gate_inp.weight", &[256, 4], 6)
+        .normal("blk.0.ffn_gate.weight", &[100, 4], 7)
+        .tensor("blk.0.ffn_up.weight", &[256, 8], DType::TQ2_0, vec![0; 8 * 66])
+        .normal("output.weight", &[256, 8], 8);
+    let mut app = App::on(&tiny);
+    app.press("L");
+    app.go("blk.0.attn_k.weight");
+    app.press("space");
+    app.go("blk.0.ffn_gate_inp.weight");
+    app.press("space space");
+    app.go("blk.0.ffn_down.weight");
+    app.serve();
+    app.pass(std::time::Duration::from_secs(60));
+    app
+}
+
+#[test]
+fn every_fate_has_a_sign_and_a_reason() {
+    let mut app = fates();
+    let of = |name: &str| (Fate::of(app.session(), app.tensor(name)), why(app.session(), app.tensor(name)));
+    let found = [
+        of("blk.0.attn_q.weight"),
+        of("blk.0.attn_v.weight"),
+        of("blk.0.ffn_gate_inp.weight"),
+        of("blk.0.ffn_up.weight"),
+        of("blk.0.attn_k.weight"),
+        of("output.weight"),
+        of("blk.0.ffn_gate.weight"),
+        of("blk.0.ffn_down.weight"),
+    ];
+    let meant = [
+        (Fate::Ternary, "mask all"),
+        (Fate::FellBack, "rows of 320"),
+        (Fate::Overridden, "router, overridden"),
+        (Fate::Already, "is TQ2_0 already"),
+        (Fate::Kept, "rule 1: blk.0.attn_k.weight"),
+        (Fate::Protected, "output head"),
+        (Fate::Missed, "rows of 100 are not a multiple of 256: stays"),
+        (Fate::Failed, "NaN or ∞ at 700"),
+    ];
+    assert_eq!(found, meant.map(|(fate, words)| (fate, words.to_owned())));
+    let signs: std::collections::HashSet<char> = Fate::ALL.into_iter().map(Fate::sign).collect();
+    assert_eq!(signs.len(), Fate::ALL.len());
+    shoot_at(&mut app, "tree_fates", &[SMALL, LARGE, (200, 60)]);
+    compare("tree_fates_light_160x50", &render(&mut app, LARGE, &Theme::light()));
+    compare("tree_fates_plain_80x24", &render(&mut app, SMALL, &Theme::plain()));
 }

@@ -55,7 +55,7 @@ actions! {
     UnfoldAll = "unfold-all", "open every folder";
     ToggleTernary = "toggle-ternary", "make the tensor, subtree or selection ternary, or keep it";
     CycleType = "next-type", "next type: kept, ternary, each other format that fits";
-    SelectRange = "select-range", "select rows from here to the cursor; again keeps them, for another range";
+    SelectRange = "select-range", "select rows up to the cursor; again keeps them";
     SelectLayers = "select-layers", "select the same tensors in every layer";
     InvertSelection = "invert-selection", "select all else that can go ternary";
     NextMethod = "next-method", "next method for the selection";
@@ -63,7 +63,7 @@ actions! {
     NextFormat = "next-format", "next format for the selection";
     PreviousFormat = "previous-format", "previous format for the selection";
     CycleMask = "next-mask", "next mask: experts, all, custom";
-    Presets = "presets", "presets: experts, all linear, up and gate, none, a recipe file";
+    Presets = "presets", "presets: experts, all linear, up/gate, none, a file";
     Undo = "undo", "undo the last change of the plan";
     Redo = "redo", "redo";
     Filter = "filter", "filter: words, type:, role:, is:, layer:4..12, sqnr<7; and, or, not";

@@ -95,6 +95,7 @@ pub fn why(session: &Session, index: usize) -> String {
         (Fate::Overridden, _) => format!("{protection}, overridden"),
         (Fate::FellBack, Reason::FellBack { row, .. }) => format!("rows of {row}"),
         (Fate::Protected, _) => protection.to_owned(),
+        (Fate::Kept, Reason::NotSelected) => "not selected".to_owned(),
         (Fate::Already | Fate::Missed, _) => decision.reason_text(),
         _ => decision.rule_text(session.plan.recipe()),
     }

@@ -178,7 +178,9 @@ fn headings(
         let words = format!(" {}{sign} ", column.title());
         let style = if sorted { theme.strong } else { theme.dim };
         let at = inner.x + x as u16;
-        let end = canvas.text(inside, at, area.y, &words, style);
+        // Air behind it, where there is room for it.
+        let fits = at + text::width(&words) as u16 <= inside.right();
+        let end = canvas.text(inside, at, area.y, if fits { &words } else { words.trim_end() }, style);
         geometry.headings.push((Area { x: at, y: area.y, width: end.saturating_sub(at), height: 1 }, column));
     };
     put(1, Column::Name);
@@ -190,6 +192,10 @@ fn headings(
             put(if column == Column::Type { x } else { (x + 1 + width).saturating_sub(len) }, column);
         }
         x += width + 1;
+    }
+    if columns.why > 0 {
+        let at = inner.x + (x - columns.why - 1) as u16;
+        canvas.text(inside, at, area.y, " why ", theme.dim);
     }
 }
 
