@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::summary::figures;
-use crate::engine::plan::Reason;
+use crate::engine::plan::{Reason, Winner};
 
 /// What becomes of a tensor. Each has a sign of its own, so that none is told by colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,8 +96,15 @@ pub fn why(session: &Session, index: usize) -> String {
         (Fate::FellBack, Reason::FellBack { row, .. }) => format!("rows of {row}"),
         (Fate::Protected, _) => protection.to_owned(),
         (Fate::Kept, Reason::NotSelected) => "not selected".to_owned(),
+        (Fate::Missed, Reason::RowLength { row, .. }) => format!("no block: rows of {row}"),
         (Fate::Already | Fate::Missed, _) => decision.reason_text(),
-        _ => decision.rule_text(session.plan.recipe()),
+        // The name is in the row already.
+        _ => match (decision.winner, session.plan.recipe()) {
+            (Winner::Rule(i), recipe) if recipe.rules.get(i).is_some_and(|rule| rule.pattern.is_exact()) => {
+                format!("rule {}", i + 1)
+            }
+            (_, recipe) => decision.rule_text(recipe),
+        },
     }
 }
 
