@@ -89,8 +89,8 @@ fn a_page_is_read_when_it_is_opened_and_only_once() {
             })
             .collect()
     };
-    assert_eq!(asked(app.press("i 6 7 5")), Vec::<String>::new(), "these need no reading");
-    assert_eq!(asked(app.press("2")), ["Listing"]);
+    assert_eq!(asked(app.press("i")), ["Listing"], "the overview shows some of the metadata");
+    assert_eq!(asked(app.press("2 6 7 5")), Vec::<String>::new(), "these need no more");
     assert_eq!(asked(app.press("3")), ["Vocabulary"]);
     assert_eq!(asked(app.press("4")), ["Templates"]);
     assert_eq!(asked(app.press("2 3 4 esc i")), Vec::<String>::new(), "asked for already");
@@ -423,4 +423,27 @@ fn pasted_text_goes_into_the_line() {
     reader.press(&mut app, "esc 5");
     app.send(Event::Paste("rope".to_owned()));
     assert!(!pages(&app).is_typing());
+}
+
+#[test]
+fn what_is_under_the_cursor_is_copied() {
+    let (mut app, mut reader) = on(&talkative(), "i 2 /");
+    reader.type_text(&mut app, "rope");
+    let copied = |effects: &[Effect]| match effects {
+        [Effect::Copy(text)] => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    reader.press(&mut app, "enter");
+    assert_eq!(copied(&app.press("y")), "10000.0");
+    assert!(app.notice().starts_with("copied the text under the cursor"), "{}", app.notice());
+    reader.press(&mut app, "3");
+    reader.press(&mut app, "j j");
+    assert_eq!(copied(&app.press("y")), "Ġthe", "as the file has it");
+    reader.press(&mut app, "4");
+    assert_eq!(copied(&app.press("y")), TEMPLATE.replace('\t', "    "));
+    reader.press(&mut app, "3 /");
+    reader.type_text(&mut app, "no such token");
+    reader.press(&mut app, "enter");
+    assert!(app.press("y").is_empty());
+    assert!(app.notice().contains("nothing under the cursor"));
 }

@@ -1,8 +1,10 @@
-//! The only place that owns threads: a latency lane for previews, a bulk lane for exports.
+//! The only place that owns threads: a latency lane for previews, a bulk lane for exports, a desk that answers questions
+//! about a model's files, a check of every weight.
 //!
 //! Each lane has a rayon pool of its own. The latency lane works off two lists (figures of tensors, and looks into the one
-//! in sight), newest list wins, and what runs is cancelled when nobody wants it any more. Exports queue, one at a time. Every accepted job sends exactly
-//! one terminal event, even if it panics. What a face sees are [`JobEvent`]s through a callback that it hands over.
+//! in sight), newest list wins, and what runs is cancelled when nobody wants it any more. Exports queue, one at a time.
+//! Every accepted job sends exactly one terminal event, even if it panics. What a face sees are [`JobEvent`]s through a
+//! callback that it hands over.
 
 mod check;
 mod compare;

@@ -196,6 +196,7 @@ fn of_copying(what: Copying) -> (&'static str, &'static str) {
         Copying::Recipe => ("copy-recipe", "copy the recipe as TOML"),
         Copying::Json => ("copy-json", "copy the report of the plan as JSON"),
         Copying::Markdown => ("copy-markdown", "copy the report of the plan as Markdown"),
+        Copying::Value => ("copy-value", "copy the value, token, template, problem or rule under the cursor"),
     }
 }
 

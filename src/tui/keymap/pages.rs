@@ -4,6 +4,7 @@ use crossterm::event::KeyCode as K;
 
 use super::{Binding, Context as C, ch, ctrl, key, on, shift};
 use crate::tui::action::Action;
+use crate::tui::state::copying::Copying;
 use crate::tui::state::input::TextEdit;
 use crate::tui::state::pages::Page;
 
@@ -24,6 +25,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Page, &[key(K::PageDown), ctrl('f')], "pgdn", Action::PageDown),
     on(C::Page, &[key(K::Home), ch('g')], "home g", Action::Top),
     on(C::Page, &[key(K::End), ch('G')], "end G", Action::Bottom),
+    on(C::Page, &[ch('y')], "y", Action::Copy(Copying::Value)).hint("copy"),
     on(C::Page, &[ch('L')], "L", Action::CycleMask),
     on(C::Page, &[ch('u')], "u", Action::Undo),
     on(C::Page, &[ctrl('r')], "ctrl-r", Action::Redo),

@@ -26,6 +26,8 @@ pub enum Copying {
     Json,
     /// The report of the plan, as Markdown.
     Markdown,
+    /// What is under the cursor of a page of the model; no line of the menu, as the pages have a key for it.
+    Value,
 }
 
 /// The open menu.
@@ -36,7 +38,7 @@ pub struct CopyMenu {
 }
 
 impl Copying {
-    /// Every one, in the order of the menu.
+    /// Those of the menu, in its order.
     pub const ALL: [Self; 6] = [Self::Name, Self::Row, Self::Command, Self::Recipe, Self::Json, Self::Markdown];
 
     /// What it is, in words.
@@ -48,6 +50,7 @@ impl Copying {
             Self::Recipe => "recipe as TOML",
             Self::Json => "report of the plan as JSON",
             Self::Markdown => "report of the plan as Markdown",
+            Self::Value => "text under the cursor",
         }
     }
 
@@ -65,15 +68,15 @@ impl Copying {
             Self::Recipe => session.plan.recipe().to_toml().map_err(|e| e.to_string())?,
             Self::Json => serde_json::to_string_pretty(&report(session)).map_err(|e| e.to_string())?,
             Self::Markdown => plan_markdown(&report(session)),
+            Self::Value => session.page_text().ok_or("there is nothing under the cursor")?,
         };
         if text.len() <= LIMIT {
             return Ok(text);
         }
         let (has, most) = (text::bytes(text.len() as u64), text::bytes(LIMIT as u64));
-        Err(format!(
-            "the {} has {has}, more than the {most} that terminals take: `tritscope plan` prints it",
-            self.title()
-        ))
+        let command = if self == Self::Value { "inspect" } else { "plan" };
+        let title = self.title();
+        Err(format!("the {title} has {has}, more than the {most} that terminals take: `tritscope {command}` prints it"))
     }
 }
 

@@ -308,6 +308,8 @@ pub(super) fn settle(state: &mut State) -> Vec<Effect> {
         Page::Metadata => pages.metadata.wants(size),
         Page::Tokenizer => pages.tokenizer.wants(),
         Page::Template => pages.template.wants(size),
+        // The hyperparameters are metadata.
+        Page::Overview if pages.metadata.listing.ask() => vec![Question::Listing],
         Page::Overview | Page::Problems | Page::Recipe | Page::Runtimes => Vec::new(),
     };
     let ask = |question: Question| Effect::Ask(Arc::clone(&session.model), question);

@@ -51,12 +51,14 @@ pub struct Laid {
     columns: usize,
     content: String,
     lines: Vec<Range<usize>>,
+    /// For each line the number that it has in the text, where it begins one.
+    numbers: Vec<Option<u32>>,
 }
 
 impl Laid {
     /// Lays a text from a file out.
     pub fn new(content: &str, columns: usize) -> Self {
-        let mut laid = Self { columns: 0, content: plain(content), lines: Vec::new() };
+        let mut laid = Self { columns: 0, content: plain(content), ..Self::default() };
         laid.fit(columns);
         laid
     }
@@ -68,11 +70,19 @@ impl Laid {
         }
         self.columns = columns;
         self.lines.clear();
+        self.numbers.clear();
         let mut start = 0;
-        for line in self.content.split('\n') {
+        for (line, number) in self.content.split('\n').zip(1..) {
+            self.numbers.push(Some(number));
             self.lines.extend(folds(line, columns).into_iter().map(|r| start + r.start..start + r.end));
+            self.numbers.resize(self.lines.len(), None);
             start += line.len() + 1;
         }
+    }
+
+    /// The number of the line of the text that begins here; `None` where a line goes on.
+    pub fn number(&self, line: usize) -> Option<u32> {
+        self.numbers.get(line).copied().flatten()
     }
 
     /// The text, safe to print.
@@ -106,6 +116,7 @@ mod tests {
         let lines: Vec<&str> = laid.lines().iter().map(|r| &laid.content()[r.clone()]).collect();
         assert!(lines.iter().all(|l| text::width(l) <= 8), "{lines:?}");
         assert_eq!(lines[..4], ["one two ", "three", "", "abcdefgh"]);
+        assert_eq!([0, 1, 2, 3, 4].map(|i| laid.number(i)), [Some(1), None, Some(2), Some(3), None]);
         assert_eq!(lines.concat(), laid.content().replace('\n', ""));
         assert!(laid.content().contains("\\u{1b}[2J") && !laid.content().contains('\t'));
     }

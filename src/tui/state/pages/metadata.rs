@@ -6,6 +6,7 @@ use super::{Page, Remote, inner_columns, panes};
 use crate::engine::format::gguf::Value;
 use crate::engine::model::Model;
 use crate::engine::model::elements::Glimpse;
+use crate::engine::model::metadata::Entry;
 use crate::jobs::questions::Question;
 use crate::tui::state::input::TextInput;
 
@@ -45,6 +46,8 @@ pub struct MetadataPage {
     pub goto: TextInput,
     /// Whether keys go into the line.
     pub editing: bool,
+    /// Columns of the longest key.
+    pub key_columns: usize,
     /// Indices of the entries that the search lets through.
     pub rows: Vec<usize>,
     /// The line under the cursor.
@@ -77,6 +80,8 @@ impl MetadataPage {
 
     /// Takes the listing in.
     pub fn take_listing(&mut self, model: &Model, listing: Vec<Result<Glimpse, String>>) {
+        let width = |entry: &Entry| crate::text::width(&crate::text::escape(&entry.key));
+        self.key_columns = model.metadata.entries().iter().map(width).max().unwrap_or(0);
         self.listing = Remote::Here(listing);
         self.select(model);
     }

@@ -13,7 +13,8 @@ use crate::tui::theme::Theme;
 use crate::tui::view::tree::{left, right};
 
 pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beside: Rect) {
-    let page = &drawing.session.pages.metadata;
+    let session = drawing.session;
+    let page = &session.pages.metadata;
     let entries = drawing.session.model.metadata.len();
     if entries == 0 {
         let style = drawing.canvas.theme.dim;
@@ -45,19 +46,17 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beside: Rect) {
     let found = format!(" · {} of {} ", page.rows.len(), listing.len());
     let editing = page.editing && !page.opened;
     drawing.searched(outer, right_edge, " / ", &page.search, editing, &found);
-    let model = std::sync::Arc::clone(&drawing.session.model);
-    let keys = usize::from(inner.width) * 2 / 5;
+    let keys = (page.key_columns + 2).min(usize::from(inner.width) * 11 / 20);
     let room = usize::from(inner.width).saturating_sub(keys + 10);
     if page.rows.is_empty() {
         let style = drawing.canvas.theme.dim;
         drawing.message(inner, "no key and no value has these words", style);
     }
     let active = !page.opened && Context::of(drawing.state) != Context::PageLine;
-    let rows = page.rows.clone();
-    drawing.list(inner, page.cursor, rows.len(), active, |canvas, row| {
+    drawing.list(inner, page.cursor, page.rows.len(), active, |canvas, row| {
         let theme = canvas.theme;
-        let index = rows[row];
-        let entry = &model.metadata.entries()[index];
+        let index = page.rows[row];
+        let entry = &session.model.metadata.entries()[index];
         let key = text::elide(&text::escape(&entry.key), keys.saturating_sub(1));
         let value = match listing.get(index) {
             Some(Ok(glimpse)) => Span::styled(text::clip(&on_one_line(glimpse), room), theme.text),

@@ -44,7 +44,7 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ge
         Page::Recipe => recipe::draw(&mut drawing, inner, beside),
         Page::Runtimes => runtimes::draw(&mut drawing, inner, beside),
     }
-    tabs(&mut drawing, list);
+    tabs(&mut drawing, list, beside);
 }
 
 fn rect(area: Area) -> Rect {
@@ -56,8 +56,16 @@ fn area(rect: Rect) -> Area {
 }
 
 /// The tabs: full names where they fit, else short ones, else numbers.
-fn tabs(drawing: &mut Drawing<'_, '_>, outer: Rect) {
+fn tabs(drawing: &mut Drawing<'_, '_>, list: Rect, beside: Rect) {
     let theme = drawing.canvas.theme;
+    // They run on over a pane beside the list: its corners give way.
+    let mut outer = list;
+    if beside.width > 0 && beside.y == list.y {
+        for x in [list.right() - 1, beside.x] {
+            drawing.canvas.buf[(x, list.y)].set_symbol("┬");
+        }
+        outer.width += beside.width;
+    }
     let open = drawing.session.pages.page;
     let label = |i: usize, page: Page, form: usize| match form {
         0 => format!(" {} {}", i + 1, page.title()),

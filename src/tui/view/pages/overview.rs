@@ -4,7 +4,6 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Drawing;
-use crate::engine::model::Model;
 use crate::engine::plan::breakdown::{Breakdown, Share};
 use crate::text;
 use crate::tui::state::pages::WIDE;
@@ -15,8 +14,6 @@ use crate::tui::widgets::gauge;
 
 /// Columns of the names of facts.
 const NAMES: usize = 18;
-/// Columns of a value that is shown.
-const VALUE: usize = 48;
 
 /// Hyperparameters that matter most, with what they are called here; the others follow as the file has them.
 const FIRST: [(&str, &str); 16] = [
@@ -42,23 +39,33 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect) {
     let theme = drawing.canvas.theme;
     let session = drawing.session;
     let top = session.pages.overview;
-    let facts = facts(drawing.state, session, theme);
-    if inner.width + 4 < WIDE {
-        let mut lines = facts;
-        lines.push(Line::default());
-        lines.extend(bars(session, usize::from(inner.width), theme));
-        let len = lines.len();
+    let narrow = inner.width + 4 < WIDE;
+    let width = if narrow { inner.width } else { (inner.width * 2 / 5).min(66) };
+    let columns = usize::from(width).saturating_sub(NAMES + 2);
+    let (model, shape, plan) =
+        (model(drawing.state, session, columns, theme), shape(session, columns, theme), plan(session, theme));
+    let len;
+    if narrow {
+        // Where the bytes go is what one comes for: it stands in the first screenful.
+        let bars = bars(session, usize::from(inner.width), theme);
+        let lines = [model, vec![Line::default()], bars, vec![Line::default()], shape, plan].concat();
+        len = lines.len();
         drawing.text(inner, top, len, |i| lines[i].clone());
-        return;
+    } else {
+        let facts = [model, shape, plan].concat();
+        let left_part = Rect { width: width - 2, ..inner };
+        let right_part = Rect { x: inner.x + width, width: inner.width - width, ..inner };
+        let bars = bars(session, usize::from(right_part.width), theme);
+        len = facts.len().max(bars.len());
+        let at = |lines: &[Line<'static>], i: usize| lines.get(i).cloned().unwrap_or_default();
+        drawing.text(left_part, top, len, |i| at(&facts, i));
+        drawing.text(right_part, top, len, |i| at(&bars, i));
     }
-    let width = (inner.width * 2 / 5).min(66);
-    let left_part = Rect { width: width - 2, ..inner };
-    let right_part = Rect { x: inner.x + width, width: inner.width - width, ..inner };
-    let bars = bars(session, usize::from(right_part.width), theme);
-    let len = facts.len().max(bars.len());
-    let at = |lines: &[Line<'static>], i: usize| lines.get(i).cloned().unwrap_or_default();
-    drawing.text(left_part, top, len, |i| at(&facts, i));
-    drawing.text(right_part, top, len, |i| at(&bars, i));
+    let below = len.saturating_sub(top + usize::from(inner.height));
+    if below > 0 {
+        let outer = Rect { x: inner.x - 2, y: inner.y - 1, width: inner.width + 4, height: inner.height + 2 };
+        drawing.place(outer, &format!(" ↓ {below} more "));
+    }
 }
 
 fn heading(words: &'static str, theme: &Theme) -> Line<'static> {
@@ -69,27 +76,26 @@ fn fact(name: &str, value: String, theme: &Theme) -> Line<'static> {
     Line::from(vec![Span::styled(left(name, NAMES), theme.dim), Span::styled(value, theme.text)])
 }
 
-/// What the model is and what the plan comes to.
-fn facts(state: &State, session: &Session, theme: &Theme) -> Vec<Line<'static>> {
+/// What the model is.
+fn model(state: &State, session: &Session, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let model = &session.model;
-    let totals = session.plan.plan().totals;
     let mut lines = vec![heading("Model", theme)];
-    let mut add = |name: &str, value: String| lines.push(fact(name, value, theme));
-    add("name", text::elide(&text::escape(&model.title()), VALUE));
-    let architecture = model.architecture.as_deref().map_or("not told".to_owned(), text::escape);
-    add("architecture", text::elide(&architecture, VALUE));
+    let mut add = |name: &str, value: String| lines.push(fact(name, text::elide(&value, columns), theme));
+    add("name", text::escape(&model.title()));
+    add("architecture", model.architecture.as_deref().map_or("not told".to_owned(), text::escape));
     add("parameters", format!("{} in {} tensors", text::count(model.parameters()), model.tensors.len()));
     add("file", format!("{} · {}", text::bytes(model.file_bytes()), model.container_words()));
-    let path = crate::tui::state::command::shorten(&model.path, state.settings.home.as_deref());
-    add("path", text::elide(&path, VALUE));
-    for (name, value) in hyperparameters(model) {
-        add(&name, value);
-    }
-    lines.push(Line::default());
-    lines.push(heading("Plan", theme));
+    add("path", crate::tui::state::command::shorten(&model.path, state.settings.home.as_deref()));
+    lines
+}
+
+/// What the plan comes to.
+fn plan(session: &Session, theme: &Theme) -> Vec<Line<'static>> {
+    let totals = session.plan.plan().totals;
+    let mut lines = vec![Line::default(), heading("Plan", theme)];
     let mut add = |name: &str, value: String| lines.push(fact(name, value, theme));
     add("ternary", format!("{} of the weights", text::percent(totals.ternary_share())));
-    add("tensors", format!("{} go ternary, {} are already", totals.ternary_tensors, totals.already_ternary_tensors));
+    add("tensors", format!("{} go ternary, {} already", totals.ternary_tensors, totals.already_ternary_tensors));
     add("data", format!("{} → {}", text::bytes(totals.bytes), text::bytes(totals.new_bytes)));
     add("bits per weight", format!("{:.2} → {:.2}", totals.bpw(), totals.new_bpw()));
     if totals.converted_tensors > 0 {
@@ -101,23 +107,26 @@ fn facts(state: &State, session: &Session, theme: &Theme) -> Vec<Line<'static>> 
     lines
 }
 
-/// Single values under the architecture's prefix, those that matter most first.
-fn hyperparameters(model: &Model) -> Vec<(String, String)> {
-    let Some(architecture) = model.architecture.as_deref() else { return Vec::new() };
+/// Single values under the architecture's prefix, those that matter most first; nothing before the metadata are read.
+fn shape(session: &Session, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let Some(architecture) = session.model.architecture.as_deref() else { return Vec::new() };
+    let Some(listing) = session.pages.metadata.listing.here() else { return Vec::new() };
     let prefix = format!("{architecture}.");
     let mut found: Vec<(usize, String, String)> = Vec::new();
-    for entry in model.metadata.entries().iter().take(4096) {
-        let Some(key) = entry.key.strip_prefix(&prefix) else { continue };
+    for (entry, value) in session.model.metadata.entries().iter().zip(listing).take(4096) {
+        let (Some(key), Ok(value)) = (entry.key.strip_prefix(&prefix), value) else { continue };
         if entry.value_type.size().is_none() {
             continue;
         }
-        let Ok(value) = model.metadata.value(entry, 0) else { continue };
         let place = FIRST.iter().position(|(name, _)| *name == key);
         let name = place.map_or_else(|| text::escape(key), |at| FIRST[at].1.to_owned());
-        found.push((place.unwrap_or(FIRST.len()), name, value.to_string()));
+        found.push((place.unwrap_or(FIRST.len()), name, value.value.to_string()));
     }
     found.sort_by_key(|(place, ..)| *place);
-    found.into_iter().map(|(_, name, value)| (text::elide(&name, NAMES - 1), value)).collect()
+    let line = |(_, name, value): (usize, String, String)| {
+        fact(&text::elide(&name, NAMES - 1), text::elide(&value, columns), theme)
+    };
+    found.into_iter().map(line).collect()
 }
 
 /// Where the bytes go: a line a role and a type with its bars now and then.

@@ -54,10 +54,16 @@ fn status(check: &Check, [errors, warnings, notes]: [usize; 3], width: usize, th
         Span::styled(format!("⚠ {}  ", of(warnings, "warning")), if warnings > 0 { theme.warning } else { theme.dim }),
         Span::styled(format!("· {}   ", of(notes, "note")), theme.dim),
     ];
+    let used: usize = spans.iter().map(Span::width).sum();
     match check {
-        Check::NotRun => spans.push(Span::styled("weights not looked at: c checks every one", theme.dim)),
+        Check::NotRun => {
+            let words = ["weights not looked at: c checks every one", "c checks every weight"];
+            let fitting = words.into_iter().find(|words| used + words.len() <= width).unwrap_or(words[1]);
+            spans.push(Span::styled(fitting, theme.dim));
+        }
         Check::Running(share) => {
-            spans.push(Span::styled("checking every weight ", theme.accent));
+            let words = if used + 52 <= width { "checking every weight " } else { "checking " };
+            spans.push(Span::styled(words, theme.accent));
             spans.extend(gauge::bar(12, *share, theme.accent, theme.track));
             spans.push(Span::styled(format!(" {:.0} % (c stops)", (share * 100.0).floor()), theme.text));
         }

@@ -160,7 +160,8 @@ fn typing(drawing: &mut Drawing<'_, '_>, rows: Rect) -> Rect {
 /// The recipe as it stands in its file.
 fn toml(drawing: &mut Drawing<'_, '_>, recipe: &Recipe, area: Rect) {
     let theme = drawing.canvas.theme;
-    let inner = airy(drawing.canvas.boxed(area, "As TOML (s writes it)"));
+    let inner = airy(drawing.canvas.boxed(area, ""));
+    drawing.place(area, " as TOML, s writes it ");
     let written = recipe.to_toml().unwrap_or_else(|e| e.to_string());
     let lines: Vec<&str> = written.lines().collect();
     let room = usize::from(inner.height);

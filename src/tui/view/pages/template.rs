@@ -86,14 +86,8 @@ fn line(shown: &Shown, index: usize, theme: &Theme) -> Line<'static> {
     let content = shown.laid.content();
     let Some(range) = shown.laid.lines().get(index) else { return Line::default() };
     let first = shown.pieces.partition_point(|(piece, _)| piece.end <= range.start);
-    let begins = range.start == 0 || content.as_bytes().get(range.start - 1) == Some(&b'\n');
-    // Lines are counted where they are drawn: a few thousand newlines are nothing.
-    let number = if begins {
-        let before = shown.laid.lines()[..index].iter().filter(|r| content.as_bytes().get(r.end) == Some(&b'\n'));
-        right(&(before.count() + 1).to_string(), 4)
-    } else {
-        " ".repeat(4)
-    };
+    let number = shown.laid.number(index).map_or_else(String::new, |n| n.to_string());
+    let number = right(&number, 4);
     let mut spans = vec![Span::styled(format!("{number} "), theme.track)];
     for (piece, kind) in shown.pieces.iter().skip(first) {
         if piece.start >= range.end {

@@ -40,7 +40,7 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beside: Rect) {
         let used = drawing.canvas.lines(airy(inner), &head);
         rows = below(inner, used);
     } else {
-        let inner = drawing.canvas.boxed(beside, "Tokenizer");
+        let inner = drawing.canvas.boxed(beside, "");
         let lines = side(page, vocabulary, airy(inner).width, drawing.canvas.theme);
         drawing.canvas.lines(airy(inner), &lines);
     }
@@ -71,7 +71,7 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beside: Rect) {
 
 fn empty_beside(drawing: &mut Drawing<'_, '_>, beside: Rect) {
     if beside.width > 0 {
-        drawing.canvas.boxed(beside, "Tokenizer");
+        drawing.canvas.boxed(beside, "");
     }
 }
 
