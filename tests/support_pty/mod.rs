@@ -148,7 +148,12 @@ impl Session {
         let mut shown = lock.lock().unwrap();
         while !wanted(&shown) {
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited for {what} in vain; the screen:\n{}", shown.parser.screen().contents());
+            if left.is_zero() {
+                let screen = shown.parser.screen().contents();
+                // The thread that reads needs the lock.
+                drop(shown);
+                panic!("waited for {what} in vain; the screen:\n{screen}");
+            }
             shown = changed.wait_timeout(shown, left).unwrap().0;
         }
     }
@@ -156,6 +161,11 @@ impl Session {
     /// Waits until the screen has this text.
     pub fn wait_text(&self, text: &str) {
         self.wait(text, |shown| shown.parser.screen().contents().contains(text));
+    }
+
+    /// Waits until the screen has this text no more.
+    pub fn wait_gone(&self, text: &str) {
+        self.wait(&format!("the end of {text}"), |shown| !shown.parser.screen().contents().contains(text));
     }
 
     /// Waits for the program's end; its exit code. The terminal must be as it was.

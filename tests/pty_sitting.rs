@@ -1,0 +1,55 @@
+//! Whole sittings in a terminal: from opening a model to comparing what was written with it, and terminals of other kinds.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+
+mod support_pty;
+
+use support_pty::{Session, Setup, with_demo};
+use tritscope::engine::model::{Model, OpenOptions};
+use tritscope::engine::ternary::Format;
+
+/// Types these one after another, each when the screen shows what comes with it.
+fn walk(session: &mut Session, steps: &[(&str, &str)]) {
+    for (keys, answer) in steps {
+        session.send(keys);
+        session.wait_text(answer);
+    }
+}
+
+#[test]
+fn a_whole_sitting() {
+    let folder = with_demo();
+    let mut session = Setup::new(folder.path()).size(120, 40).start(&["demo.gguf"]);
+    session.wait_text("92.2 % ternary");
+    // A filter, and what it shows of the model.
+    walk(&mut session, &[("/", "filter"), ("role:expert layer:0..1", "6 of 33"), ("\r", "/ role:expert layer:0..1")]);
+    // A range of two of its rows is kept; that is taken back, done again, and taken back.
+    walk(&mut session, &[("G", "10/10"), ("k", "9/10"), ("v", "selecting"), ("j", "2 selected")]);
+    walk(
+        &mut session,
+        &[(" ", "keep 2 tensors selected: -2 tensors"), ("u", "undone: keep 2"), ("\x12", "redone: keep 2")],
+    );
+    walk(&mut session, &[("u", "92.2 % ternary")]);
+    session.send("\x1b");
+    session.wait_gone("2 selected");
+    walk(&mut session, &[("\x1b", "/28")]);
+    // A budget: every figure comes in, a size is typed and accepted.
+    walk(&mut session, &[("B", "21 of 21 free tensors ternary"), ("6.5", "18 of 21 free"), ("\r", "budget 6.4")]);
+    walk(&mut session, &[("\r", "u takes it back")]);
+    // Another method for one tensor.
+    walk(&mut session, &[("g", "1/28"), ("jjj", "blk.0.attn_k.weight"), ("4", "4 Methods"), ("\r", "esc: tree")]);
+    walk(&mut session, &[("k", "twn at 256"), ("\r", "for the model"), ("t", "twn tq2_0 for blk.0.attn_k.weight")]);
+    // It is written in the background while the tree is walked through.
+    session.send("\x1b");
+    session.wait_gone("esc: tree");
+    walk(&mut session, &[("Q", "[ Start ]"), ("\r", "4/28"), ("G", "28/28"), ("g", "1/28")]);
+    session.wait_text("written and checked (hash)");
+    // The result beside its source: what stayed is equal, what went ternary differs.
+    walk(&mut session, &[("J", "18 of 33 tensors"), ("C", "differ 17   equal 16   missing 0   type 18"), ("q", "")]);
+    assert_eq!(session.end(), 0);
+
+    let model = Model::open(&folder.path().join("demo-ternary-tq2_0.gguf"), &OpenOptions::default()).unwrap();
+    let ternary: Vec<_> = model.tensors.iter().filter(|t| t.dtype == Format::Tq2_0.dtype()).collect();
+    assert_eq!(ternary.len(), 18);
+    assert!(ternary.iter().any(|t| t.name == "blk.0.attn_k.weight"));
+}
