@@ -10,12 +10,14 @@ use color_eyre::eyre::{Context as _, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use tritscope::cli::args::Command;
 use tritscope::cli::{self, Context, Outcome, args};
+use tritscope::config::{self, Config, Flags, ThemeChoice};
 use tritscope::engine::error::Error;
 use tritscope::engine::imatrix::Imatrix;
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::Recipe;
 use tritscope::engine::progress::Cancel;
 use tritscope::tui;
+use tritscope::tui::state::appearance::ThemeName;
 
 fn main() -> ExitCode {
     match run() {
@@ -43,14 +45,25 @@ fn complain(text: &str) {
 fn run() -> Result<u8> {
     tui::terminal::restore_on_panic(color_eyre::config::HookBuilder::default())?;
     let cli = args::parse();
-    let threads = cli.threads.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-    let threads = threads.unwrap_or(1);
+    if let Some(Command::Config(args)) = &cli.command
+        && args.path
+    {
+        show_path()?;
+        return Ok(0);
+    }
+    let config = configuration(&cli)?;
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = config.threads.value.unwrap_or(available);
+    if let Some(Command::Config(_)) = cli.command {
+        cli::print(&config.print(threads))?;
+        return Ok(0);
+    }
     let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let Some(command) = cli.command else {
         let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
         let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
         let reading = Reading { open: cli.open.options(), imatrix: cli.imatrix, base: cli.base };
-        return interface(start, recipe, threads, reading, interactive);
+        return interface(start, recipe, threads, reading, &config, interactive);
     };
     // What does not stop by itself is left to the system's way of stopping it.
     let stops = matches!(
@@ -68,7 +81,7 @@ fn run() -> Result<u8> {
     match cli::run(command, &context) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::OpenDemo(_folder, file)) => {
-            interface(tui::Start::File(file), Recipe::default(), threads, Reading::default(), interactive)
+            interface(tui::Start::File(file), Recipe::default(), threads, Reading::default(), &config, interactive)
         }
         Err(Error::Cancelled) => Ok(signals.exit_code()),
         Err(e) => Err(e.into()),
@@ -83,15 +96,60 @@ struct Reading {
     base: Option<PathBuf>,
 }
 
-fn interface(start: tui::Start, mut recipe: Recipe, threads: usize, reading: Reading, interactive: bool) -> Result<u8> {
+/// Flags over environment over file over defaults.
+fn configuration(cli: &args::Cli) -> Result<Config, Error> {
+    let interface = match &cli.command {
+        Some(Command::Config(args)) => &args.interface,
+        Some(Command::Demo(args)) => &args.interface,
+        _ => &cli.interface,
+    };
+    let flags = Flags {
+        theme: interface.theme.clone(),
+        mouse: interface.mouse(),
+        ascii: interface.ascii(),
+        restore: interface.restore(),
+        threads: cli.threads.map(usize::from),
+    };
+    Config::load(&flags, variable, config::path(variable).as_deref())
+}
+
+/// Says where the configuration file is.
+fn show_path() -> Result<(), Error> {
+    let nowhere = || Error::Usage("neither XDG_CONFIG_HOME nor HOME is set".to_owned());
+    let path = config::path(variable).ok_or_else(nowhere)?;
+    cli::print(&format!("{}\n", path.display()))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The colours: those that were asked for; else none where nobody wants any, else those that suit the terminal.
+fn theme(choice: ThemeChoice) -> ThemeName {
+    match choice {
+        ThemeChoice::Named(theme) => theme,
+        ThemeChoice::Auto if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) => ThemeName::None,
+        ThemeChoice::Auto => ThemeName::Dark,
+    }
+}
+
+fn interface(
+    start: tui::Start,
+    mut recipe: Recipe,
+    threads: usize,
+    reading: Reading,
+    config: &Config,
+    interactive: bool,
+) -> Result<u8> {
     if !interactive {
         let what = "the interface needs a terminal; see `tritscope --help` for what works without one";
         return Err(Error::Usage(what.to_owned()).into());
     }
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    let theme =
-        if no_color { tui::state::appearance::ThemeName::None } else { tui::state::appearance::ThemeName::Dark };
-    let appearance = tui::state::Appearance { theme, ..tui::state::Appearance::default() };
+    let appearance = tui::state::Appearance {
+        theme: theme(config.theme.value),
+        ascii: config.ascii.value,
+        mouse: config.mouse.value,
+    };
     let multiplexer = tui::clipboard::Multiplexer::here(|name| std::env::var_os(name).is_some());
     let colorterm = std::env::var("COLORTERM").ok();
     recipe.imatrix = reading.imatrix.or(recipe.imatrix);
@@ -107,6 +165,9 @@ fn interface(start: tui::Start, mut recipe: Recipe, threads: usize, reading: Rea
         base,
         imatrix,
         appearance,
+        keymap: Arc::new(config.keymap.clone()),
+        columns: config.columns.value.clone(),
+        notes: config.notes.clone(),
         colorterm,
         multiplexer,
         recent_file: recent_file(),

@@ -98,6 +98,8 @@ fn jobs_know_the_engine_only() {
 fn the_faces_do_not_see_each_other() {
     forbid(&["cli/", "cli.rs"], &["crate::tui", "ratatui", "crossterm"], "the command line does not use the interface");
     forbid(&["tui/", "tui.rs"], &["crate::cli", "clap"], "the interface does not use the command line");
+    forbid(&["config/"], &["crate::cli", "clap", "std::env"], "the configuration is told flags and variables");
+    forbid(&["cli/", "tui/", "jobs/", "engine/"], &["crate::config"], "the configuration is above the faces");
 }
 
 #[test]

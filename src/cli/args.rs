@@ -2,6 +2,7 @@
 
 mod compare;
 mod inspect;
+mod interface;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use crate::engine::ternary::{Format, Method};
 
 pub use compare::CompareArgs;
 pub use inspect::InspectArgs;
+pub use interface::{ConfigArgs, InterfaceArgs};
 
 /// Most worker threads: more than any machine has, few enough to be started.
 const MAX_THREADS: i64 = 1024;
@@ -47,6 +49,9 @@ pub struct Cli {
     /// How the file is read
     #[command(flatten)]
     pub open: OpenArgs,
+    /// How the interface looks and behaves
+    #[command(flatten)]
+    pub interface: InterfaceArgs,
     /// What to do without the interface
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -67,6 +72,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Work with recipe files
     Recipe(RecipeCommand),
+    /// Show the configuration that holds, or where its file is
+    Config(ConfigArgs),
     /// The built-in demo model: show it, write it, or run the main job on it
     Demo(DemoArgs),
 }
@@ -211,6 +218,9 @@ pub struct DemoArgs {
     /// Inspect, plan, quantize and check without the interface, as is done where there is no terminal
     #[arg(long)]
     pub headless: bool,
+    /// How the interface looks and behaves
+    #[command(flatten)]
+    pub interface: InterfaceArgs,
 }
 
 /// What goes ternary, and how: the recipe as flags.
@@ -446,14 +456,16 @@ pub fn parse() -> Cli {
     cli
 }
 
-/// The long options of every subcommand with their help, for the README's table.
+/// The long options of the interface and of every subcommand with their help, for the README's table.
 pub fn option_table() -> Vec<(String, String, String)> {
+    let command = Cli::command();
     let mut rows = Vec::new();
-    for sub in Cli::command().get_subcommands() {
+    let faces = std::iter::once(("interface", &command)).chain(command.get_subcommands().map(|c| (c.get_name(), c)));
+    for (name, sub) in faces {
         for arg in sub.get_arguments() {
             if let Some(long) = arg.get_long() {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                rows.push((sub.get_name().to_owned(), format!("--{long}"), help));
+                rows.push((name.to_owned(), format!("--{long}"), help));
             }
         }
     }

@@ -52,6 +52,11 @@ pub enum Outcome {
     OpenDemo(tempfile::TempDir, std::path::PathBuf),
 }
 
+/// Prints text to stdout, for what is made elsewhere.
+pub fn print(text: &str) -> Result<()> {
+    output::print(text)
+}
+
 /// Runs a subcommand to its end.
 pub fn run(command: Command, context: &Context) -> Result<Outcome> {
     match command {
@@ -62,6 +67,8 @@ pub fn run(command: Command, context: &Context) -> Result<Outcome> {
         Command::Repack(args) => repack::run(&args, context).map(|()| Outcome::Done),
         Command::Recipe(args) => recipe::run(&args).map(|()| Outcome::Done),
         Command::Demo(args) => demo::run(&args, context),
+        // The configuration is above both faces: who has it prints it.
+        Command::Config(_) => Ok(Outcome::Done),
     }
 }
 

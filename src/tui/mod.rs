@@ -71,6 +71,12 @@ pub struct Options {
     pub imatrix: Option<Arc<Imatrix>>,
     /// Colours, signs, the mouse.
     pub appearance: Appearance,
+    /// What the keys do.
+    pub keymap: Arc<keymap::Keymap>,
+    /// The tree's columns, most important first; none for those that fit.
+    pub columns: Option<Vec<state::columns::Shown>>,
+    /// What is to be told at the start.
+    pub notes: Vec<String>,
     /// What the terminal says of its colours in `COLORTERM`.
     pub colorterm: Option<String>,
     /// What the program runs in, if it stands between it and the terminal.
@@ -114,6 +120,9 @@ fn event_loop(
     let size = screen.size().map_err(|e| terminal_error("measure", e))?;
     let mut driver = Driver { state: State::new(settings(&options), size), start };
     driver.state.appearance = options.appearance;
+    for note in &options.notes {
+        driver.state.notify(state::Tone::Warning, note);
+    }
     let mut theme = (options.appearance, Theme::fitting(options.appearance, options.colorterm.as_deref()));
     let mut effects = vec![Effect::ReadRecent];
     match options.start {
@@ -167,7 +176,8 @@ fn settings(options: &Options) -> Settings {
         passing: std::env::temp_dir().join("tritscope-demo-").to_str().map(str::to_owned),
         recipe: options.recipe.clone(),
         imatrix: options.imatrix.clone(),
-        keymap: Arc::default(),
+        keymap: Arc::clone(&options.keymap),
+        columns: options.columns.clone(),
     }
 }
 

@@ -6,9 +6,11 @@ mod browse;
 mod decide;
 mod dialogs;
 mod habits;
+pub mod names;
 mod pages;
 mod pane;
 mod presets;
+mod rebind;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -16,6 +18,8 @@ use super::action::Action;
 use super::state::input::TextEdit;
 use super::state::pages::Page;
 use super::state::{Dialog, Screen, Session, State, Tab};
+
+pub use rebind::{Rebinding, Rebound, nearest};
 
 /// What takes the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -282,7 +286,7 @@ impl Context {
 }
 
 /// A key with its modifiers.
-type Key = (KeyModifiers, KeyCode);
+pub type Key = (KeyModifiers, KeyCode);
 
 /// A line of the table.
 #[derive(Debug, Clone, Copy)]
@@ -369,6 +373,13 @@ pub struct Bound {
     /// A word for the hint bar, where it is worth the room.
     pub hint: Option<&'static str>,
     keys: Vec<Key>,
+}
+
+impl Bound {
+    /// Whether a key is one of its.
+    pub fn has(&self, key: Key) -> bool {
+        self.keys.contains(&key)
+    }
 }
 
 impl Default for Keymap {

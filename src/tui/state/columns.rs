@@ -100,6 +100,43 @@ impl Sort {
     }
 }
 
+/// What may stand behind the names, by its name in a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shown {
+    /// The types.
+    Type,
+    /// The shape.
+    Shape,
+    /// Bytes now.
+    Size,
+    /// Bytes in the output.
+    NewSize,
+    /// The error.
+    Sqnr,
+    /// The error as a bar.
+    Bar,
+    /// Why it ends so.
+    Why,
+}
+
+impl Shown {
+    /// Every column, from left to right.
+    pub const ALL: [Self; 7] = [Self::Type, Self::Shape, Self::Size, Self::NewSize, Self::Sqnr, Self::Bar, Self::Why];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Shape => "shape",
+            Self::Size => "size",
+            Self::NewSize => "new-size",
+            Self::Sqnr => "sqnr",
+            Self::Bar => "bar",
+            Self::Why => "why",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

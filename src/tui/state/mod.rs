@@ -64,6 +64,8 @@ pub struct Settings {
     pub imatrix: Option<Arc<Imatrix>>,
     /// What the keys do.
     pub keymap: Arc<Keymap>,
+    /// The tree's columns, most important first; none for those that fit.
+    pub columns: Option<Vec<columns::Shown>>,
 }
 
 /// A file that is being opened.

@@ -9,7 +9,7 @@ use super::filter;
 use crate::engine::model::tree::NodeKind;
 use crate::engine::preview::sqnr_db;
 use crate::text;
-use crate::tui::state::columns::Column;
+use crate::tui::state::columns::{Column, Shown};
 use crate::tui::state::fate::{Fate, why};
 use crate::tui::state::geometry::scrolled;
 use crate::tui::state::selection::Selected;
@@ -43,7 +43,39 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(width: u16) -> Self {
+    /// Columns of the name that no chosen column takes away.
+    const NAME: usize = 24;
+
+    fn new(width: u16, chosen: Option<&[Shown]>) -> Self {
+        match chosen {
+            Some(chosen) => Self::of(usize::from(width), chosen),
+            None => Self::fitting(width),
+        }
+    }
+
+    /// Of those that were chosen as many as there is room for; the first is the last to go.
+    fn of(width: usize, chosen: &[Shown]) -> Self {
+        let mut columns = Self { types: 0, shape: 0, size: 0, new_size: 0, sqnr: 0, bar: 0, why: 0 };
+        for column in chosen {
+            let left = width.saturating_sub(columns.total() + Self::NAME);
+            let (place, wide) = match column {
+                Shown::Type => (&mut columns.types, 10),
+                Shown::Shape => (&mut columns.shape, 12),
+                Shown::Size => (&mut columns.size, 9),
+                Shown::NewSize => (&mut columns.new_size, 9),
+                Shown::Sqnr => (&mut columns.sqnr, 7),
+                Shown::Bar => (&mut columns.bar, 6),
+                Shown::Why => (&mut columns.why, 20),
+            };
+            if wide >= left {
+                break;
+            }
+            *place = wide;
+        }
+        columns
+    }
+
+    fn fitting(width: u16) -> Self {
         let at = |least: u16, columns: usize| if width >= least { columns } else { 0 };
         Self {
             types: 10,
@@ -81,7 +113,7 @@ impl Columns {
 
 pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let inner = canvas.boxed(area, "");
-    let columns = Columns::new(inner.width);
+    let columns = Columns::new(inner.width, state.settings.columns.as_deref());
     let name_width = usize::from(inner.width).saturating_sub(columns.total() + 3);
     headings(session, canvas, area, inner, columns, name_width, geometry);
     footer(session, canvas, area, columns);
@@ -381,8 +413,8 @@ impl Row {
                 spans.extend(gauge::bar(columns.bar, figure.db / FULL_BAR, style, theme.track));
             }
         } else {
-            let bar = if columns.bar > 0 { columns.bar + 1 } else { 0 };
-            cell(columns.sqnr, " ".repeat(columns.sqnr + bar), theme.dim);
+            let empty = [columns.sqnr, columns.bar].into_iter().filter(|width| *width > 0).map(|width| width + 1);
+            spans.push(Span::styled(" ".repeat(empty.sum()), theme.dim));
         }
         if columns.why > 0 {
             spans.push(Span::styled(format!(" {}", text::elide(&self.why, columns.why)), theme.dim));

@@ -1,0 +1,64 @@
+//! How the interface looks and behaves, and `config`.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+
+/// How the interface looks and behaves, for this run; the configuration file says it for every run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct InterfaceArgs {
+    /// Colours: auto, dark, light, contrast, 16 or none [default: auto, by the terminal's background]
+    #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = PossibleValuesParser::new(["auto", "dark", "light", "contrast", "16", "none"]))]
+    pub theme: Option<String>,
+    /// Draw with ASCII only
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
+    ascii: Option<Switch>,
+    /// Take the mouse, or leave it to the terminal [default: on]
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
+    mouse: Option<Switch>,
+    /// Open a file as it was left: cursor, folds, filter, rules [default: on]
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
+    restore: Option<Switch>,
+    /// The same as --restore=off
+    #[arg(long, conflicts_with = "restore")]
+    no_restore: bool,
+}
+
+/// A flag that can be turned off again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
+}
+
+impl InterfaceArgs {
+    /// `--ascii`.
+    pub fn ascii(&self) -> Option<bool> {
+        self.ascii.map(|switch| switch == Switch::On)
+    }
+
+    /// `--mouse`.
+    pub fn mouse(&self) -> Option<bool> {
+        self.mouse.map(|switch| switch == Switch::On)
+    }
+
+    /// `--restore` and `--no-restore`.
+    pub fn restore(&self) -> Option<bool> {
+        if self.no_restore { Some(false) } else { self.restore.map(|switch| switch == Switch::On) }
+    }
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// Print every value that holds and where it comes from, as TOML; so does `config` alone
+    #[arg(long)]
+    pub print: bool,
+    /// Print where the configuration file is, or would be
+    #[arg(long, conflicts_with = "print")]
+    pub path: bool,
+    /// How the interface looks and behaves
+    #[command(flatten)]
+    pub interface: InterfaceArgs,
+}
