@@ -1,5 +1,6 @@
 //! The `tritscope` binary: arguments, environment, signals, exit codes. Everything else is in the library.
 
+use std::fs::File;
 use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,7 +44,8 @@ fn complain(text: &str) {
 }
 
 fn run() -> Result<u8> {
-    tui::terminal::restore_on_panic(color_eyre::config::HookBuilder::default())?;
+    color_eyre::config::HookBuilder::default().into_hooks().1.install()?;
+    tui::crash::install(state_folder());
     let cli = args::parse();
     if let Some(Command::Config(args)) = &cli.command
         && args.path
@@ -63,7 +65,8 @@ fn run() -> Result<u8> {
         let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
         let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
         let reading = Reading { open: cli.open.options(), imatrix: cli.imatrix, base: cli.base };
-        return interface(start, recipe, threads, reading, &config, interactive);
+        let face = Face { config, log: cli.interface.log, threads, interactive };
+        return interface(start, recipe, reading, face);
     };
     // What does not stop by itself is left to the system's way of stopping it.
     let stops = matches!(
@@ -78,10 +81,12 @@ fn run() -> Result<u8> {
         home: home(),
         interactive,
     };
+    let log = if let Command::Demo(args) = &command { args.interface.log.clone() } else { None };
     match cli::run(command, &context) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::OpenDemo(_folder, file)) => {
-            interface(tui::Start::File(file), Recipe::default(), threads, Reading::default(), &config, interactive)
+            let face = Face { config, log, threads, interactive };
+            interface(tui::Start::File(file), Recipe::default(), Reading::default(), face)
         }
         Err(Error::Cancelled) => Ok(signals.exit_code()),
         Err(e) => Err(e.into()),
@@ -133,14 +138,16 @@ fn theme(choice: ThemeChoice) -> ThemeName {
     }
 }
 
-fn interface(
-    start: tui::Start,
-    mut recipe: Recipe,
+/// How the interface is to be.
+struct Face {
+    config: Config,
+    log: Option<PathBuf>,
     threads: usize,
-    reading: Reading,
-    config: &Config,
     interactive: bool,
-) -> Result<u8> {
+}
+
+fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face) -> Result<u8> {
+    let Face { config, log, threads, interactive } = face;
     if !interactive {
         let what = "the interface needs a terminal; see `tritscope --help` for what works without one";
         return Err(Error::Usage(what.to_owned()).into());
@@ -165,20 +172,23 @@ fn interface(
         base,
         imatrix,
         appearance,
-        keymap: Arc::new(config.keymap.clone()),
-        columns: config.columns.value.clone(),
-        notes: config.notes.clone(),
+        keymap: Arc::new(config.keymap),
+        columns: config.columns.value,
+        notes: config.notes,
         colorterm,
         multiplexer,
-        recent_file: recent_file(),
+        state_folder: state_folder(),
+        restore: config.restore.value,
     };
+    let log = log.as_deref().map(|path| File::create(path).map_err(|e| Error::io(path, "create", e)));
+    tui::journal::start(log.transpose()?);
     tui::run(options).wrap_err("the interface failed")
 }
 
-/// Where recent files are remembered: `$XDG_STATE_HOME/tritscope/recent`, or the same under `~/.local/state`.
-fn recent_file() -> Option<PathBuf> {
+/// Where things are kept between runs: `$XDG_STATE_HOME/tritscope`, or the same under `~/.local/state`.
+fn state_folder() -> Option<PathBuf> {
     let state = folder("XDG_STATE_HOME").or_else(|| home().map(|home| home.join(".local/state")))?;
-    Some(state.join("tritscope").join("recent"))
+    Some(state.join("tritscope"))
 }
 
 fn home() -> Option<PathBuf> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::state::memory::Memory;
 use crate::engine::compare::Pair;
 use crate::engine::export::ExportOptions;
 use crate::engine::model::Model;
@@ -121,6 +122,10 @@ pub enum Effect {
     SetMouse(bool),
     /// Read a recipe file.
     ReadRecipe(PathBuf),
+    /// Look up how a model was left.
+    Recall(Arc<Model>),
+    /// Keep how a model is left.
+    Remember(Arc<Model>, Box<Memory>),
     /// End the program.
     Quit(Exit),
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::state::dialog::Target;
+use super::state::memory::Memory;
 use super::state::picker::Entry;
 use crate::engine::export::ExportOptions;
 use crate::engine::model::Model;
@@ -73,6 +74,8 @@ pub enum Event {
         /// What it says, or why it cannot be read.
         result: Result<Box<Recipe>, String>,
     },
+    /// How a model was left is known.
+    Recalled(Arc<Model>, Box<Memory>),
     /// Time has passed.
     Wake,
     /// Everything that was waiting is handled and a frame will be drawn.

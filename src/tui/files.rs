@@ -3,7 +3,7 @@
 //! One thread does them in order, so that a slow disk never holds up the screen.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::event::{Event, Saved};
 use super::state::dialog::Target;
@@ -17,19 +17,26 @@ use crate::engine::report::chart::{Measure, Sensitivity};
 /// Entries of a folder that are shown at most.
 const ENTRIES: usize = 20_000;
 
+/// How long the end of the program waits for what is being written.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Something to do.
 type Work = Box<dyn FnOnce() -> Option<Event> + Send>;
 
 /// The thread.
 pub(super) struct Files {
     sender: Sender<Work>,
+    ended: Receiver<()>,
 }
 
 impl Files {
     /// Starts it; what it finds goes to `events`.
     pub(super) fn start(events: Sender<Event>) -> Result<Self> {
         let (sender, receiver) = channel::<Work>();
+        let (end, ended) = channel();
         let run = move || {
+            // Dropped when the thread ends, which is what is waited for.
+            let _end: Sender<()> = end;
             for work in receiver {
                 if let Some(event) = work()
                     && events.send(event).is_err()
@@ -42,7 +49,13 @@ impl Files {
             .name("files".to_owned())
             .spawn(run)
             .map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))?;
-        Ok(Self { sender })
+        Ok(Self { sender, ended })
+    }
+
+    /// Waits until what was asked for is done, but not forever: a folder on a disk that hangs holds nobody up.
+    pub(super) fn finish(self) {
+        drop(self.sender);
+        let _ = self.ended.recv_timeout(PATIENCE);
     }
 
     /// Does something after what was asked for before.
@@ -106,7 +119,8 @@ fn save(path: &Path, recipe: &Recipe, overwrite: bool) -> Result<bool> {
     save_text(path, &recipe.to_toml()?, overwrite)
 }
 
-fn save_text(path: &Path, text: &str, overwrite: bool) -> Result<bool> {
+/// Writes a text beside its final name and renames it. Whether it was written; false if a file is there.
+pub(super) fn save_text(path: &Path, text: &str, overwrite: bool) -> Result<bool> {
     let io = |action: &str, e| Error::io(path, action, e);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -173,5 +187,5 @@ pub(super) fn write_recent(list: &Path, paths: &[PathBuf]) {
     if let Some(folder) = list.parent() {
         let _ = std::fs::create_dir_all(folder);
     }
-    let _ = std::fs::write(list, text.join("\n") + "\n");
+    let _ = save_text(list, &(text.join("\n") + "\n"), true);
 }

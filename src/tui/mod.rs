@@ -5,9 +5,12 @@
 
 pub mod action;
 pub mod clipboard;
+pub mod crash;
 pub mod effect;
 pub mod event;
 mod files;
+pub mod journal;
+mod keeping;
 pub mod keymap;
 mod runtime;
 pub mod state;
@@ -81,8 +84,10 @@ pub struct Options {
     pub colorterm: Option<String>,
     /// What the program runs in, if it stands between it and the terminal.
     pub multiplexer: Option<clipboard::Multiplexer>,
-    /// Where the list of recent files is kept, if it is.
-    pub recent_file: Option<PathBuf>,
+    /// Where things are kept between runs, if they are.
+    pub state_folder: Option<PathBuf>,
+    /// Whether a file is shown as it was left.
+    pub restore: bool,
 }
 
 /// Runs the interface until the user or a signal ends it. The terminal is restored and every export has ended when it
@@ -178,6 +183,7 @@ fn settings(options: &Options) -> Settings {
         imatrix: options.imatrix.clone(),
         keymap: Arc::clone(&options.keymap),
         columns: options.columns.clone(),
+        restore: options.restore,
     }
 }
 
@@ -190,6 +196,7 @@ struct Driver {
 impl Driver {
     /// Takes an event in and has its effects done, and theirs.
     fn handle(&mut self, event: Event, runtime: &mut Runtime) {
+        journal::event(&event);
         let effects = update::update(&mut self.state, Msg { at: self.start.elapsed(), event });
         self.run_all(effects, runtime);
     }
@@ -198,6 +205,7 @@ impl Driver {
         let mut queue = std::collections::VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
             if let Some(event) = runtime.run(effect) {
+                journal::event(&event);
                 queue.extend(update::update(&mut self.state, Msg { at: self.start.elapsed(), event }));
             }
         }

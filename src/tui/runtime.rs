@@ -10,6 +10,7 @@ use super::effect::{Effect, Exit};
 use super::event::Event;
 use super::files::{self, Files};
 use super::terminal;
+use super::{journal, keeping};
 use crate::engine::error::Result;
 use crate::engine::model::{Model, OpenOptions};
 use crate::jobs::{ExportRequest, Jobs};
@@ -20,7 +21,7 @@ pub(super) struct Runtime {
     files: Files,
     open: OpenOptions,
     base: Option<Arc<Model>>,
-    recent_file: Option<PathBuf>,
+    state_folder: Option<PathBuf>,
     multiplexer: Option<Multiplexer>,
     /// Set once the program is to end.
     pub(super) exit: Option<Exit>,
@@ -39,7 +40,7 @@ impl Runtime {
             files,
             open: options.open.clone(),
             base: options.base.clone(),
-            recent_file: options.recent_file.clone(),
+            state_folder: options.state_folder.clone(),
             multiplexer: options.multiplexer,
             exit: None,
         })
@@ -47,6 +48,7 @@ impl Runtime {
 
     /// Does one thing; what is known of it at once comes back.
     pub(super) fn run(&mut self, effect: Effect) -> Option<Event> {
+        journal::effect(&effect);
         match effect {
             Effect::Open(path) => self.jobs.open(path, self.open.clone(), self.base.clone()),
             Effect::WantPreviews(model, wants) => self.jobs.want_previews(&model, wants),
@@ -63,12 +65,12 @@ impl Runtime {
             Effect::StopCheck => self.jobs.cancel_check(),
             Effect::ReadFolder(path) => self.files.submit(move || Some(files::read_folder(path))),
             Effect::ReadRecent => {
-                if let Some(list) = self.recent_file.clone() {
+                if let Some(list) = self.recent_list() {
                     self.files.submit(move || Some(files::read_recent(&list)));
                 }
             }
             Effect::WriteRecent(paths) => {
-                if let Some(list) = self.recent_file.clone() {
+                if let Some(list) = self.recent_list() {
                     self.files.submit(move || {
                         files::write_recent(&list, &paths);
                         None
@@ -87,13 +89,32 @@ impl Runtime {
             Effect::Copy(text) => terminal::send(&clipboard::copy(&text, self.multiplexer)),
             Effect::SetMouse(on) => terminal::set_mouse(on),
             Effect::ReadRecipe(path) => self.files.submit(move || Some(files::read_recipe(path))),
+            Effect::Recall(model) => {
+                if let Some(folder) = self.state_folder.clone() {
+                    self.files.submit(move || keeping::recall(&folder, &model));
+                }
+            }
+            Effect::Remember(model, memory) => {
+                if let Some(folder) = self.state_folder.clone() {
+                    self.files.submit(move || {
+                        keeping::remember(&folder, &model, &memory);
+                        None
+                    });
+                }
+            }
             Effect::Quit(exit) => self.exit = Some(exit),
         }
         None
     }
 
+    /// The list of recent files.
+    fn recent_list(&self) -> Option<PathBuf> {
+        self.state_folder.as_ref().map(|folder| folder.join("recent"))
+    }
+
     /// Cancels what runs and waits until nothing of it is left.
     pub(super) fn shut_down(self) {
+        self.files.finish();
         self.jobs.shut_down();
     }
 }

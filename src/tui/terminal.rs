@@ -88,20 +88,6 @@ pub fn restore() -> bool {
     }
 }
 
-/// Installs color-eyre's hooks so that a panic's report comes after the terminal is restored, and not at all while another
-/// thread has it: a job's panic is caught and shown there.
-pub fn restore_on_panic(hooks: color_eyre::config::HookBuilder) -> color_eyre::Result<()> {
-    let (panic_hook, eyre_hook) = hooks.into_hooks();
-    eyre_hook.install()?;
-    let report = panic_hook.into_panic_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if restore() {
-            report(info);
-        }
-    }));
-    Ok(())
-}
-
 fn give_back() {
     if owner().take().is_none() {
         return;

@@ -7,6 +7,7 @@ mod exports;
 mod forms;
 mod habits;
 mod looks;
+mod memory;
 mod mouse;
 mod opening;
 mod pages;
@@ -32,7 +33,16 @@ pub use opening::{begin, open_picker, show_model};
 /// Takes one message in.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     state.now = state.now.max(msg.at);
-    match msg.event {
+    let mut effects = take_in(state, msg.event);
+    // Whatever the way out, what was edited is kept.
+    if let Some(at) = effects.iter().position(|effect| matches!(effect, Effect::Quit(_))) {
+        effects.splice(at..at, memory::remember(state));
+    }
+    effects
+}
+
+fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
+    match event {
         Event::Key(key) => press(state, &key),
         Event::Mouse(mouse) => mouse::update(state, mouse),
         Event::Paste(text) => forms::paste(state, &text),
@@ -50,6 +60,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Event::RecipeWritten { path, result } => forms::recipe_written(state, path, result),
         Event::ChartWritten { path, files, result } => decide::chart_written(state, &path, files, result),
         Event::RecipeRead { path, result } => presets::read(state, &path, result),
+        Event::Recalled(model, memory) => memory::recalled(state, &model, &memory),
         Event::Wake => Vec::new(),
         Event::Settle => settle(state),
     }
@@ -231,5 +242,6 @@ fn settle(state: &mut State) -> Vec<Effect> {
     let mut effects = compare::settle(state);
     effects.extend(pages::settle(state));
     effects.extend(wants::settle(state));
+    effects.extend(memory::settle(state));
     effects
 }

@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,7 @@ pub struct Setup<'a> {
     folder: &'a Path,
     size: (u16, u16),
     environment: Vec<(&'a str, &'a str)>,
+    program: PathBuf,
 }
 
 /// The program in a terminal.
@@ -45,7 +46,12 @@ pub struct Session {
 impl<'a> Setup<'a> {
     /// A terminal of 100 columns and 30 rows with 256 colours; state and configuration lie in `folder`.
     pub fn new(folder: &'a Path) -> Self {
-        Self { folder, size: (100, 30), environment: vec![("TERM", "xterm-256color")] }
+        Self {
+            folder,
+            size: (100, 30),
+            environment: vec![("TERM", "xterm-256color")],
+            program: env!("CARGO_BIN_EXE_tritscope").into(),
+        }
     }
 
     /// Another size, columns and rows.
@@ -60,11 +66,17 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// Another program.
+    pub fn program(mut self, path: PathBuf) -> Self {
+        self.program = path;
+        self
+    }
+
     /// Starts the program.
     pub fn start(&self, arguments: &[&str]) -> Session {
         let pty = native_pty_system().openpty(pty_size(self.size.0, self.size.1)).unwrap();
         let modes = format!("{:?}", pty.master.get_termios().unwrap());
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tritscope"));
+        let mut command = CommandBuilder::new(&self.program);
         command.args(arguments);
         command.cwd(self.folder);
         for name in ["NO_COLOR", "COLORTERM", "TMUX", "STY", "SSH_TTY"] {

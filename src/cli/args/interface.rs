@@ -1,5 +1,7 @@
 //! How the interface looks and behaves, and `config`.
 
+use std::path::PathBuf;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
@@ -21,6 +23,9 @@ pub struct InterfaceArgs {
     /// The same as --restore=off
     #[arg(long, conflicts_with = "restore")]
     no_restore: bool,
+    /// Write what happens to this file: opening, jobs, effects, errors, each with its time
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
 }
 
 /// A flag that can be turned off again.

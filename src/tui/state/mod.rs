@@ -17,6 +17,7 @@ pub mod input;
 pub mod jobs;
 pub mod looks;
 pub mod matrix;
+pub mod memory;
 pub mod notice;
 pub mod pages;
 pub mod palette;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub imatrix: Option<Arc<Imatrix>>,
     /// What the keys do.
     pub keymap: Arc<Keymap>,
+    /// Whether a file is shown as it was left.
+    pub restore: bool,
     /// The tree's columns, most important first; none for those that fit.
     pub columns: Option<Vec<columns::Shown>>,
 }
@@ -119,6 +122,10 @@ pub struct State {
     pub comparisons: u64,
     /// What the mouse drags.
     pub drag: Option<Drag>,
+    /// The plan's revision that is kept, or is going to be.
+    pub kept: u64,
+    /// When it is.
+    pub keep_at: Option<Duration>,
     /// Where things were drawn last.
     pub geometry: Geometry,
 }
@@ -149,6 +156,8 @@ impl State {
             last_click: None,
             comparisons: 0,
             drag: None,
+            kept: 0,
+            keep_at: None,
             geometry: Geometry::default(),
         }
     }
@@ -182,7 +191,7 @@ impl State {
         let session = self.session.as_ref();
         let sort = session.and_then(Session::sort_due);
         let decisions = session.and_then(|s| s.decisions_wake(self.now, ANIMATION));
-        [animated, self.notices.expires(self.now), filter, sort, decisions].into_iter().flatten().min()
+        [animated, self.notices.expires(self.now), filter, sort, decisions, self.keep_at].into_iter().flatten().min()
     }
 
     /// A phase that counts up while something animates.

@@ -29,6 +29,7 @@ pub fn show_model(state: &mut State, model: Arc<Model>) {
     state.session = Some(Session::new(model, state.settings.recipe.clone()));
     state.opening = None;
     state.wants_changed = true;
+    (state.kept, state.keep_at) = (0, None);
 }
 
 pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, String>) -> Vec<Effect> {
@@ -40,14 +41,17 @@ pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, S
     state.opening = None;
     match model {
         Ok(model) => {
+            let mut effects = super::memory::remember(state);
             show_model(state, model);
             if state.passes(path) {
-                return Vec::new();
+                return effects;
             }
+            effects.extend(super::memory::recall(state));
             state.recent.retain(|recent| recent != path);
             state.recent.insert(0, path.to_owned());
             state.recent.truncate(RECENT);
-            vec![Effect::WriteRecent(state.recent.clone())]
+            effects.push(Effect::WriteRecent(state.recent.clone()));
+            effects
         }
         Err(message) => {
             state.dialog = Some(Dialog::Failure { path: path.to_owned(), message });

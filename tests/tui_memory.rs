@@ -1,0 +1,156 @@
+//! How a file was left: kept when it is left, put back when it is opened again, and never in the way.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+
+mod support;
+mod support_tui;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use support_tui::{App, layered};
+use tritscope::engine::model::{Model, OpenOptions};
+use tritscope::engine::plan::Mask;
+use tritscope::jobs::JobEvent;
+use tritscope::tui::effect::Effect;
+use tritscope::tui::event::Event;
+use tritscope::tui::state::memory::Memory;
+
+/// The interface on a file that has just been opened, with what that causes.
+fn opened() -> (App, Vec<Effect>) {
+    let mut app = App::empty();
+    app.state.settings.restore = true;
+    let path = layered().write(app.folder.path());
+    let effects = reopen(&mut app, &path);
+    (app, effects)
+}
+
+fn reopen(app: &mut App, path: &std::path::Path) -> Vec<Effect> {
+    tritscope::tui::update::begin(&mut app.state, path.to_owned());
+    let model = Arc::new(Model::open(path, &OpenOptions::default()).unwrap());
+    let mut effects = app.send(Event::Job(JobEvent::Opened { path: path.to_owned(), model: Ok(model) }));
+    effects.extend(app.settle());
+    effects
+}
+
+fn remembered(effects: &[Effect]) -> Option<&Memory> {
+    effects.iter().find_map(|effect| if let Effect::Remember(_, memory) = effect { Some(&**memory) } else { None })
+}
+
+fn recalls(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Recall(_)))
+}
+
+/// Through the form that it is kept in.
+fn kept(memory: &Memory) -> Box<Memory> {
+    serde_json::from_str(&serde_json::to_string(memory).unwrap()).unwrap()
+}
+
+#[test]
+fn a_file_is_shown_as_it_was_left_and_u_undoes_the_rules() {
+    let (mut app, effects) = opened();
+    assert!(recalls(&effects));
+    app.press("+");
+    app.go("blk.1.attn_q.weight");
+    app.press("space");
+    let rules = app.rules();
+    app.press("/");
+    app.type_text("attn");
+    app.press("enter");
+    let rows: Vec<String> = app.rows().into_iter().map(str::to_owned).collect();
+    let effects = app.press("q");
+    let memory = remembered(&effects).expect("it is kept before the end");
+    assert!(matches!(effects.last(), Some(Effect::Quit(_))));
+
+    let (mut again, _) = opened();
+    let before = again.recipe().clone();
+    let model = again.model();
+    again.send(Event::Recalled(model, kept(memory)));
+    again.settle();
+    assert_eq!(again.selected(), "blk.1.attn_q.weight");
+    assert_eq!(again.rules(), rules);
+    assert_eq!(again.rows(), rows);
+    assert_eq!(again.session().filter.in_force(), "attn");
+    assert_eq!(again.notice(), "as it was left: cursor, folds, filter, rules: u undoes the rules");
+    again.press("u");
+    assert_eq!(again.recipe(), &before);
+    assert!(again.notice().contains("undone: the rules of last time"), "{}", again.notice());
+    // The folds from before the filter come back with it.
+    again.press("esc");
+    assert!(again.session().tree.open_folders().count() > 2);
+}
+
+#[test]
+fn a_file_that_was_left_alone_comes_back_without_a_word() {
+    let (mut app, _) = opened();
+    let effects = app.press("q");
+    let memory = kept(remembered(&effects).unwrap());
+    assert_eq!(memory.recipe, None);
+    let (mut again, _) = opened();
+    let model = again.model();
+    again.send(Event::Recalled(model, memory));
+    assert_eq!(again.notice(), "");
+    assert_eq!(again.session().plan.next_undo(), None);
+}
+
+#[test]
+fn edits_of_another_recipe_are_left_aside_and_what_was_done_meanwhile_stays() {
+    let (mut app, _) = opened();
+    app.press("L");
+    let effects = app.press("q");
+    let memory = remembered(&effects).unwrap();
+    assert_eq!(memory.recipe.as_ref().map(|r| r.layers), Some(Mask::All));
+
+    let mut other = App::empty();
+    other.state.settings.restore = true;
+    other.state.settings.recipe.layers = Mask::Custom;
+    let path = layered().write(other.folder.path());
+    reopen(&mut other, &path);
+    let model = other.model();
+    other.send(Event::Recalled(model, kept(memory)));
+    assert_eq!(other.recipe().layers, Mask::Custom);
+
+    let (mut quick, _) = opened();
+    quick.press("space");
+    let rules = quick.rules();
+    let model = quick.model();
+    quick.send(Event::Recalled(model, kept(memory)));
+    assert_eq!(quick.rules(), rules);
+}
+
+#[test]
+fn edits_are_kept_a_little_after_they_were_made() {
+    let (mut app, _) = opened();
+    app.pass(Duration::from_secs(10));
+    assert!(remembered(&app.settle()).is_none(), "nothing has changed");
+    app.press("L");
+    let due = app.state.next_wake().expect("something is due");
+    assert!(due <= app.state.now + Duration::from_secs(3));
+    app.pass(Duration::from_secs(3));
+    let effects = app.settle();
+    assert_eq!(remembered(&effects).and_then(|m| m.recipe.as_ref()).map(|r| r.layers), Some(Mask::All));
+    app.pass(Duration::from_secs(10));
+    assert!(remembered(&app.settle()).is_none(), "once is enough");
+}
+
+#[test]
+fn another_file_leaves_the_first_one_kept() {
+    let (mut app, _) = opened();
+    app.press("L");
+    let path = app.model().path.clone();
+    let effects = reopen(&mut app, &path);
+    let kept = effects.iter().position(|e| matches!(e, Effect::Remember(..))).expect("the first is kept");
+    let asked = effects.iter().position(|e| matches!(e, Effect::Recall(_))).expect("the second is looked up");
+    assert!(kept < asked);
+}
+
+#[test]
+fn nothing_is_kept_or_looked_up_where_that_is_not_wanted() {
+    let mut app = App::empty();
+    let path = layered().write(app.folder.path());
+    assert!(!recalls(&reopen(&mut app, &path)));
+    app.press("L");
+    app.pass(Duration::from_secs(3));
+    assert!(remembered(&app.settle()).is_none());
+    assert!(remembered(&app.press("q")).is_none());
+}
