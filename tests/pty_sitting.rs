@@ -53,3 +53,25 @@ fn a_whole_sitting() {
     assert_eq!(ternary.len(), 18);
     assert!(ternary.iter().any(|t| t.name == "blk.0.attn_k.weight"));
 }
+
+#[test]
+fn a_terminal_that_is_resized_while_the_program_works() {
+    let folder = with_demo();
+    let mut session = Setup::new(folder.path()).size(120, 40).start(&["demo.gguf"]);
+    session.wait_text("92.2 % ternary");
+    walk(&mut session, &[("jjj", "7.27"), ("Q", "[ Start ]"), ("\r", "tritscope")]);
+    for (columns, rows) in [(80, 24), (200, 60), (61, 18), (137, 33), (100, 30)] {
+        session.resize(columns, rows);
+        session.wait(&format!("{columns} columns"), |shown| {
+            let screen = shown.parser.screen();
+            let at = |row, column| screen.cell(row, column).map(|cell| cell.contents().to_owned());
+            at(1, columns - 1).as_deref() == Some("╮") && at(rows - 1, 1).is_some_and(|text| text != " ")
+        });
+    }
+    session.resize(20, 5);
+    session.wait_text("too small");
+    session.resize(100, 30);
+    session.wait_text("written and checked (hash)");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+}
