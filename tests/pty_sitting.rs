@@ -75,3 +75,77 @@ fn a_terminal_that_is_resized_while_the_program_works() {
     session.send("q");
     assert_eq!(session.end(), 0);
 }
+
+/// Goes through what there is to see: every tab of the preview, the model's pages, the screens for deciding, a dialog; calls
+/// `check` at each. Ends the program.
+fn tour(mut session: Session, check: impl Fn(&Session, &str)) {
+    session.wait_text("92.2 % ternary");
+    session.wait_text("#0");
+    for (tab, name) in [
+        ("2", "outlier"),
+        ("3", "skew"),
+        ("4", "whole"),
+        ("5", "rows"),
+        ("6", "threshold"),
+        ("7", "blocks"),
+        ("8", "offset"),
+    ] {
+        walk(&mut session, &[(tab, name)]);
+        check(&session, name);
+    }
+    for (keys, answer) in
+        [("1i", "Where the bytes go"), ("2", "general.architecture"), ("7", "llama.cpp"), ("1", "parameters")]
+    {
+        walk(&mut session, &[(keys, answer)]);
+        check(&session, answer);
+    }
+    walk(&mut session, &[("i", "all tensors"), ("S", "21 of 21 measured")]);
+    check(&session, "sensitivity");
+    walk(&mut session, &[("S", "SQNR"), ("?", "Help")]);
+    check(&session, "help");
+    session.send("\x03");
+    assert_eq!(session.end(), 0);
+}
+
+/// Every cell's colours.
+fn colours(session: &Session) -> Vec<vt100::Color> {
+    session.look(|shown| {
+        let (rows, columns): (u16, u16) = {
+            let (r, c) = shown.parser.screen().size();
+            (r.into(), c.into())
+        };
+        let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        let cells = cells.filter_map(|(row, column)| shown.parser.screen().cell(row, column));
+        cells.flat_map(|cell| [cell.fgcolor(), cell.bgcolor()]).collect()
+    })
+}
+
+#[test]
+fn sixteen_colours_are_enough() {
+    let folder = with_demo();
+    let setup = Setup::new(folder.path()).size(120, 40).env("TERM", "xterm-16color");
+    tour(setup.start(&["demo.gguf", "--theme", "16"]), |session, what| {
+        let colours = colours(session);
+        let foreign = colours.iter().find(|c| !matches!(c, vt100::Color::Default | vt100::Color::Idx(0..16)));
+        assert_eq!(foreign, None, "{what}: {}", session.text());
+        assert!(colours.iter().any(|c| *c != vt100::Color::Default), "{what} is in colour");
+    });
+}
+
+#[test]
+fn ascii_is_enough() {
+    let folder = with_demo();
+    tour(Setup::new(folder.path()).size(120, 40).start(&["demo.gguf", "--ascii"]), |session, what| {
+        let text = session.text();
+        let foreign = text.chars().find(|c| !c.is_ascii());
+        assert_eq!(foreign, None, "{what}: {text}");
+    });
+}
+
+#[test]
+fn without_colours_nothing_has_one() {
+    let folder = with_demo();
+    tour(Setup::new(folder.path()).size(120, 40).env("NO_COLOR", "1").start(&["demo.gguf"]), |session, what| {
+        assert!(colours(session).iter().all(|c| *c == vt100::Color::Default), "{what}: {}", session.text());
+    });
+}
