@@ -19,6 +19,7 @@ use tritscope::engine::plan::Recipe;
 use tritscope::engine::progress::Cancel;
 use tritscope::tui;
 use tritscope::tui::state::appearance::ThemeName;
+use tritscope::tui::tape::{Pace, Player, Recorder};
 
 fn main() -> ExitCode {
     match run() {
@@ -65,7 +66,7 @@ fn run() -> Result<u8> {
         let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
         let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
         let reading = Reading { open: cli.open.options(), imatrix: cli.imatrix, base: cli.base };
-        let face = Face { config, log: cli.interface.log, threads, interactive };
+        let face = Face { config, files: Files::of(&cli.interface), threads, interactive };
         return interface(start, recipe, reading, face);
     };
     // What does not stop by itself is left to the system's way of stopping it.
@@ -81,11 +82,11 @@ fn run() -> Result<u8> {
         home: home(),
         interactive,
     };
-    let log = if let Command::Demo(args) = &command { args.interface.log.clone() } else { None };
+    let files = if let Command::Demo(args) = &command { Files::of(&args.interface) } else { Files::default() };
     match cli::run(command, &context) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::OpenDemo(_folder, file)) => {
-            let face = Face { config, log, threads, interactive };
+            let face = Face { config, files, threads, interactive };
             interface(tui::Start::File(file), Recipe::default(), Reading::default(), face)
         }
         Err(Error::Cancelled) => Ok(signals.exit_code()),
@@ -138,16 +139,32 @@ fn theme(choice: ThemeChoice) -> ThemeName {
     }
 }
 
+/// Files that the interface writes and reads for those who look into it.
+#[derive(Default)]
+struct Files {
+    log: Option<PathBuf>,
+    record: Option<PathBuf>,
+    replay: Option<PathBuf>,
+    replay_speed: Option<f64>,
+}
+
+impl Files {
+    fn of(args: &args::InterfaceArgs) -> Self {
+        let args::InterfaceArgs { log, record, replay, replay_speed, .. } = args.clone();
+        Self { log, record, replay, replay_speed }
+    }
+}
+
 /// How the interface is to be.
 struct Face {
     config: Config,
-    log: Option<PathBuf>,
+    files: Files,
     threads: usize,
     interactive: bool,
 }
 
 fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face) -> Result<u8> {
-    let Face { config, log, threads, interactive } = face;
+    let Face { config, files, threads, interactive } = face;
     if !interactive {
         let what = "the interface needs a terminal; see `tritscope --help` for what works without one";
         return Err(Error::Usage(what.to_owned()).into());
@@ -164,6 +181,11 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
     let base =
         reading.base.as_deref().map(|path| Model::open(path, &OpenOptions::default())).transpose()?.map(Arc::new);
     let open = reading.open;
+    let log = files.log.as_deref().map(|path| File::create(path).map_err(|e| Error::io(path, "create", e)));
+    let log = log.transpose()?;
+    let pace = files.replay_speed.map_or(Pace::Settled, Pace::Times);
+    let player = files.replay.as_deref().map(|path| Player::read(path, pace)).transpose()?;
+    let recorder = files.record.as_deref().map(Recorder::create).transpose()?;
     let options = tui::Options {
         start,
         recipe,
@@ -178,10 +200,12 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
         colorterm,
         multiplexer,
         state_folder: state_folder(),
-        restore: config.restore.value,
+        // A recording begins with what everybody has.
+        restore: config.restore.value && recorder.is_none() && player.is_none(),
+        recorder,
+        player,
     };
-    let log = log.as_deref().map(|path| File::create(path).map_err(|e| Error::io(path, "create", e)));
-    tui::journal::start(log.transpose()?);
+    tui::journal::start(log);
     tui::run(options).wrap_err("the interface failed")
 }
 

@@ -128,3 +128,67 @@ fn a_panic_gives_the_terminal_back_and_leaves_a_report() {
         assert!(report.contains(part), "{part} is not in\n{report}");
     }
 }
+
+/// The screen without its last line, where messages come and go by the clock.
+fn lasting(text: &str) -> String {
+    text.trim_end().rsplit_once('\n').map_or_else(String::new, |(rest, _)| rest.to_owned())
+}
+
+#[test]
+fn a_recording_that_is_played_ends_on_the_same_screen() {
+    let folder = with_demo();
+    let mut session = Session::start(folder.path(), &["demo.gguf", "--record", "tape.jsonl"]);
+    session.wait_text("92.2 % ternary");
+    session.send("L");
+    session.wait_text("98.0 % ternary");
+    session.send("ge");
+    // Figures of all weights have no sign before them.
+    session.wait("exact figures of all", |shown| shown.parser.screen().contents().contains(" SQNR 6."));
+    session.send("/");
+    session.wait_text("filter");
+    session.send("down");
+    session.wait(" its matches", |shown| !shown.parser.screen().contents().contains("ffn_up_exps"));
+    session.send("\r");
+    // The wheel over the tree, and text that is pasted.
+    session.send("\x1b[<65;10;10M");
+    session.send(":");
+    session.wait_text("Commands");
+    session.send("\x1b[200~theme light\x1b[201~");
+    session.wait_text("theme light");
+    let process = session.process().to_string();
+    let recorded = lasting(&session.text());
+    assert!(std::process::Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    assert_eq!(session.end(), 143);
+    let tape = std::fs::read_to_string(folder.path().join("tape.jsonl")).unwrap();
+    assert!(
+        tape.contains("\"key\":\"L\"") && tape.contains("wheel-down") && tape.contains("\"paste\":\"theme light\"")
+    );
+
+    for pace in [&[][..], &["--replay-speed", "4"]] {
+        let arguments = [&["demo.gguf", "--replay", "tape.jsonl"], pace].concat();
+        let mut session = Session::start(folder.path(), &arguments);
+        session.wait("the same screen", |shown| lasting(&shown.parser.screen().contents()) == recorded);
+        session.wait_text("the keyboard is yours");
+        session.send("\x1b");
+        session.wait_gone("theme light");
+        session.send("q");
+        assert_eq!(session.end(), 0);
+    }
+    let refused = Session::start(folder.path(), &["demo.gguf", "--record", "tape.jsonl"]);
+    refused.wait_text("exists; choose another file");
+    assert_eq!(refused.end(), 2);
+}
+
+#[test]
+fn a_key_ends_what_is_played() {
+    let folder = with_demo();
+    let head = "{\"tritscope\":\"0.1.0\",\"form\":1,\"size\":[80,24]}\n{\"at\":0.1,\"key\":\"L\"}\n{\"at\":600,\"key\":\"q\"}\n";
+    std::fs::write(folder.path().join("tape.jsonl"), head).unwrap();
+    let mut session = Session::start(folder.path(), &["demo.gguf", "--replay", "tape.jsonl", "--replay-speed", "1"]);
+    session.wait_text("recorded at 80×24, played at 100×30");
+    session.wait_text("98.0 % ternary");
+    session.send("u");
+    session.wait_text("92.2 % ternary");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+}

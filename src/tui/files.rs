@@ -3,6 +3,8 @@
 //! One thread does them in order, so that a slow disk never holds up the screen.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::event::{Event, Saved};
@@ -27,6 +29,7 @@ type Work = Box<dyn FnOnce() -> Option<Event> + Send>;
 pub(super) struct Files {
     sender: Sender<Work>,
     ended: Receiver<()>,
+    pending: Arc<AtomicUsize>,
 }
 
 impl Files {
@@ -34,6 +37,8 @@ impl Files {
     pub(super) fn start(events: Sender<Event>) -> Result<Self> {
         let (sender, receiver) = channel::<Work>();
         let (end, ended) = channel();
+        let pending = Arc::new(AtomicUsize::new(0));
+        let done = Arc::clone(&pending);
         let run = move || {
             // Dropped when the thread ends, which is what is waited for.
             let _end: Sender<()> = end;
@@ -43,13 +48,19 @@ impl Files {
                 {
                     return;
                 }
+                done.fetch_sub(1, Ordering::Release);
             }
         };
         std::thread::Builder::new()
             .name("files".to_owned())
             .spawn(run)
             .map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))?;
-        Ok(Self { sender, ended })
+        Ok(Self { sender, ended, pending })
+    }
+
+    /// Whether all that was asked for is done, and told.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pending.load(Ordering::Acquire) == 0
     }
 
     /// Waits until what was asked for is done, but not forever: a folder on a disk that hangs holds nobody up.
@@ -60,6 +71,7 @@ impl Files {
 
     /// Does something after what was asked for before.
     pub(super) fn submit(&self, work: impl FnOnce() -> Option<Event> + Send + 'static) {
+        self.pending.fetch_add(1, Ordering::Relaxed);
         // The thread ends only with the program.
         let _ = self.sender.send(Box::new(work));
     }

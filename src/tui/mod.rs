@@ -4,6 +4,7 @@
 //! one table of keys. Only this file and [`terminal`] know that there is a real terminal.
 
 pub mod action;
+mod backlog;
 pub mod clipboard;
 pub mod crash;
 pub mod effect;
@@ -12,8 +13,10 @@ mod files;
 pub mod journal;
 mod keeping;
 pub mod keymap;
+mod replay;
 mod runtime;
 pub mod state;
+pub mod tape;
 pub mod terminal;
 pub mod theme;
 pub mod update;
@@ -34,8 +37,10 @@ use crate::engine::plan::Recipe;
 
 use effect::Effect;
 use event::{Event, Msg};
+use replay::Clock;
 use runtime::Runtime;
 use state::{Appearance, Settings, State};
+use tape::{Player, Recorder};
 use terminal::Screen;
 use theme::Theme;
 
@@ -58,7 +63,7 @@ pub enum Start {
 }
 
 /// What the interface is told from outside.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Options {
     /// What it begins with.
     pub start: Start,
@@ -88,6 +93,10 @@ pub struct Options {
     pub state_folder: Option<PathBuf>,
     /// Whether a file is shown as it was left.
     pub restore: bool,
+    /// What takes down what is typed.
+    pub recorder: Option<Recorder>,
+    /// What is played instead of being typed.
+    pub player: Option<Player>,
 }
 
 /// Runs the interface until the user or a signal ends it. The terminal is restored and every export has ended when it
@@ -123,7 +132,12 @@ fn event_loop(
     start: Instant,
 ) -> Result<Exit> {
     let size = screen.size().map_err(|e| terminal_error("measure", e))?;
-    let mut driver = Driver { state: State::new(settings(&options), size), start };
+    let state = State::new(settings(&options), size);
+    let (mut recorder, player) = (options.recorder, options.player);
+    if let Some(recorder) = &mut recorder {
+        recorder.begin(size);
+    }
+    let mut driver = Driver { state, clock: Clock::new(start), recorder, player: None };
     driver.state.appearance = options.appearance;
     for note in &options.notes {
         driver.state.notify(state::Tone::Warning, note);
@@ -136,6 +150,9 @@ fn event_loop(
         Start::Picker => effects.extend(update::open_picker(&mut driver.state)),
     }
     driver.run_all(effects, runtime);
+    if let Some(player) = player {
+        driver.load(player);
+    }
     loop {
         driver.handle(Event::Settle, runtime);
         if let Some(exit) = runtime.exit {
@@ -159,14 +176,14 @@ fn event_loop(
         // Whatever else happens within the frame's time goes into the next one.
         while let Some(left) = FRAME.checked_sub(drawn.elapsed()).filter(|_| runtime.exit.is_none()) {
             match receiver.recv_timeout(left) {
-                Ok(event) => driver.handle(event, runtime),
+                Ok(event) => driver.live(event, runtime),
                 Err(_) => break,
             }
         }
         let deadline = Instant::now() + FRAME;
         while runtime.exit.is_none() && Instant::now() < deadline {
             match receiver.try_recv() {
-                Ok(event) => driver.handle(event, runtime),
+                Ok(event) => driver.live(event, runtime),
                 Err(_) => break,
             }
         }
@@ -190,14 +207,23 @@ fn settings(options: &Options) -> Settings {
 /// The state and the clock that its messages are stamped with.
 struct Driver {
     state: State,
-    start: Instant,
+    clock: Clock,
+    /// What is recorded.
+    recorder: Option<Recorder>,
+    /// What is played.
+    player: Option<Player>,
 }
 
 impl Driver {
     /// Takes an event in and has its effects done, and theirs.
     fn handle(&mut self, event: Event, runtime: &mut Runtime) {
         journal::event(&event);
-        let effects = update::update(&mut self.state, Msg { at: self.start.elapsed(), event });
+        runtime.backlog.event(&event);
+        let at = self.clock.now();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.event(&event, at);
+        }
+        let effects = update::update(&mut self.state, Msg { at, event });
         self.run_all(effects, runtime);
     }
 
@@ -206,7 +232,8 @@ impl Driver {
         while let Some(effect) = queue.pop_front() {
             if let Some(event) = runtime.run(effect) {
                 journal::event(&event);
-                queue.extend(update::update(&mut self.state, Msg { at: self.start.elapsed(), event }));
+                runtime.backlog.event(&event);
+                queue.extend(update::update(&mut self.state, Msg { at: self.clock.now(), event }));
             }
         }
     }
@@ -232,14 +259,17 @@ impl Driver {
 
     /// Sleeps until something happens, or until what is on the screen has to change by itself.
     fn wait(&mut self, receiver: &Receiver<Event>, runtime: &mut Runtime) -> Result<()> {
+        if self.player.is_some() {
+            return self.play(receiver, runtime);
+        }
         let event = match self.state.next_wake() {
             None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => receiver.recv_timeout(at.saturating_sub(self.start.elapsed())),
+            Some(at) => receiver.recv_timeout(at.saturating_sub(self.clock.now())),
         };
         match event {
-            Ok(event) => self.handle(event, runtime),
+            Ok(event) => self.live(event, runtime),
             Err(RecvTimeoutError::Timeout) => self.handle(Event::Wake, runtime),
-            Err(RecvTimeoutError::Disconnected) => return Err(Error::Usage("the event channel closed".to_owned())),
+            Err(RecvTimeoutError::Disconnected) => return Err(closed()),
         }
         Ok(())
     }
@@ -290,6 +320,10 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
         .spawn(run)
         .map(drop)
         .map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))
+}
+
+fn closed() -> Error {
+    Error::Usage("the event channel closed".to_owned())
 }
 
 fn terminal_error(action: &str, error: std::io::Error) -> Error {

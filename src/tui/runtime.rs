@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::Options;
+use super::backlog::Backlog;
 use super::clipboard::{self, Multiplexer};
 use super::effect::{Effect, Exit};
 use super::event::Event;
@@ -23,6 +24,8 @@ pub(super) struct Runtime {
     base: Option<Arc<Model>>,
     state_folder: Option<PathBuf>,
     multiplexer: Option<Multiplexer>,
+    /// What has not come back.
+    pub(super) backlog: Backlog,
     /// Set once the program is to end.
     pub(super) exit: Option<Exit>,
 }
@@ -42,6 +45,7 @@ impl Runtime {
             base: options.base.clone(),
             state_folder: options.state_folder.clone(),
             multiplexer: options.multiplexer,
+            backlog: Backlog::default(),
             exit: None,
         })
     }
@@ -49,6 +53,7 @@ impl Runtime {
     /// Does one thing; what is known of it at once comes back.
     pub(super) fn run(&mut self, effect: Effect) -> Option<Event> {
         journal::effect(&effect);
+        self.backlog.effect(&effect);
         match effect {
             Effect::Open(path) => self.jobs.open(path, self.open.clone(), self.base.clone()),
             Effect::WantPreviews(model, wants) => self.jobs.want_previews(&model, wants),
@@ -105,6 +110,11 @@ impl Runtime {
             Effect::Quit(exit) => self.exit = Some(exit),
         }
         None
+    }
+
+    /// Whether all that was asked for is done.
+    pub(super) fn is_idle(&self) -> bool {
+        self.backlog.is_empty() && self.files.is_idle()
     }
 
     /// The list of recent files.

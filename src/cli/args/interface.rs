@@ -26,6 +26,20 @@ pub struct InterfaceArgs {
     /// Write what happens to this file: opening, jobs, effects, errors, each with its time
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+    /// Record keys, mouse and pasted text to this new file, for bug reports; nothing is restored
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Play such a recording, then hand over to the keyboard; a key ends it early
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// Play at the recorded times, so many times as fast [default: each event when all before it is done]
+    #[arg(long, value_name = "N", requires = "replay", value_parser = speed)]
+    pub replay_speed: Option<f64>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|n: &f64| (0.01..=1000.0).contains(n));
+    number.ok_or_else(|| format!("'{text}' is no speed: 0.01 to 1000"))
 }
 
 /// A flag that can be turned off again.
