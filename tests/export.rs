@@ -7,6 +7,8 @@ mod support;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use support::{Kv, Tiny, dense, f16_bytes, f32_bytes, moe, normals, open_bytes};
 use tempfile::TempDir;
@@ -346,6 +348,56 @@ struct At<F: Fn(&Delta) + Sync>(F);
 impl<F: Fn(&Delta) + Sync> Progress for At<F> {
     fn report(&self, delta: Delta) {
         (self.0)(&delta);
+    }
+}
+
+#[test]
+fn an_export_that_pauses_moves_no_byte_and_ends_as_if_it_had_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("demo.gguf");
+    demo::write(&source).unwrap();
+    let model = Model::open(&source, &OpenOptions::default()).unwrap();
+    let straight = folder.path().join("straight.gguf");
+    run(&model, &all(), &ExportOptions::new(&straight)).unwrap();
+
+    let moved = AtomicU64::new(0);
+    for cancelled in [false, true] {
+        let out = folder.path().join(format!("paused-{cancelled}.gguf"));
+        let cancel = Cancel::new();
+        // Paused from within, after a tensor of the middle.
+        let follow = |delta: &Delta| {
+            moved.fetch_add(1, Ordering::SeqCst);
+            if matches!(delta, Delta::TensorDone { index: 3 }) {
+                cancel.pause();
+            }
+        };
+        let result = std::thread::scope(|scope| {
+            let export = scope.spawn(|| run_at(&model, &out, &cancel, follow));
+            while !cancel.is_paused() {
+                std::thread::yield_now();
+            }
+            // What was under way may still come to the next question; then all is still.
+            let mut before = u64::MAX;
+            while before != moved.load(Ordering::SeqCst) {
+                before = moved.load(Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            assert!(!export.is_finished());
+            assert!(!out.exists(), "nothing has the name before the end");
+            if cancelled {
+                cancel.cancel();
+            } else {
+                cancel.resume();
+            }
+            export.join().unwrap()
+        });
+        if cancelled {
+            assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
+            assert_eq!(files(folder.path()), ["demo.gguf", "paused-false.gguf", "straight.gguf"]);
+        } else {
+            result.unwrap();
+            assert!(fs::read(&out).unwrap() == fs::read(&straight).unwrap());
+        }
     }
 }
 

@@ -55,6 +55,14 @@ impl Lane {
         }
     }
 
+    /// Makes a job wait, or go on. One that is queued waits when its turn comes.
+    pub(super) fn pause(&self, id: JobId, paused: bool) {
+        if let Ok(cancels) = self.cancels.lock() {
+            let of_job = cancels.iter().filter(|(job, _)| *job == id);
+            of_job.for_each(|(_, cancel)| if paused { cancel.pause() } else { cancel.resume() });
+        }
+    }
+
     /// Cancels every job and waits for the thread.
     pub(super) fn stop(self) {
         if let Ok(cancels) = self.cancels.lock() {

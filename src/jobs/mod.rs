@@ -226,6 +226,11 @@ impl Jobs {
         self.exports.cancel(id);
     }
 
+    /// Makes a running export wait where it is, using nothing, or go on.
+    pub fn pause_export(&self, id: JobId, paused: bool) {
+        self.exports.pause(id, paused);
+    }
+
     /// Compares two models in the background; what is being compared is given up.
     pub fn compare(&self, id: u64, a: Arc<Model>, b: Arc<Model>) {
         self.comparison.start(id, (a, b), self.threads, &self.sink);

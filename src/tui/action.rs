@@ -113,6 +113,9 @@ actions! {
     NextValue = "next-value", "next value";
     PreviousValue = "previous-value", "previous value";
     CancelJob = "cancel-export", "cancel the selected export";
+    PauseJob = "pause-export", "pause the selected export, or let it go on";
+    OpenResult = "open-result", "open what the selected export wrote";
+    JobLog = "export-log", "the log of the selected export, or the list again";
     QuitWhenDone = "quit-when-done", "quit when the exports are done";
     CancelAndQuit = "cancel-and-quit", "cancel the exports and quit";
     Palette = "palette", "every command by its name";

@@ -55,6 +55,8 @@ pub enum Effect {
     },
     /// Stop an export.
     CancelExport(JobId),
+    /// Make an export wait, or go on.
+    PauseExport(JobId, bool),
     /// Read something of a model's files in the background.
     Ask(Arc<Model>, Question),
     /// Check every weight of a model in the background.

@@ -132,6 +132,8 @@ fn of_effect(effect: &Effect) -> Option<String> {
         Effect::WantLooks(_, looks) => format!("want {} looks", looks.len()),
         Effect::Export { options, what, .. } => format!("export {what} to {}", options.out.display()),
         Effect::CancelExport(id) => format!("cancel export {id}"),
+        Effect::PauseExport(id, true) => format!("pause export {id}"),
+        Effect::PauseExport(id, false) => format!("resume export {id}"),
         Effect::Copy(text) => format!("copy {} bytes", text.len()),
         Effect::Compare { id, b, .. } => format!("compare {id} with {}", b.path.display()),
         Effect::Quit(exit) => format!("quit, {}", exit.code()),

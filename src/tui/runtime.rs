@@ -65,6 +65,7 @@ impl Runtime {
                 return Some(Event::ExportQueued { id, model, options, what });
             }
             Effect::CancelExport(id) => self.jobs.cancel_export(id),
+            Effect::PauseExport(id, paused) => self.jobs.pause_export(id, paused),
             Effect::Ask(model, question) => self.jobs.ask(model, question),
             Effect::Check(model) => self.jobs.check(model),
             Effect::StopCheck => self.jobs.cancel_check(),

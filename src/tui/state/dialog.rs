@@ -74,6 +74,17 @@ pub struct JobsDialog {
     pub cursor: usize,
     /// The job whose cancelling is to be confirmed.
     pub cancelling: Option<JobId>,
+    /// The log that is shown instead of the list.
+    pub log: Option<LogView>,
+}
+
+/// The log of an export on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogView {
+    /// Whose log it is.
+    pub job: JobId,
+    /// First visible line; none follows the end.
+    pub top: Option<usize>,
 }
 
 /// What is known of a path that something is to be written to.

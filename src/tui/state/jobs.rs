@@ -10,9 +10,23 @@ use crate::engine::model::Model;
 use crate::engine::progress::{Delta, Stage};
 use crate::jobs::{ExportState, ExportStatus, JobId};
 use crate::text;
+use crate::tui::state::notice::Tone;
 
 /// How far back the moving average of the throughput looks.
 const WINDOW: Duration = Duration::from_secs(5);
+/// Lines that a log keeps, the newest ones.
+const LOG: usize = 1000;
+
+/// A line of an export's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When, since the program began.
+    pub at: Duration,
+    /// How it is meant.
+    pub tone: Tone,
+    /// What happened. Names from files are escaped.
+    pub text: String,
+}
 
 /// One export.
 #[derive(Debug, Clone)]
@@ -29,6 +43,12 @@ pub struct Job {
     pub started: Option<Duration>,
     /// When it ended.
     pub ended: Option<Duration>,
+    /// Since when it waits because the user wants it to.
+    pub paused: Option<Duration>,
+    /// What happened, oldest first; the newest thousand lines.
+    pub log: VecDeque<LogLine>,
+    /// How long it has waited altogether, without the present pause.
+    waited: Duration,
     /// Bytes done at times, of the present stage.
     samples: VecDeque<(Duration, u64)>,
 }
@@ -36,8 +56,55 @@ pub struct Job {
 impl Job {
     /// A job that waits.
     pub fn queued(id: JobId, model: Arc<Model>, out: PathBuf, what: String) -> Self {
-        let samples = VecDeque::new();
-        Self { state: ExportState::queued(id), model, out, what, started: None, ended: None, samples }
+        Self {
+            state: ExportState::queued(id),
+            model,
+            out,
+            what,
+            started: None,
+            ended: None,
+            paused: None,
+            log: VecDeque::new(),
+            waited: Duration::ZERO,
+            samples: VecDeque::new(),
+        }
+    }
+
+    /// Adds a line to the log.
+    pub fn note(&mut self, at: Duration, tone: Tone, text: impl Into<String>) {
+        if self.log.len() == LOG {
+            self.log.pop_front();
+        }
+        self.log.push_back(LogLine { at, tone, text: text.into() });
+    }
+
+    /// How long it has worked, pauses not counted.
+    pub fn worked(&self, now: Duration) -> Option<Duration> {
+        let end = self.ended.or(self.paused).unwrap_or(now);
+        Some(end.saturating_sub(self.started?).saturating_sub(self.waited))
+    }
+
+    /// Pauses it, or ends the pause.
+    fn pause(&mut self, paused: bool, now: Duration) {
+        match (paused, self.paused) {
+            (true, None) => {
+                self.paused = Some(now);
+                self.note(now, Tone::Warning, "paused");
+            }
+            (false, Some(_)) => {
+                self.end_pause(now);
+                self.note(now, Tone::Info, "goes on");
+            }
+            _ => {}
+        }
+    }
+
+    fn end_pause(&mut self, now: Duration) {
+        if let Some(since) = self.paused.take() {
+            self.waited += now.saturating_sub(since);
+            // The pause says nothing about the speed.
+            self.samples.clear();
+        }
     }
 
     /// The output's name without its folder.
@@ -52,10 +119,10 @@ impl Job {
         (seconds >= 0.2).then(|| last.1.saturating_sub(first.1) as f64 / seconds)
     }
 
-    /// Seconds that the present stage still takes at that rate.
+    /// Seconds that the present stage still takes at that rate; `None` while paused.
     pub fn remaining(&self) -> Option<f64> {
         let left = self.state.total.saturating_sub(self.state.done) as f64;
-        self.rate().filter(|rate| *rate > 0.0).map(|rate| left / rate)
+        self.rate().filter(|rate| *rate > 0.0 && self.paused.is_none()).map(|rate| left / rate)
     }
 
     /// The stage it is in, while it runs.
@@ -64,9 +131,18 @@ impl Job {
     }
 
     fn apply(&mut self, delta: &Delta, now: Duration) {
+        let current = self.state.current;
         self.state.apply(delta);
         match delta {
-            Delta::Stage(_) => self.samples.clear(),
+            Delta::Stage(stage) => {
+                self.samples.clear();
+                self.note(now, Tone::Info, stage.label());
+            }
+            Delta::TensorDone { index } => {
+                let bytes = current.filter(|(tensor, ..)| tensor == index).map(|(_, bytes, _)| text::bytes(bytes));
+                let name = self.model.tensors.get(*index).map(|t| text::escape(&t.name)).unwrap_or_default();
+                self.note(now, Tone::Good, format!("{name} {}", bytes.unwrap_or_default()).trim_end());
+            }
             Delta::Bytes(_) => {
                 // One sample in a while is enough; the newest always counts.
                 let crowded = self.samples.len() > 1
@@ -120,10 +196,25 @@ impl JobList {
         self.jobs.iter_mut().find(|job| job.state.id == id)
     }
 
+    /// Pauses one, or lets it go on.
+    pub fn pause(&mut self, id: JobId, paused: bool, now: Duration) {
+        if let Some(job) = self.get_mut(id) {
+            job.pause(paused, now);
+        }
+    }
+
+    /// Adds a line to the log of one.
+    pub fn note(&mut self, id: JobId, now: Duration, tone: Tone, text: impl Into<String>) {
+        if let Some(job) = self.get_mut(id) {
+            job.note(now, tone, text);
+        }
+    }
+
     /// One begins.
     pub fn start(&mut self, id: JobId, now: Duration) {
         if let Some(job) = self.get_mut(id) {
             job.started = Some(now);
+            job.note(now, Tone::Info, "begins");
             job.state.status = ExportStatus::Running(Stage::Prepare);
         }
     }
@@ -138,6 +229,7 @@ impl JobList {
     /// One has ended.
     pub fn end(&mut self, id: JobId, status: ExportStatus, now: Duration) {
         if let Some(job) = self.get_mut(id) {
+            job.end_pause(now);
             job.state.status = status;
             job.ended = Some(now);
         }

@@ -185,7 +185,8 @@ impl State {
 
     /// When the screen changes without an event; `None` while nothing moves.
     pub fn next_wake(&self) -> Option<Duration> {
-        let running = self.jobs.active().any(|job| matches!(job.state.status, ExportStatus::Running(_)));
+        let running =
+            self.jobs.active().any(|job| matches!(job.state.status, ExportStatus::Running(_)) && job.paused.is_none());
         let animated = (self.opening.is_some() || running).then(|| self.now + ANIMATION);
         let filter = self.session.as_ref().and_then(|s| s.filter.due(&s.plan, &s.previews));
         let session = self.session.as_ref();

@@ -8,7 +8,9 @@ use crate::jobs::{ExportStatus, JobId};
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Exit};
-use crate::tui::state::jobs::Job;
+use crate::tui::state::dialog::{JobsDialog, LogView};
+use crate::tui::state::geometry::Geometry;
+use crate::tui::state::jobs::{Job, JobList, check_text};
 use crate::tui::state::{Dialog, State, Tone};
 
 use super::quit;
@@ -20,7 +22,9 @@ pub(super) fn queued(
     options: ExportOptions,
     what: String,
 ) -> Vec<Effect> {
-    let job = Job::queued(id, model, options.out, what);
+    let words = format!("asked for: {what}");
+    let mut job = Job::queued(id, model, options.out, what);
+    job.note(state.now, Tone::Info, words);
     let waits = state.jobs.active().next().is_some();
     let text = format!("{} {}; J shows it", if waits { "queued" } else { "writing" }, job.name());
     state.jobs.push(job);
@@ -39,20 +43,27 @@ pub(super) fn finished(state: &mut State, id: JobId, summary: Arc<ExportSummary>
         Verify::Hash => "written and checked (hash)",
         Verify::Full => "written and checked (full)",
     };
-    let text = format!("{name} {checked}: {}{sqnr}", text::bytes(summary.bytes));
-    state.notify(Tone::Good, text);
+    let now = state.now;
+    for warning in &summary.warnings {
+        state.jobs.note(id, now, Tone::Warning, text::escape(&warning.message));
+    }
+    let words = format!("{checked}: {}{sqnr}", text::bytes(summary.bytes));
+    state.jobs.note(id, now, Tone::Good, format!("{words}; {}", check_text(&summary)));
+    state.notify(Tone::Good, format!("{name} {words}"));
     end(state, id, ExportStatus::Finished(summary))
 }
 
 pub(super) fn failed(state: &mut State, id: JobId, message: String) -> Vec<Effect> {
     let text = format!("{} failed: {message}", name(state, id));
     state.notify(Tone::Error, text);
+    state.jobs.note(id, state.now, Tone::Error, format!("failed: {}", text::escape(&message)));
     end(state, id, ExportStatus::Failed(message))
 }
 
 pub(super) fn cancelled(state: &mut State, id: JobId) -> Vec<Effect> {
     let text = format!("{} cancelled, nothing is left of it", name(state, id));
     state.notify(Tone::Warning, text);
+    state.jobs.note(id, state.now, Tone::Warning, "cancelled; nothing is left of it");
     end(state, id, ExportStatus::Cancelled)
 }
 
@@ -78,27 +89,95 @@ fn end(state: &mut State, id: JobId, status: ExportStatus) -> Vec<Effect> {
 
 pub(super) fn act_jobs(state: &mut State, action: Action) -> Vec<Effect> {
     let Some(Dialog::Jobs(dialog)) = &mut state.dialog else { return Vec::new() };
+    if let Some(log) = &mut dialog.log
+        && scroll(log, action, &state.jobs, &state.geometry)
+    {
+        return Vec::new();
+    }
     let jobs = state.jobs.all();
-    let selected = jobs.iter().rev().nth(dialog.cursor);
-    let id = selected.filter(|job| job.state.is_active()).map(|job| job.state.id);
+    let shown = dialog.log.and_then(|log| state.jobs.get(log.job));
+    let selected = shown.or_else(|| jobs.iter().rev().nth(dialog.cursor));
+    let id = selected.map(|job| job.state.id);
+    let active = selected.filter(|job| job.state.is_active()).map(|job| job.state.id);
     match (action, dialog.cancelling) {
         (Action::Accept | Action::CancelJob, Some(id)) => {
             dialog.cancelling = None;
             return vec![Effect::CancelExport(id)];
         }
         (Action::CompareResult, None) => {
-            let job = selected.map(|job| job.state.id);
-            return job.map_or_else(Vec::new, |id| super::compare::result_with_source(state, id));
+            return id.map_or_else(Vec::new, |id| super::compare::result_with_source(state, id));
         }
-        (Action::CancelJob, None) => dialog.cancelling = id,
+        (Action::OpenResult, None) => return id.map_or_else(Vec::new, |id| open_result(state, id)),
+        (Action::PauseJob, None) => return id.map_or_else(Vec::new, |id| pause(state, id)),
+        (Action::CancelJob, None) => dialog.cancelling = active,
+        (Action::JobLog | Action::Accept, None) => {
+            dialog.log = if dialog.log.is_some() { None } else { id.map(|job| LogView { job, top: None }) };
+        }
         (Action::Back, Some(_)) => dialog.cancelling = None,
+        (Action::Back, None) if dialog.log.is_some() => dialog.log = None,
         (Action::Back, None) => state.dialog = None,
-        (Action::Up, _) => dialog.cursor = dialog.cursor.saturating_sub(1),
-        (Action::Down, _) => dialog.cursor = (dialog.cursor + 1).min(jobs.len().saturating_sub(1)),
         (Action::Quit, _) => return quit(state),
-        _ => {}
+        _ => move_cursor(dialog, action, jobs.len()),
     }
     Vec::new()
+}
+
+fn move_cursor(dialog: &mut JobsDialog, action: Action, jobs: usize) {
+    let last = jobs.saturating_sub(1);
+    dialog.cursor = match action {
+        Action::Up | Action::PageUp => dialog.cursor.saturating_sub(1),
+        Action::Down | Action::PageDown => (dialog.cursor + 1).min(last),
+        Action::Top => 0,
+        Action::Bottom => last,
+        _ => dialog.cursor,
+    };
+}
+
+/// Scrolls a log; whether the action was about that. At the end it follows what comes.
+fn scroll(log: &mut LogView, action: Action, jobs: &JobList, geometry: &Geometry) -> bool {
+    let height = usize::from(geometry.dialog.height).max(1);
+    let last = jobs.get(log.job).map_or(0, |job| job.log.len()).saturating_sub(height);
+    let top = log.top.unwrap_or(last);
+    let to = match action {
+        Action::Up => top.saturating_sub(1),
+        Action::Down => top + 1,
+        Action::PageUp => top.saturating_sub(height),
+        Action::PageDown => top + height,
+        Action::Top => 0,
+        Action::Bottom => last,
+        _ => return false,
+    };
+    log.top = (to < last).then_some(to);
+    true
+}
+
+/// Pauses an export that runs, or lets it go on.
+fn pause(state: &mut State, id: JobId) -> Vec<Effect> {
+    let Some(job) = state.jobs.get(id) else { return Vec::new() };
+    if job.stage().is_none() {
+        state.notify(Tone::Warning, "only an export that runs can be paused");
+        return Vec::new();
+    }
+    let paused = job.paused.is_none();
+    state.jobs.pause(id, paused, state.now);
+    vec![Effect::PauseExport(id, paused)]
+}
+
+/// Lets everything go on that is paused.
+fn resume_all(state: &mut State) -> Vec<Effect> {
+    let paused: Vec<_> = state.jobs.active().filter(|job| job.paused.is_some()).map(|job| job.state.id).collect();
+    paused.into_iter().flat_map(|id| pause(state, id)).collect()
+}
+
+/// Opens what an export wrote.
+fn open_result(state: &mut State, id: JobId) -> Vec<Effect> {
+    let Some(job) = state.jobs.get(id) else { return Vec::new() };
+    if !matches!(job.state.status, ExportStatus::Finished(_)) {
+        state.notify(Tone::Warning, "there is no result yet that could be opened");
+        return Vec::new();
+    }
+    let out = job.out.clone();
+    super::opening::begin(state, out)
 }
 
 pub(super) fn act_quit(state: &mut State, action: Action) -> Vec<Effect> {
@@ -108,6 +187,7 @@ pub(super) fn act_quit(state: &mut State, action: Action) -> Vec<Effect> {
             state.dialog = None;
             state.quit_when_done = true;
             state.notify(Tone::Info, "quits when the exports have ended; q asks again");
+            return resume_all(state);
         }
         _ => {
             state.dialog = None;

@@ -141,11 +141,18 @@ fn job_line(state: &State, canvas: &Canvas<'_>) -> Option<Line<'static>> {
     let theme = canvas.theme;
     let job = state.jobs.current()?;
     let stage = job.stage().map_or("queued", crate::engine::progress::Stage::label);
-    let mut spans = vec![Span::styled(format!("{} {stage} ", spinner(state.phase())), theme.accent)];
+    let mut spans = if job.paused.is_some() {
+        vec![Span::styled("‖ paused ", theme.warning)]
+    } else {
+        vec![Span::styled(format!("{} {stage} ", spinner(state.phase())), theme.accent)]
+    };
     spans.extend(gauge::bar(10, job.state.fraction(), theme.accent, theme.track));
     spans.push(Span::styled(format!(" {:.0} %", (job.state.fraction() * 100.0).floor()), theme.text));
     if let Some(seconds) = job.remaining() {
         spans.push(Span::styled(format!(" {}", whole_seconds(seconds)), theme.dim));
+    }
+    if state.quit_when_done {
+        spans.push(Span::styled(", then quits", theme.dim));
     }
     Some(Line::from(spans))
 }

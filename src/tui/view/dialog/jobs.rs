@@ -1,5 +1,7 @@
 //! The exports: those that wait, the one that runs, those that have ended; newest first.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
@@ -7,16 +9,20 @@ use super::area_of;
 use crate::engine::progress::Stage;
 use crate::jobs::ExportStatus;
 use crate::text;
-use crate::tui::state::dialog::JobsDialog;
+use crate::tui::state::dialog::{JobsDialog, LogView};
 use crate::tui::state::geometry::scrolled;
 use crate::tui::state::jobs::{Job, check_text, whole_seconds};
-use crate::tui::state::{Geometry, State};
+use crate::tui::state::{Geometry, State, Tone};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, spinner, wrap};
 use crate::tui::widgets::gauge;
 
 pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
+    if let Some((view, job)) = dialog.log.and_then(|view| Some((view, state.jobs.get(view.job)?))) {
+        log(job, view, canvas, area, geometry);
+        return;
+    }
     let width = area.width.min(92);
     let columns = usize::from(width).saturating_sub(4);
     let mut lines = Vec::new();
@@ -55,6 +61,7 @@ pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, a
 fn entry(state: &State, job: &Job, selected: bool, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let (sign, style) = match &job.state.status {
         ExportStatus::Queued => ("…".to_owned(), theme.dim),
+        ExportStatus::Running(_) if job.paused.is_some() => ("‖".to_owned(), theme.warning),
         ExportStatus::Running(_) => (spinner(state.phase()).to_string(), theme.accent),
         ExportStatus::Finished(_) => ("✓".to_owned(), theme.good),
         ExportStatus::Failed(_) => ("✗".to_owned(), theme.error),
@@ -72,7 +79,7 @@ fn entry(state: &State, job: &Job, selected: bool, columns: usize, theme: &Theme
     ];
     match &job.state.status {
         ExportStatus::Queued => lines.push(plain("waits for the export before it", theme)),
-        ExportStatus::Running(stage) => lines.extend(running(job, *stage, columns, theme)),
+        ExportStatus::Running(stage) => lines.extend(running(job, *stage, state.now, columns, theme)),
         ExportStatus::Finished(summary) => {
             let seconds: f64 = summary.stages.iter().map(|(_, s)| s).sum();
             let mut words = format!("{} in {}", text::bytes(summary.bytes), text::seconds(seconds));
@@ -108,11 +115,43 @@ fn entry(state: &State, job: &Job, selected: bool, columns: usize, theme: &Theme
     lines
 }
 
+/// The log of one export: the newest lines, or those that were scrolled to. Times count from when it was asked for.
+fn log(job: &Job, view: LogView, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let theme = canvas.theme;
+    let width = area.width.min(92);
+    let height = (job.log.len() as u16).saturating_add(2);
+    let title = format!("Log of {}", text::elide(&job.name(), usize::from(width).saturating_sub(16)));
+    let inner = canvas.dialog(area, width, height, &title);
+    let rows = usize::from(inner.height);
+    let top = view.top.unwrap_or(usize::MAX).min(job.log.len().saturating_sub(rows));
+    let begin = job.log.front().map_or(Duration::ZERO, |line| line.at);
+    let lines = job.log.iter().skip(top).take(rows).map(|line| {
+        let (sign, style) = match line.tone {
+            Tone::Info => ("·", theme.accent),
+            Tone::Good => ("✓", theme.good),
+            Tone::Warning => ("⚠", theme.warning),
+            Tone::Error => ("✗", theme.error),
+        };
+        let time = format!("{:9.2} s ", line.at.saturating_sub(begin).as_secs_f64());
+        let words = text::clip(&line.text, usize::from(inner.width).saturating_sub(15));
+        Line::from(vec![
+            Span::styled(time, theme.dim),
+            Span::styled(format!("{sign} "), style),
+            Span::styled(words, theme.text),
+        ])
+    });
+    let lines: Vec<_> = lines.collect();
+    canvas.lines(inner, &lines);
+    geometry.dialog = area_of(inner);
+    geometry.dialog_offset = top;
+    geometry.dialog_lines = job.log.len();
+}
+
 fn plain(words: &str, theme: &Theme) -> Line<'static> {
     Line::from(Span::styled(format!("   {words}"), theme.dim))
 }
 
-fn running(job: &Job, stage: Stage, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+fn running(job: &Job, stage: Stage, now: Duration, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let width = (columns / 3).clamp(8, 30);
     let bar = |name: &'static str, share: f64, detail: String| {
         let mut spans = vec![Span::styled(format!("   {name:7}"), theme.dim)];
@@ -131,7 +170,11 @@ fn running(job: &Job, stage: Stage, columns: usize, theme: &Theme) -> Vec<Line<'
     } else {
         lines.push(plain("", theme));
     }
-    let mut stage = format!("{} · {} of {} tensors", stage.label(), state.tensors.0, state.tensors.1);
+    let doing = if job.paused.is_some() { "paused while " } else { "" };
+    let mut stage = format!("{doing}{} · {} of {} tensors", stage.label(), state.tensors.0, state.tensors.1);
+    if let Some(worked) = job.worked(now) {
+        stage += &format!(" · {} so far", whole_seconds(worked.as_secs_f64()));
+    }
     if let Some(rate) = job.rate() {
         stage += &format!(" · {}/s", text::bytes(rate as u64));
     }

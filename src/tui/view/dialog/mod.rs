@@ -14,6 +14,7 @@ use super::draw::{Canvas, wrap};
 use crate::text;
 use crate::tui::state::command::shorten;
 use crate::tui::state::dialog::ApplyForm;
+use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::{Area, Dialog, Geometry, State};
 
 pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
@@ -61,8 +62,14 @@ fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let option = |key: &'static str, words: &'static str| {
         Line::from(vec![Span::styled(format!("  {key}  "), theme.key), Span::styled(words, theme.text)])
     };
+    let progress = state.jobs.current().map(|job| {
+        let left = job.remaining().map(|s| format!(" · {} left", whole_seconds(s))).unwrap_or_default();
+        let paused = if job.paused.is_some() { " · paused; goes on if you wait" } else { "" };
+        format!("{:.0} % done{left}{paused}", (job.state.fraction() * 100.0).floor())
+    });
     let lines = [
         Line::from(Span::styled(what, theme.text)),
+        Line::from(Span::styled(progress.unwrap_or_default(), theme.dim)),
         Line::default(),
         option("w", wait),
         option("c", cancel),

@@ -1,0 +1,180 @@
+//! The exports in the interface, without a terminal: messages in, state and effects out.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+mod support_tui;
+
+use std::time::Duration;
+
+use support_tui::exports::{job, queue, run, summary};
+use support_tui::{App, layered};
+use tritscope::engine::progress::Delta;
+use tritscope::jobs::JobEvent;
+use tritscope::tui::effect::{Effect, Exit};
+use tritscope::tui::state::Dialog;
+use tritscope::tui::state::dialog::{JobsDialog, LogView};
+use tritscope::tui::state::jobs::Job;
+
+fn dialog(app: &App) -> JobsDialog {
+    let Some(Dialog::Jobs(dialog)) = &app.state.dialog else { panic!("{:?}", app.state.dialog) };
+    *dialog
+}
+
+fn log(job: &Job) -> Vec<&str> {
+    job.log.iter().map(|line| line.text.as_str()).collect()
+}
+
+#[test]
+fn a_pause_stops_the_clocks_and_the_screen() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1, "out.gguf");
+    run(&mut app, 1);
+    let worked = |app: &App| app.state.jobs.get(1).unwrap().worked(app.state.now).unwrap();
+    // Every message takes the tests' clock a little on.
+    let before = worked(&app);
+    assert!((1.0..1.1).contains(&before.as_secs_f64()), "{before:?}");
+    assert!(app.state.jobs.get(1).unwrap().remaining().is_some());
+    let effects = app.press("J p");
+    assert!(matches!(effects.as_slice(), [Effect::PauseExport(1, true)]), "{effects:?}");
+    app.pass(Duration::from_secs(3600));
+    assert_eq!(app.state.next_wake(), None, "nothing moves");
+    assert_eq!(app.state.jobs.get(1).unwrap().remaining(), None);
+    assert!(worked(&app).abs_diff(before) < Duration::from_millis(100), "{:?}", worked(&app));
+    let effects = app.press("p");
+    assert!(matches!(effects.as_slice(), [Effect::PauseExport(1, false)]), "{effects:?}");
+    assert!(app.state.next_wake().is_some());
+    assert_eq!(app.state.jobs.get(1).unwrap().rate(), None, "an hour without a byte is no throughput");
+    for _ in 0..2 {
+        app.pass(Duration::from_millis(500));
+        job(&mut app, JobEvent::ExportDelta(1, Delta::Bytes(1000)));
+    }
+    let rate = app.state.jobs.get(1).unwrap().rate().unwrap();
+    assert!((1900.0..2010.0).contains(&rate), "{rate}");
+    assert!((2.0..2.2).contains(&worked(&app).as_secs_f64()), "{:?}", worked(&app));
+}
+
+#[test]
+fn only_what_runs_can_be_paused_and_only_a_result_be_opened() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1, "out.gguf");
+    assert!(app.press("J p").is_empty());
+    assert!(app.notice().contains("only an export that runs"), "{}", app.notice());
+    assert!(app.press("o").is_empty());
+    assert!(app.notice().contains("no result yet"), "{}", app.notice());
+    run(&mut app, 1);
+    let finished = summary(&app, "out.gguf");
+    job(&mut app, JobEvent::ExportFinished(1, finished));
+    assert!(app.press("p").is_empty(), "what has ended cannot be paused");
+    let effects = app.press("o");
+    assert!(matches!(effects.as_slice(), [Effect::Open(path)] if *path == app.path("out.gguf")), "{effects:?}");
+    assert!(app.state.opening.is_some() && app.state.dialog.is_none());
+}
+
+#[test]
+fn an_export_that_ends_while_paused_is_paused_no_more() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1, "out.gguf");
+    run(&mut app, 1);
+    app.press("J p");
+    assert!(matches!(app.press("c y").as_slice(), [Effect::CancelExport(1)]));
+    job(&mut app, JobEvent::ExportCancelled(1));
+    assert_eq!(app.state.jobs.get(1).unwrap().paused, None);
+    assert_eq!(log(app.state.jobs.get(1).unwrap())[4..], ["paused", "cancelled; nothing is left of it"]);
+}
+
+#[test]
+fn a_log_tells_what_happened_and_when() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1, "out.gguf");
+    run(&mut app, 1);
+    let finished = summary(&app, "out.gguf");
+    job(&mut app, JobEvent::ExportFinished(1, finished));
+    let export = app.state.jobs.get(1).unwrap();
+    let lines = log(export);
+    assert_eq!(lines[..2], ["asked for: 6 of 14 tensors → tq2_0 · exact", "begins"]);
+    assert_eq!(lines[2..5], ["writing", "blk.0.attn_norm.weight 1000 B", "2 scales were too small for f16"]);
+    assert!(lines[5].starts_with("written and checked (hash): 40.0 KiB; header read by gguf-rs-lib"), "{lines:?}");
+    assert!(export.log.iter().is_sorted_by_key(|line| line.at));
+
+    queue(&mut app, 2, "bad.gguf");
+    job(&mut app, JobEvent::ExportFailed(2, "disk \u{1b}[2J full".to_owned()));
+    let lines = log(app.state.jobs.get(2).unwrap());
+    assert!(lines[1].starts_with("failed: disk ") && !lines[1].contains('\u{1b}'), "{lines:?}");
+}
+
+#[test]
+fn a_log_keeps_its_newest_lines() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1, "out.gguf");
+    run(&mut app, 1);
+    for _ in 0..5000 {
+        job(&mut app, JobEvent::ExportDelta(1, Delta::TensorDone { index: 1 }));
+    }
+    let export = app.state.jobs.get(1).unwrap();
+    assert_eq!(export.log.len(), 1000);
+    assert!(!log(export).contains(&"begins"));
+}
+
+#[test]
+fn the_log_scrolls_and_follows_its_end() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1, "out.gguf");
+    run(&mut app, 1);
+    for _ in 0..100 {
+        job(&mut app, JobEvent::ExportDelta(1, Delta::TensorDone { index: 1 }));
+    }
+    app.press("J l");
+    assert_eq!(dialog(&app).log, Some(LogView { job: 1, top: None }));
+    let top = |app: &App| dialog(app).log.unwrap().top;
+    app.press("g");
+    assert_eq!(top(&app), Some(0));
+    app.press("j j k");
+    assert_eq!(top(&app), Some(1));
+    app.press("G");
+    assert_eq!(top(&app), None);
+    app.press("k");
+    assert!(top(&app).is_some());
+    app.press("pgup pgdn pgdn");
+    assert_eq!(top(&app), None, "at the end it follows again");
+    app.press("esc");
+    assert_eq!(dialog(&app).log, None);
+    app.press("l l");
+    assert_eq!(dialog(&app).log, None);
+    app.press("esc");
+    assert!(app.state.dialog.is_none());
+}
+
+#[test]
+fn the_cursor_goes_through_the_list_and_a_log_is_of_the_selected_export() {
+    let mut app = App::on(&layered());
+    for (id, name) in [(1, "a.gguf"), (2, "b.gguf"), (3, "c.gguf")] {
+        queue(&mut app, id, name);
+    }
+    app.press("J");
+    assert_eq!(dialog(&app).cursor, 0, "newest first");
+    app.press("G");
+    assert_eq!(dialog(&app).cursor, 2);
+    app.press("k enter");
+    assert_eq!(dialog(&app).log.unwrap().job, 2);
+    queue(&mut app, 4, "d.gguf");
+    assert_eq!(dialog(&app).log.unwrap().job, 2, "a new export does not change whose log it is");
+    assert!(matches!(app.press("c y").as_slice(), [Effect::CancelExport(2)]), "keys act on the export of the log");
+}
+
+#[test]
+fn waiting_for_the_end_lets_paused_exports_go_on() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1, "out.gguf");
+    run(&mut app, 1);
+    app.press("J p esc q");
+    assert!(matches!(app.state.dialog, Some(Dialog::Quit)));
+    let effects = app.press("w");
+    assert!(matches!(effects.as_slice(), [Effect::PauseExport(1, false)]), "{effects:?}");
+    app.press("q s");
+    assert!(!app.state.quit_when_done, "staying calls the waiting off");
+    app.press("q w");
+    let finished = summary(&app, "out.gguf");
+    let effects = job(&mut app, JobEvent::ExportFinished(1, finished));
+    assert!(matches!(effects.as_slice(), [Effect::Quit(Exit::Done)]), "{effects:?}");
+}
