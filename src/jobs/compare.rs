@@ -60,6 +60,7 @@ fn work(id: u64, a: &Model, b: &Model, threads: usize, cancel: &Cancel, sink: &E
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|i| format!("compare-{i}"))
+        .start_handler(|_| super::priority::give_way(super::priority::BULK))
         .build()
         .map_err(|e| Error::Usage(format!("cannot start {threads} threads: {e}")))?;
     let pairs = Arc::new(pair_up(a, b));

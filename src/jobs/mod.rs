@@ -1,7 +1,7 @@
 //! The only place that owns threads: a latency lane for previews, a bulk lane for exports, a desk that answers questions
 //! about a model's files, a check of every weight.
 //!
-//! Each lane has a rayon pool of its own. The latency lane works off two lists (figures of tensors, and looks into the one
+//! Each lane has a rayon pool of its own, whose threads give way to the one that draws ([`priority`]). The latency lane works off two lists (figures of tensors, and looks into the one
 //! in sight), newest list wins, and what runs is cancelled when nobody wants it any more. Exports queue, one at a time.
 //! Every accepted job sends exactly one terminal event, even if it panics. What a face sees are [`JobEvent`]s through a
 //! callback that it hands over.
@@ -12,6 +12,7 @@ mod export;
 mod lane;
 mod look;
 mod preview;
+mod priority;
 pub mod questions;
 
 use std::path::PathBuf;
@@ -188,21 +189,22 @@ impl Jobs {
         base: Option<Arc<Model>>,
         sink: EventSink,
     ) -> Result<Self> {
-        let pool = |name: &'static str| {
+        let pool = |name: &'static str, niceness: i32| {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .thread_name(move |i| format!("{name}-{i}"))
+                .start_handler(move |_| priority::give_way(niceness))
                 .build()
                 .map_err(|e| Error::Usage(format!("cannot start {threads} threads: {e}")))
         };
-        let latency = Arc::new(pool("preview")?);
+        let latency = Arc::new(pool("preview", priority::PREVIEWS)?);
         let beside = lane::Beside { imatrix, base };
         let previews = lane::Lane::start("preview", Arc::clone(&latency), beside.clone(), Arc::clone(&sink))?;
         let looks = lane::Lane::start("look", latency, beside, Arc::clone(&sink))?;
-        let exports = export::Lane::start(pool("export")?, Arc::clone(&sink))?;
+        let exports = export::Lane::start(pool("export", priority::BULK)?, Arc::clone(&sink))?;
         let comparison = compare::Lane::default();
         let questions = questions::Lane::start(Arc::clone(&sink))?;
-        let checks = check::Lane::new(pool("check")?, Arc::clone(&sink));
+        let checks = check::Lane::new(pool("check", priority::BULK)?, Arc::clone(&sink));
         Ok(Self { sink, previews, looks, exports, comparison, threads, questions, checks })
     }
 

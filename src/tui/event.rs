@@ -82,6 +82,13 @@ pub enum Event {
     Settle,
 }
 
+impl Event {
+    /// Whether it is something that the user did, and waits to see the effect of.
+    pub fn is_users(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Mouse(_) | Self::Paste(_) | Self::Resize(..) | Self::Signal(_))
+    }
+}
+
 /// How writing a recipe ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved {

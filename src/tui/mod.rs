@@ -46,8 +46,10 @@ use theme::Theme;
 
 pub use effect::Exit;
 
-/// Frames are at least this far apart.
+/// Frames that answer keys and the mouse are at least this far apart; a key that comes alone is answered at once.
 const FRAME: Duration = Duration::from_millis(16);
+/// Frames that only show what the background has done are at least this far apart.
+const BACKGROUND_FRAME: Duration = Duration::from_millis(50);
 /// Signals that end the program.
 const SIGNALS: [i32; 3] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP];
 
@@ -143,6 +145,7 @@ fn event_loop(
         driver.state.notify(state::Tone::Warning, note);
     }
     let mut theme = (options.appearance, Theme::fitting(options.appearance, options.colorterm.as_deref()));
+    let mut frames = Frames::default();
     let mut effects = vec![Effect::ReadRecent];
     match options.start {
         Start::File(path) => effects.extend(update::begin(&mut driver.state, path)),
@@ -166,27 +169,28 @@ fn event_loop(
         screen
             .draw(|frame| geometry = Some(view::draw(&driver.state, &theme.1, frame)))
             .map_err(|e| terminal_error("draw on", e))?;
-        let drawn = Instant::now();
         if let Some(geometry) = geometry {
             driver.accept(geometry);
         }
         // What the frame itself tells (rows in sight) may ask for more previews: no frame for that.
         driver.handle(Event::Settle, runtime);
-        driver.wait(receiver, runtime)?;
-        // Whatever else happens within the frame's time goes into the next one.
-        while let Some(left) = FRAME.checked_sub(drawn.elapsed()).filter(|_| runtime.exit.is_none()) {
+        frames.drawn(Instant::now());
+        let mut answers = driver.wait(receiver, runtime)?;
+        // Whatever else happens before the next frame is due goes into it.
+        while let Some(left) = frames.left(Instant::now(), answers).filter(|_| runtime.exit.is_none()) {
             match receiver.recv_timeout(left) {
-                Ok(event) => driver.live(event, runtime),
+                Ok(event) => answers |= driver.live(event, runtime),
                 Err(_) => break,
             }
         }
         let deadline = Instant::now() + FRAME;
         while runtime.exit.is_none() && Instant::now() < deadline {
             match receiver.try_recv() {
-                Ok(event) => driver.live(event, runtime),
+                Ok(event) => answers |= driver.live(event, runtime),
                 Err(_) => break,
             }
         }
+        frames.answers = answers;
     }
 }
 
@@ -201,6 +205,32 @@ fn settings(options: &Options) -> Settings {
         keymap: Arc::clone(&options.keymap),
         columns: options.columns.clone(),
         restore: options.restore,
+    }
+}
+
+/// When frames were drawn, and when the next one is due.
+#[derive(Default)]
+struct Frames {
+    /// The last frame.
+    last: Option<Instant>,
+    /// The last one that answered the user.
+    last_answer: Option<Instant>,
+    /// Whether the frame that comes answers the user.
+    answers: bool,
+}
+
+impl Frames {
+    fn drawn(&mut self, now: Instant) {
+        self.last = Some(now);
+        if self.answers {
+            self.last_answer = Some(now);
+        }
+    }
+
+    /// Time until a frame is due; `None` where it is. A key does not wait for frames that nobody asked for.
+    fn left(&self, now: Instant, answers: bool) -> Option<Duration> {
+        let (before, apart) = if answers { (self.last_answer, FRAME) } else { (self.last, BACKGROUND_FRAME) };
+        apart.checked_sub(now.saturating_duration_since(before?)).filter(|left| !left.is_zero())
     }
 }
 
@@ -257,21 +287,23 @@ impl Driver {
         self.state.geometry = geometry;
     }
 
-    /// Sleeps until something happens, or until what is on the screen has to change by itself.
-    fn wait(&mut self, receiver: &Receiver<Event>, runtime: &mut Runtime) -> Result<()> {
+    /// Sleeps until something happens, or until what is on the screen has to change by itself; whether it was the user.
+    fn wait(&mut self, receiver: &Receiver<Event>, runtime: &mut Runtime) -> Result<bool> {
         if self.player.is_some() {
-            return self.play(receiver, runtime);
+            return self.play(receiver, runtime).map(|()| true);
         }
         let event = match self.state.next_wake() {
             None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => receiver.recv_timeout(at.saturating_sub(self.clock.now())),
         };
         match event {
-            Ok(event) => self.live(event, runtime),
-            Err(RecvTimeoutError::Timeout) => self.handle(Event::Wake, runtime),
-            Err(RecvTimeoutError::Disconnected) => return Err(closed()),
+            Ok(event) => Ok(self.live(event, runtime)),
+            Err(RecvTimeoutError::Timeout) => {
+                self.handle(Event::Wake, runtime);
+                Ok(false)
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(closed()),
         }
-        Ok(())
     }
 }
 
@@ -328,4 +360,25 @@ fn closed() -> Error {
 
 fn terminal_error(action: &str, error: std::io::Error) -> Error {
     Error::io(Path::new("the terminal"), action, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_waits_for_frames_that_answer_keys_only() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut frames = Frames::default();
+        assert_eq!((frames.left(at(0), true), frames.left(at(0), false)), (None, None), "nothing is drawn yet");
+        frames.drawn(at(100));
+        assert_eq!(frames.left(at(101), true), None, "a frame of the background holds up no key");
+        assert_eq!(frames.left(at(101), false), Some(Duration::from_millis(49)));
+        assert_eq!(frames.left(at(150), false), None);
+        frames.answers = true;
+        frames.drawn(at(102));
+        assert_eq!(frames.left(at(103), true), Some(Duration::from_millis(15)), "a key that is held down has a rate");
+        assert_eq!(frames.left(at(118), true), None);
+    }
 }

@@ -50,13 +50,16 @@ impl Driver {
         self.player = Some(player);
     }
 
-    /// Takes in an event from outside. A key ends what is being played, and counts.
-    pub(super) fn live(&mut self, event: Event, runtime: &mut Runtime) {
+    /// Takes in an event from outside. A key ends what is being played, and counts. Whether it came from the user, who waits
+    /// for what comes of it.
+    pub(super) fn live(&mut self, event: Event, runtime: &mut Runtime) -> bool {
+        let answers = event.is_users();
         if let (Event::Key(_), Some(player)) = (&event, &self.player) {
             let text = format!("replay stopped after {} events", player.played());
             self.unload(&text);
         }
         self.handle(event, runtime);
+        answers
     }
 
     fn unload(&mut self, text: &str) {
@@ -86,7 +89,7 @@ impl Driver {
             },
         };
         match outside {
-            Ok(event) => self.live(event, runtime),
+            Ok(event) => drop(self.live(event, runtime)),
             Err(RecvTimeoutError::Timeout) => self.feed(runtime),
             Err(RecvTimeoutError::Disconnected) => return Err(closed()),
         }
