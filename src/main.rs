@@ -66,7 +66,7 @@ fn run() -> Result<u8> {
         let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
         let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
         let reading = Reading { open: cli.open.options(), imatrix: cli.imatrix, base: cli.base };
-        let face = Face { config, files: Files::of(&cli.interface), threads, interactive };
+        let face = Face { config, files: Files::of(&cli.interface), tour: false, threads, interactive };
         return interface(start, recipe, reading, face);
     };
     // What does not stop by itself is left to the system's way of stopping it.
@@ -86,7 +86,7 @@ fn run() -> Result<u8> {
     match cli::run(command, &context) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::OpenDemo(_folder, file)) => {
-            let face = Face { config, files, threads, interactive };
+            let face = Face { config, files, tour: true, threads, interactive };
             interface(tui::Start::File(file), Recipe::default(), Reading::default(), face)
         }
         Err(Error::Cancelled) => Ok(signals.exit_code()),
@@ -139,6 +139,11 @@ fn theme(choice: ThemeChoice) -> ThemeName {
     }
 }
 
+/// Whether the terminal can be asked something: these two would show the question.
+fn answers() -> bool {
+    !matches!(variable("TERM").as_deref(), None | Some("dumb" | "linux"))
+}
+
 /// Files that the interface writes and reads for those who look into it.
 #[derive(Default)]
 struct Files {
@@ -159,12 +164,14 @@ impl Files {
 struct Face {
     config: Config,
     files: Files,
+    /// Whether it is a place for the tour.
+    tour: bool,
     threads: usize,
     interactive: bool,
 }
 
 fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face) -> Result<u8> {
-    let Face { config, files, threads, interactive } = face;
+    let Face { config, files, tour, threads, interactive } = face;
     if !interactive {
         let what = "the interface needs a terminal; see `tritscope --help` for what works without one";
         return Err(Error::Usage(what.to_owned()).into());
@@ -186,6 +193,7 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
     let pace = files.replay_speed.map_or(Pace::Settled, Pace::Times);
     let player = files.replay.as_deref().map(|path| Player::read(path, pace)).transpose()?;
     let recorder = files.record.as_deref().map(Recorder::create).transpose()?;
+    let taken = state_folder().is_some_and(|folder| tui::tour_was_taken(&folder));
     let options = tui::Options {
         start,
         recipe,
@@ -194,6 +202,7 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
         base,
         imatrix,
         appearance,
+        auto_theme: config.theme.value == ThemeChoice::Auto && theme(ThemeChoice::Auto) != ThemeName::None && answers(),
         keymap: Arc::new(config.keymap),
         columns: config.columns.value,
         notes: config.notes,
@@ -202,6 +211,7 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
         state_folder: state_folder(),
         // A recording begins with what everybody has.
         restore: config.restore.value && recorder.is_none() && player.is_none(),
+        tour: tour && recorder.is_none() && player.is_none() && !taken,
         recorder,
         player,
     };

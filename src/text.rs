@@ -2,7 +2,8 @@
 //!
 //! Nothing here knows a screen or a model; functions take numbers and give strings.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr;
 
 /// Bytes in binary units with three significant digits: `512 B`, `1.50 KiB`, `291 MiB`.
 pub fn bytes(n: u64) -> String {
@@ -130,9 +131,7 @@ pub fn elide(text: &str, columns: usize) -> String {
     }
     let keep = columns - 1;
     let tail_columns = keep * 3 / 5;
-    let head = take_columns(text.chars(), keep - tail_columns);
-    let tail: String = take_columns(text.chars().rev(), tail_columns).chars().rev().collect();
-    format!("{head}…{tail}")
+    format!("{}…{}", head(text, keep - tail_columns), tail(text, tail_columns))
 }
 
 /// Shortens `text` to `columns`, dropping its end.
@@ -140,25 +139,48 @@ pub fn clip(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
-    let mut out = take_columns(text.chars(), columns.saturating_sub(1));
-    if columns > 0 {
-        out.push('…');
+    if columns == 0 {
+        return String::new();
     }
-    out
+    format!("{}…", head(text, columns - 1))
 }
 
-fn take_columns(chars: impl Iterator<Item = char>, columns: usize) -> String {
+/// As much of the beginning of `text` as fits; what is one sign on the screen, such as a letter with its accents or a
+/// family of emoji, stays whole.
+pub fn head(text: &str, columns: usize) -> &str {
     let mut used = 0;
-    chars
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= columns
-        })
-        .collect()
+    for (at, cluster) in text.grapheme_indices(true) {
+        used += width(cluster);
+        if used > columns {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+/// As much of the end of `text` as fits, in whole signs too.
+pub fn tail(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (at, cluster) in text.grapheme_indices(true).rev() {
+        used += width(cluster);
+        if used > columns {
+            return &text[at + cluster.len()..];
+        }
+    }
+    text
+}
+
+/// Bytes of the first sign of `text`, and of its last.
+pub fn ends(text: &str) -> (usize, usize) {
+    let mut signs = text.graphemes(true);
+    let first = signs.next().map_or(0, str::len);
+    (first, signs.next_back().map_or(first, str::len))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -184,5 +206,65 @@ mod tests {
         assert_eq!(elide("blk.10.ffn_gate_exps.weight", 15), "blk.10…s.weight");
         assert_eq!(width(&elide("blk.10.ffn_gate_exps.weight", 15)), 15);
         assert_eq!(elide("日本語日本語", 5), "日…語");
+        assert_eq!(elide("e\u{301}tage.e\u{301}", 4), "e\u{301}t…e\u{301}");
+    }
+
+    /// Names as hostile files have them: wide, combining, joined, invisible, controlling.
+    fn names() -> impl Strategy<Value = String> {
+        let parts = [
+            "a",
+            "Z9",
+            ".",
+            " ",
+            "日",
+            "本語",
+            "ｆ",
+            "é",
+            "e\u{301}",
+            "\u{301}",
+            "\u{301}\u{302}",
+            "\u{200b}",
+            "\u{200d}",
+            "👩",
+            "👩‍👩‍👧",
+            "🇩🇪",
+            "🇩",
+            "❤\u{fe0f}",
+            "\u{fe0f}",
+            "हि",
+            "न्दी",
+            "ｶﾞ",
+            "한",
+            "\u{1112}\u{1161}",
+            "\x1b[2J",
+            "\x07",
+            "\n",
+            "\u{9b}",
+            "\u{202e}",
+        ];
+        proptest::collection::vec(proptest::sample::select(parts.to_vec()), 0..24).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_cut_fits_and_is_cut_between_signs(name in names(), columns in 0usize..30) {
+            let name = escape(&name);
+            prop_assert!(!name.chars().any(char::is_control), "nothing controls the terminal");
+            for cut in [elide(&name, columns), clip(&name, columns)] {
+                prop_assert!(width(&cut) <= columns, "{cut:?} takes {} of {columns}", width(&cut));
+                if width(&name) <= columns {
+                    prop_assert_eq!(&cut, &name);
+                } else if columns > 0 {
+                    // What is left of the cut begins the name, what is right of it ends it, and no sign is torn.
+                    let at = cut.find('…').unwrap_or(cut.len());
+                    let (left, right) = (&cut[..at], &cut[at + '…'.len_utf8()..]);
+                    prop_assert!(name.starts_with(left) && name.ends_with(right));
+                    let bounds: Vec<usize> =
+                        name.grapheme_indices(true).map(|(i, _)| i).chain([name.len()]).collect();
+                    prop_assert!(bounds.contains(&left.len()) && bounds.contains(&(name.len() - right.len())));
+                }
+            }
+            prop_assert!(width(head(&name, columns)) <= columns && width(tail(&name, columns)) <= columns);
+        }
     }
 }

@@ -154,7 +154,10 @@ fn a_recording_that_is_played_ends_on_the_same_screen() {
     session.send(":");
     session.wait_text("Commands");
     session.send("\x1b[200~theme light\x1b[201~");
-    session.wait_text("theme light");
+    // A frame is whole when it is let go.
+    session.wait("a whole frame", |shown| {
+        shown.parser.screen().contents().contains("theme light") && shown.bytes.ends_with(b"\x1b[?2026l")
+    });
     let process = session.process().to_string();
     let recorded = lasting(&session.text());
     assert!(std::process::Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
@@ -164,16 +167,13 @@ fn a_recording_that_is_played_ends_on_the_same_screen() {
         tape.contains("\"key\":\"L\"") && tape.contains("wheel-down") && tape.contains("\"paste\":\"theme light\"")
     );
 
-    for pace in [&[][..], &["--replay-speed", "4"]] {
-        let arguments = [&["demo.gguf", "--replay", "tape.jsonl"], pace].concat();
-        let mut session = Session::start(folder.path(), &arguments);
-        session.wait("the same screen", |shown| lasting(&shown.parser.screen().contents()) == recorded);
-        session.wait_text("the keyboard is yours");
-        session.send("\x1b");
-        session.wait_gone("theme light");
-        session.send("q");
-        assert_eq!(session.end(), 0);
-    }
+    let mut session = Session::start(folder.path(), &["demo.gguf", "--replay", "tape.jsonl"]);
+    session.wait("the same screen", |shown| lasting(&shown.parser.screen().contents()) == recorded);
+    session.wait_text("the keyboard is yours");
+    session.send("\x1b");
+    session.wait_gone("theme light");
+    session.send("q");
+    assert_eq!(session.end(), 0);
     let refused = Session::start(folder.path(), &["demo.gguf", "--record", "tape.jsonl"]);
     refused.wait_text("exists; choose another file");
     assert_eq!(refused.end(), 2);
@@ -182,13 +182,71 @@ fn a_recording_that_is_played_ends_on_the_same_screen() {
 #[test]
 fn a_key_ends_what_is_played() {
     let folder = with_demo();
-    let head = "{\"tritscope\":\"0.1.0\",\"form\":1,\"size\":[80,24]}\n{\"at\":0.1,\"key\":\"L\"}\n{\"at\":600,\"key\":\"q\"}\n";
+    let head = "{\"tritscope\":\"0.1.0\",\"form\":1,\"size\":[80,24]}\n{\"at\":0.1,\"key\":\"?\"}\n{\"at\":600,\"key\":\"q\"}\n";
     std::fs::write(folder.path().join("tape.jsonl"), head).unwrap();
-    let mut session = Session::start(folder.path(), &["demo.gguf", "--replay", "tape.jsonl", "--replay-speed", "1"]);
-    session.wait_text("recorded at 80×24, played at 100×30");
-    session.wait_text("98.0 % ternary");
-    session.send("u");
+    let mut session = Session::start(
+        folder.path(),
+        &["demo.gguf", "--replay", "tape.jsonl", "--replay-speed", "1", "--log", "log.txt"],
+    );
+    session.wait_text("Main screen");
+    session.send("q");
+    session.wait_gone("Main screen");
     session.wait_text("92.2 % ternary");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+    let log = std::fs::read_to_string(folder.path().join("log.txt")).unwrap();
+    assert!(log.contains("replay stopped after 1 events"), "{log}");
+}
+
+/// The colour of the title, which tells the themes apart.
+fn title(session: &Session) -> vt100::Color {
+    session.look(|shown| shown.parser.screen().cell(0, 1).unwrap().fgcolor())
+}
+
+#[test]
+fn the_terminal_is_asked_for_its_background_and_a_flag_or_no_color_makes_that_needless() {
+    let folder = with_demo();
+    let asked = |session: &Session| session.look(|shown| shown.bytes.windows(5).any(|bytes| bytes == b"\x1b]11;"));
+    let mut session = Session::start(folder.path(), &["demo.gguf"]);
+    session.wait_text("all tensors");
+    assert!(asked(&session));
+    let dark = title(&session);
+    // It answers late: none of the letters does what it does when it is typed, and the colours follow.
+    session.send("\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    session.wait("light colours", |shown| shown.parser.screen().cell(0, 1).unwrap().fgcolor() != dark);
+    session.wait_text("92.2 % ternary");
+    session.wait_text("tensor ");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+
+    let setup = Setup::new(folder.path()).env("NO_COLOR", "1");
+    for (setup, arguments) in
+        [(&setup, &["demo.gguf"][..]), (&Setup::new(folder.path()), &["demo.gguf", "--theme", "light"])]
+    {
+        let mut session = setup.start(arguments);
+        session.wait_text("all tensors");
+        assert!(!asked(&session));
+        assert_ne!(title(&session), dark);
+        session.send("q");
+        assert_eq!(session.end(), 0);
+    }
+}
+
+#[test]
+fn the_demo_begins_with_a_tour_until_that_was_taken_or_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = Session::start(folder.path(), &["demo"]);
+    session.wait_text("Tour");
+    session.wait_text("go to a layer with");
+    session.send("j");
+    session.wait_text("takes that back");
+    session.send("K");
+    session.wait_gone("skips it");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+    let mut session = Session::start(folder.path(), &["demo"]);
+    session.wait_text("92.2 % ternary");
+    assert!(!session.text().contains("Tour"));
     session.send("q");
     assert_eq!(session.end(), 0);
 }

@@ -7,6 +7,8 @@ mod support_tui;
 
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
+use support::Kv;
+use support_tui::pages::Reader;
 use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, measured, picture, render, shoot_both};
 use support_tui::{App, layered};
 use tritscope::tui::state::appearance::ThemeName;
@@ -116,6 +118,34 @@ fn wide_and_combining_names_keep_every_line_as_wide_as_its_pane() {
             }
             assert_eq!(columns(&buffer, y), usize::from(size.0), "row {y}:\n{}", picture(&buffer));
         }
+    }
+}
+
+/// What names and values are made of that are not made for people: nothing of it controls the terminal or moves a column.
+#[test]
+fn odd_names_and_values() {
+    let mut tiny = layered();
+    let odd = [
+        "日本語の重みはとても長いので切られる",
+        "e\u{301}\u{301}tage",
+        "👩‍👩‍👧🇩🇪❤\u{fe0f}",
+        "a\u{200b}b",
+        "esc\x1b[2Jape",
+        "bell\x07\u{9b}",
+        "\u{202e}desrever",
+    ];
+    for (i, name) in odd.iter().enumerate() {
+        tiny = tiny
+            .normal(&format!("blk.0.{name}.weight"), &[256, 16], 40 + i as u64)
+            .kv(&format!("odd.{name}"), Kv::Str(format!("{name} {name} {name}")));
+    }
+    let mut app = App::on(&tiny);
+    app.go("blk.0.日本語の重みはとても長いので切られる.weight");
+    shoot_both(&mut app, "odd_names");
+    Reader::default().press(&mut app, "i 2");
+    shoot_both(&mut app, "odd_values");
+    for cell in render(&mut app, MEDIUM, &Theme::dark()).content() {
+        assert!(!cell.symbol().chars().any(char::is_control), "{:?}", cell.symbol());
     }
 }
 

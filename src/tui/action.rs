@@ -125,6 +125,8 @@ actions! {
     ToggleAscii = "toggle-ascii", "draw in ASCII, or with lines and blocks";
     NarrowTree = "narrow-tree", "move the splitter left";
     WidenTree = "widen-tree", "move the splitter right";
+    Tour = "tour", "begin the tour again";
+    SkipTour = "skip-tour", "end the tour";
     Search = "search", "search as you type; in an open array: go to an element";
     --
     /// Takes this to the clipboard.

@@ -128,6 +128,8 @@ pub enum Effect {
     Recall(Arc<Model>),
     /// Keep how a model is left.
     Remember(Arc<Model>, Box<Memory>),
+    /// Remember that the tour was taken, or skipped.
+    EndTour,
     /// End the program.
     Quit(Exit),
 }

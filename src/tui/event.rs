@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::background::Background;
 use super::state::dialog::Target;
 use super::state::memory::Memory;
 use super::state::picker::Entry;
@@ -25,6 +26,8 @@ pub enum Event {
     Paste(String),
     /// The screen has another size.
     Resize(u16, u16),
+    /// What the terminal's background is.
+    Background(Background),
     /// A signal that asks the program to end.
     Signal(i32),
     /// Something from the lanes.

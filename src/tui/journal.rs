@@ -82,6 +82,7 @@ fn of_event(event: &Event) -> Option<(&'static str, String)> {
         Event::Mouse(mouse) => ("mouse", format!("{:?} {},{}", mouse.kind, mouse.column, mouse.row)),
         Event::Paste(text) => ("paste", format!("{} bytes", text.len())),
         Event::Resize(columns, rows) => ("resize", format!("{columns}×{rows}")),
+        Event::Background(background) => ("screen", format!("the background is {background:?}")),
         Event::Signal(number) => ("signal", number.to_string()),
         Event::Job(job) => return of_job(job),
         Event::ExportQueued { id, options, .. } => ("job", format!("export {id} to {}", options.out.display())),

@@ -74,6 +74,19 @@ pub(super) fn remember(state: &Path, model: &Model, memory: &Memory) {
     }
 }
 
+/// Whether the tour has been taken, or skipped.
+pub fn tour_was_taken(state: &Path) -> bool {
+    state.join("tour").exists()
+}
+
+/// Remembers that it was.
+pub(super) fn end_tour(state: &Path) {
+    let kept = std::fs::create_dir_all(state).and_then(|()| std::fs::write(state.join("tour"), "over\n"));
+    if let Err(why) = kept {
+        journal::note("state", &format!("{}: not kept: {why}", state.display()));
+    }
+}
+
 /// Leaves the newest files of a folder.
 pub(super) fn prune(folder: &Path, most: usize) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };

@@ -4,6 +4,7 @@
 //! one table of keys. Only this file and [`terminal`] know that there is a real terminal.
 
 pub mod action;
+pub mod background;
 mod backlog;
 pub mod clipboard;
 pub mod crash;
@@ -35,16 +36,19 @@ use crate::engine::imatrix::Imatrix;
 use crate::engine::model::{Model, OpenOptions};
 use crate::engine::plan::Recipe;
 
+use background::Sifted;
 use effect::Effect;
 use event::{Event, Msg};
 use replay::Clock;
 use runtime::Runtime;
+use state::appearance::ThemeName;
 use state::{Appearance, Settings, State};
 use tape::{Player, Recorder};
 use terminal::Screen;
 use theme::Theme;
 
 pub use effect::Exit;
+pub use keeping::tour_was_taken;
 
 /// Frames that answer keys and the mouse are at least this far apart; a key that comes alone is answered at once.
 const FRAME: Duration = Duration::from_millis(16);
@@ -81,6 +85,8 @@ pub struct Options {
     pub imatrix: Option<Arc<Imatrix>>,
     /// Colours, signs, the mouse.
     pub appearance: Appearance,
+    /// Whether the terminal is asked which colours suit it.
+    pub auto_theme: bool,
     /// What the keys do.
     pub keymap: Arc<keymap::Keymap>,
     /// The tree's columns, most important first; none for those that fit.
@@ -95,6 +101,8 @@ pub struct Options {
     pub state_folder: Option<PathBuf>,
     /// Whether a file is shown as it was left.
     pub restore: bool,
+    /// Whether the tour begins.
+    pub tour: bool,
     /// What takes down what is typed.
     pub recorder: Option<Recorder>,
     /// What is played instead of being typed.
@@ -103,7 +111,7 @@ pub struct Options {
 
 /// Runs the interface until the user or a signal ends it. The terminal is restored and every export has ended when it
 /// returns. What it returns is the exit code: 0, or 128 and the number of the signal. Errors: the terminal cannot be taken over or drawn on, threads cannot be started.
-pub fn run(options: Options) -> Result<u8> {
+pub fn run(mut options: Options) -> Result<u8> {
     let start = Instant::now();
     let (sender, receiver) = channel();
     let mut runtime = Runtime::start(&options, &sender)?;
@@ -111,8 +119,13 @@ pub fn run(options: Options) -> Result<u8> {
     let screen = Screen::enter(options.appearance.mouse).map_err(|e| terminal_error("take over", e));
     let looped = match screen {
         Ok(mut screen) => {
-            let looped =
-                read_input(&sender).and_then(|()| event_loop(options, &mut screen, &mut runtime, &receiver, start));
+            let (background, typed, filter) =
+                if options.auto_theme { background::ask() } else { (None, Vec::new(), background::Filter::default()) };
+            if let Some(background) = background {
+                options.appearance.theme = ThemeName::suiting(background);
+            }
+            let looped = read_input(&sender, typed, filter)
+                .and_then(|()| event_loop(options, &mut screen, &mut runtime, &receiver, start));
             // Nothing of an export is left by the time the screen is given back.
             runtime.shut_down();
             looped
@@ -141,6 +154,7 @@ fn event_loop(
     }
     let mut driver = Driver { state, clock: Clock::new(start), recorder, player: None };
     driver.state.appearance = options.appearance;
+    driver.state.tour = options.tour.then(|| state::tour::Tour::begin(&driver.state));
     for note in &options.notes {
         driver.state.notify(state::Tone::Warning, note);
     }
@@ -205,6 +219,7 @@ fn settings(options: &Options) -> Settings {
         keymap: Arc::clone(&options.keymap),
         columns: options.columns.clone(),
         restore: options.restore,
+        auto_theme: options.auto_theme,
     }
 }
 
@@ -308,16 +323,20 @@ impl Driver {
 }
 
 /// Reads keys, mouse and resizes on a thread of their own, which ends with the program.
-fn read_input(sender: &Sender<Event>) -> Result<()> {
+/// `typed` has been read already; `filter` picks a late answer about the background out.
+fn read_input(sender: &Sender<Event>, typed: Vec<input::Event>, mut filter: background::Filter) -> Result<()> {
     let sender = sender.clone();
+    let mut typed = typed.into_iter();
     let run = move || {
         loop {
-            let event = match input::read() {
-                Ok(input::Event::Key(key)) => Event::Key(key),
-                Ok(input::Event::Mouse(mouse)) => Event::Mouse(mouse),
-                Ok(input::Event::Paste(text)) => Event::Paste(text),
-                Ok(input::Event::Resize(columns, rows)) => Event::Resize(columns, rows),
-                Ok(_) => continue,
+            let read = typed.next().map_or_else(input::read, Ok);
+            let event = match read.map(|event| filter.sift(event)) {
+                Ok(Sifted::Pass(input::Event::Key(key))) => Event::Key(key),
+                Ok(Sifted::Pass(input::Event::Mouse(mouse))) => Event::Mouse(mouse),
+                Ok(Sifted::Pass(input::Event::Paste(text))) => Event::Paste(text),
+                Ok(Sifted::Pass(input::Event::Resize(columns, rows))) => Event::Resize(columns, rows),
+                Ok(Sifted::Answer(Some(background))) => Event::Background(background),
+                Ok(Sifted::Pass(_) | Sifted::Part | Sifted::Answer(None)) => continue,
                 // The terminal is gone.
                 Err(_) => Event::Signal(signal_hook::consts::SIGHUP),
             };

@@ -95,6 +95,14 @@ impl Runtime {
             Effect::Copy(text) => terminal::send(&clipboard::copy(&text, self.multiplexer)),
             Effect::SetMouse(on) => terminal::set_mouse(on),
             Effect::ReadRecipe(path) => self.files.submit(move || Some(files::read_recipe(path))),
+            Effect::EndTour => {
+                if let Some(folder) = self.state_folder.clone() {
+                    self.files.submit(move || {
+                        keeping::end_tour(&folder);
+                        None
+                    });
+                }
+            }
             Effect::Recall(model) => {
                 if let Some(folder) = self.state_folder.clone() {
                     self.files.submit(move || keeping::recall(&folder, &model));

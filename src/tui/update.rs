@@ -16,6 +16,7 @@ mod pane;
 mod plan;
 mod presets;
 mod selection;
+mod tour;
 mod wants;
 
 use crossterm::event::{KeyEvent, KeyEventKind};
@@ -49,6 +50,10 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Resize(columns, rows) => {
             state.size = (columns, rows);
             state.wants_changed = true;
+            Vec::new()
+        }
+        Event::Background(background) => {
+            habits::background(state, background);
             Vec::new()
         }
         Event::Signal(number) => vec![Effect::Quit(Exit::Signal(number))],
@@ -243,5 +248,6 @@ fn settle(state: &mut State) -> Vec<Effect> {
     effects.extend(pages::settle(state));
     effects.extend(wants::settle(state));
     effects.extend(memory::settle(state));
+    effects.extend(tour::settle(state));
     effects
 }

@@ -14,6 +14,8 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Browse, &[ch('X')], "X", Action::ToggleMouse),
     on(C::Browse, &[ctrl_key(K::Left), alt_key(K::Left)], "ctrl-← alt-←", Action::NarrowTree),
     on(C::Browse, &[ctrl_key(K::Right), alt_key(K::Right)], "ctrl-→ alt-→", Action::WidenTree),
+    on(C::Browse, &[ch('K')], "K", Action::SkipTour),
+    on(C::Browse, &[], "", Action::Tour),
     on(C::Browse, &[], "", Action::ToggleAscii),
     on(C::Browse, &[], "", Action::Copy(Copying::Name)),
     on(C::Browse, &[], "", Action::Copy(Copying::Row)),

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::tui::background::Background;
+
 /// A set of colours, by name. What they are is the business of [`crate::tui::theme`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum ThemeName {
@@ -30,6 +32,14 @@ impl ThemeName {
             Self::Contrast => "contrast",
             Self::Sixteen => "16",
             Self::None => "none",
+        }
+    }
+
+    /// The one for a background.
+    pub fn suiting(background: Background) -> Self {
+        match background {
+            Background::Dark => Self::Dark,
+            Background::Light => Self::Light,
         }
     }
 

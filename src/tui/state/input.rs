@@ -73,8 +73,8 @@ impl TextInput {
     /// Applies an edit; whether the text changed.
     pub fn apply(&mut self, edit: TextEdit) -> bool {
         let (before, after) = self.split();
-        let previous = before.chars().next_back().map_or(0, char::len_utf8);
-        let next = after.chars().next().map_or(0, char::len_utf8);
+        // A letter and its accents are one sign.
+        let ((_, previous), (next, _)) = (crate::text::ends(before), crate::text::ends(after));
         let len = self.text.len();
         match edit {
             TextEdit::Insert(c) => self.insert(c.encode_utf8(&mut [0; 4])),

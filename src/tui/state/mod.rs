@@ -32,6 +32,7 @@ pub mod sensitivity;
 pub mod session;
 pub mod slider;
 pub mod summary;
+pub mod tour;
 pub mod tree;
 
 use std::path::{Path, PathBuf};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub imatrix: Option<Arc<Imatrix>>,
     /// What the keys do.
     pub keymap: Arc<Keymap>,
+    /// Whether the colours follow the terminal's background.
+    pub auto_theme: bool,
     /// Whether a file is shown as it was left.
     pub restore: bool,
     /// The tree's columns, most important first; none for those that fit.
@@ -122,6 +125,8 @@ pub struct State {
     pub comparisons: u64,
     /// What the mouse drags.
     pub drag: Option<Drag>,
+    /// The tour, while it is on.
+    pub tour: Option<tour::Tour>,
     /// The plan's revision that is kept, or is going to be.
     pub kept: u64,
     /// When it is.
@@ -156,6 +161,7 @@ impl State {
             last_click: None,
             comparisons: 0,
             drag: None,
+            tour: None,
             kept: 0,
             keep_at: None,
             geometry: Geometry::default(),

@@ -2,6 +2,7 @@
 
 use crate::text;
 use crate::tui::action::Action;
+use crate::tui::background::Background;
 use crate::tui::effect::Effect;
 use crate::tui::state::appearance::ThemeName;
 use crate::tui::state::copying::{CopyMenu, Copying};
@@ -14,6 +15,8 @@ use super::palette;
 pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
     match action {
         Action::Palette => palette::open(state),
+        Action::Tour => super::tour::begin(state),
+        Action::SkipTour => return Some(super::tour::skip(state)),
         Action::CopyMenu => open_copy(state),
         Action::Copy(what) => return Some(copy(state, what)),
         Action::NextTheme => set_theme(state, state.appearance.theme.next()),
@@ -25,7 +28,16 @@ pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
+/// The terminal has told its background, later than it might have.
+pub(super) fn background(state: &mut State, background: Background) {
+    if state.settings.auto_theme {
+        state.appearance.theme = ThemeName::suiting(background);
+    }
+}
+
 pub(super) fn set_theme(state: &mut State, theme: ThemeName) {
+    // Who chooses does not want another one.
+    state.settings.auto_theme = false;
     state.appearance.theme = theme;
     state.notify(Tone::Info, format!("theme {}", theme.name()));
 }

@@ -123,16 +123,7 @@ pub fn tail(content: &str, columns: usize) -> String {
     if text::width(content) <= columns {
         return content.to_owned();
     }
-    let mut kept: Vec<char> = Vec::new();
-    let mut used = 1;
-    for c in content.chars().rev() {
-        used += text::width(c.encode_utf8(&mut [0; 4]));
-        if used > columns {
-            break;
-        }
-        kept.push(c);
-    }
-    std::iter::once('…').chain(kept.into_iter().rev()).collect()
+    format!("…{}", text::tail(content, columns.saturating_sub(1)))
 }
 
 /// A sign that turns.
@@ -157,8 +148,7 @@ pub fn wrap(content: &str, columns: usize) -> Vec<String> {
             lines.push(std::mem::take(&mut line));
         }
         while text::width(word) > columns {
-            let fits = |end: &usize| text::width(&word[..*end]) <= columns;
-            let cut = word.char_indices().map(|(i, c)| i + c.len_utf8()).take_while(fits).last().unwrap_or(word.len());
+            let cut = text::head(word, columns).len();
             lines.push(word[..cut].to_owned());
             word = &word[cut..];
         }

@@ -11,6 +11,7 @@ mod preview;
 mod sensitivity;
 mod slider;
 mod title;
+mod tour;
 mod tree;
 
 use ratatui::Frame;
@@ -19,6 +20,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use super::keymap::Context;
 use super::state::{Area, Dialog, Geometry, Screen, Session, State};
 use super::theme::Theme;
+use crate::text;
 use draw::Canvas;
 
 /// The least screen that is drawn on.
@@ -55,6 +57,11 @@ fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geo
         Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(4)]).areas(area);
     title::draw(state, canvas, top);
     if let Some(session) = &state.session {
+        let mut body = body;
+        if let Some(tour) = state.tour.as_ref().filter(|_| tour::shows(state, body)) {
+            body.height -= tour::HEIGHT;
+            tour::draw(state, tour, canvas, Rect { y: body.bottom(), height: tour::HEIGHT, ..body });
+        }
         match session.screen {
             Screen::Tensors => tensors(state, session, canvas, body, geometry),
             Screen::Sensitivity => sensitivity::draw(state, session, canvas, body, geometry),
@@ -110,21 +117,33 @@ fn tree_width(columns: u16) -> u16 {
 
 /// What is there before a model is: a spinner while one is being opened.
 fn welcome(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
-    let middle = area.y + area.height / 2;
     let theme = canvas.theme;
+    let middle = area.y + (area.height / 2).saturating_sub(1);
+    let mut lines = Vec::new();
     if let Some(opening) = &state.opening {
         let path = super::state::command::shorten(&opening.path, state.settings.home.as_deref());
-        let text = format!("{} opening {path}", draw::spinner(state.phase()));
-        canvas.centred(area, middle, &text, theme.text);
+        let words =
+            format!("{} opening {}", draw::spinner(state.phase()), text::elide(&path, usize::from(area.width) - 14));
+        lines.push((words, theme.text));
+        let seconds = state.now.saturating_sub(opening.since).as_secs();
+        // Most files are open before this can be read.
+        lines.push(match seconds {
+            0..=2 => ("only the header is read; weights stay where they are".to_owned(), theme.dim),
+            _ => (format!("for {seconds} s: a slow disk, or many files"), theme.dim),
+        });
     } else if state.dialog.is_none() {
-        canvas.centred(area, middle, "no file is open: press o to choose one", theme.dim);
+        lines.push(("no file is open".to_owned(), theme.text));
+        lines.push(("o chooses one; `tritscope demo` has one to play with".to_owned(), theme.dim));
+    }
+    for (y, (words, style)) in (middle..area.bottom()).zip(lines) {
+        canvas.centred(area, y, &words, style);
     }
 }
 
 fn too_small(canvas: &mut Canvas<'_>, area: Rect) {
     let lines = [
         format!("{}×{} is too small", area.width, area.height),
-        format!("tritscope needs {}×{}", MIN_SIZE.0, MIN_SIZE.1),
+        format!("needs {}×{}", MIN_SIZE.0, MIN_SIZE.1),
         "q quits".to_owned(),
     ];
     let top = area.y + area.height.saturating_sub(lines.len() as u16) / 2;

@@ -1,0 +1,79 @@
+//! The tour's strip above the plan bar: which step is next, and the keys for it.
+
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::draw::Canvas;
+use crate::text;
+use crate::tui::action::Action;
+use crate::tui::keymap::Context;
+use crate::tui::state::tour::{Step, Tour};
+use crate::tui::state::{Screen, State, Tab};
+
+/// Rows that it takes.
+pub(super) const HEIGHT: u16 = 3;
+/// Rows that have to be left for the screen above it.
+const LEAST: u16 = 14;
+
+/// Whether there is a tour to show, and room for it.
+pub(super) fn shows(state: &State, area: Rect) -> bool {
+    let screen = state.session.as_ref().is_some_and(|s| s.screen != Screen::Model);
+    state.tour.is_some() && screen && area.height >= LEAST + HEIGHT
+}
+
+pub(super) fn draw(state: &State, tour: &Tour, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(step) = tour.step() else { return };
+    let theme = canvas.theme;
+    let key = |action| first_key(state, action);
+    let inner = canvas.boxed(area, "");
+    canvas.frame(area, theme.accent);
+    let mut title = vec![Span::styled(" Tour ", theme.title)];
+    for (i, _) in Step::ALL.iter().enumerate() {
+        let (sign, style) = match i.cmp(&tour.at) {
+            std::cmp::Ordering::Less => ("✓ ", theme.good),
+            std::cmp::Ordering::Equal => ("● ", theme.accent),
+            std::cmp::Ordering::Greater => ("○ ", theme.dim),
+        };
+        title.push(Span::styled(sign, style));
+    }
+    let line = Line::from(title);
+    canvas.line(Rect { x: area.x + 2, width: area.width.saturating_sub(4), height: 1, ..area }, area.y, &line);
+    let skip = format!(" {} skips it ", key(Action::SkipTour));
+    canvas.right(Rect { width: area.width.saturating_sub(2), ..area }, area.y, &skip, theme.dim);
+    // Text, then key, then text, and so on: at 80 columns all of it is to be seen.
+    let (up, down) = (key(Action::Up), key(Action::Down));
+    let parts: Vec<(String, bool)> = match step {
+        Step::Look => {
+            words(&["go to a layer with ", &up, " and ", &down, ": its error is in the column SQNR, and beside it"])
+        }
+        Step::Toggle => {
+            let (toggle, undo) = (key(Action::ToggleTernary), key(Action::Undo));
+            words(&["", &toggle, " makes this layer ternary, or keeps it as it is; ", &undo, " takes that back"])
+        }
+        Step::Worst => {
+            let (map, methods) = (key(Action::Sensitivity), key(Action::ShowTab(Tab::Methods)));
+            words(&["where does it hurt most? ", &map, " shows the error by layer, ", &methods, " one layer by method"])
+        }
+        Step::Quantize => {
+            let (quantize, back) = (key(Action::Quantize), key(Action::Back));
+            words(&["", &quantize, " on the list of tensors (", &back, " leads there) writes the ternary model"])
+        }
+    };
+    let style = |is_key: bool| -> Style { if is_key { theme.key } else { theme.text } };
+    let spans = parts.into_iter().map(|(part, is_key)| Span::styled(part, style(is_key)));
+    let spans: Vec<Span<'_>> = std::iter::once(Span::raw(" ")).chain(spans).collect();
+    canvas.line(inner, inner.y, &Line::from(spans));
+}
+
+/// Every second word is a key.
+fn words(parts: &[&str]) -> Vec<(String, bool)> {
+    parts.iter().enumerate().map(|(i, part)| ((*part).to_owned(), i % 2 == 1)).collect()
+}
+
+/// The first key of an action on the main screen, or its name where it has none.
+fn first_key(state: &State, action: Action) -> String {
+    let bound = state.settings.keymap.of(Context::Browse).find(|b| b.action == action);
+    let shown = bound.and_then(|b| b.shown.split(' ').next()).filter(|key| !key.is_empty());
+    text::clip(shown.unwrap_or(action.name()), 16)
+}
