@@ -8,7 +8,7 @@ mod support_tui;
 use std::sync::Arc;
 
 use support::writers::prism_ml;
-use support_tui::shoot::{MEDIUM, SMALL, compare, measured, picture, render, shoot_at};
+use support_tui::shoot::{MEDIUM, compare, measured, picture, render, shoot_both};
 use support_tui::{App, dense};
 use tritscope::engine::codec::DType;
 use tritscope::engine::error::Diagnostic;
@@ -26,7 +26,7 @@ use tritscope::tui::update;
 
 /// Snapshots at both sizes.
 fn shoot(app: &mut App, name: &str) {
-    shoot_at(app, name, &[SMALL, MEDIUM]);
+    shoot_both(app, name);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 mod support_tui;
 
 use support::{Kv, Tiny, f32_bytes};
+use support_tui::beside::{Upto, beside, press};
 use support_tui::shoot::{LARGE, SMALL, render, shoot_at};
 use support_tui::{App, layered};
 use tritscope::engine::codec::DType;
@@ -82,6 +83,75 @@ fn sensitivity_of_a_deep_model() {
     app.press("end");
     app.pass(std::time::Duration::from_secs(1));
     shoot_at(&mut app, "sensitivity_deep", &SIZES);
+}
+
+/// A rule that makes one tensor ternary, and one that keeps one.
+fn pinned(app: &mut App) {
+    app.go("blk.1.attn_q.weight");
+    app.press("space L");
+    app.go("blk.0.attn_q.weight");
+    app.press("space");
+    app.state.notices.dismiss();
+}
+
+#[test]
+fn the_budget_slider_and_what_it_takes_in_the_tree() {
+    let mut app = App::on(&stubborn());
+    app.press("B");
+    shoot_at(&mut app, "budget_empty", &SIZES);
+    let mut app = App::on(&deep(3));
+    pinned(&mut app);
+    app.press("B");
+    shoot_at(&mut app, "budget_loading", &SIZES);
+    half_measured(&mut app);
+    app.press("left left");
+    shoot_at(&mut app, "budget_partial", &SIZES);
+    app.serve();
+    app.press("H H H");
+    shoot_at(&mut app, "budget_done", &SIZES);
+    app.press("tab");
+    app.type_text("0.5");
+    shoot_at(&mut app, "budget_error", &SIZES);
+    app.press("esc esc");
+    shoot_at(&mut app, "budget_left", &[SMALL]);
+}
+
+/// The other one: a tensor of other values, one of another type, one missing and one more.
+fn other() -> Tiny {
+    Tiny::default()
+        .kv("llama.block_count", Kv::U32(2))
+        .normal("token_embd.weight", &[256, 16], 1)
+        .normal("blk.0.attn_norm.weight", &[256], 10)
+        .normal("blk.0.attn_q.weight", &[256, 32], 99)
+        .normal("blk.0.attn_output.weight", &[256, 16], 12)
+        .normal("blk.0.extra.weight", &[256, 64], 13)
+        .normal("blk.1.attn_q.weight", &[256, 32], 21)
+}
+
+#[test]
+fn a_comparison() {
+    for (name, upto) in [
+        ("loading", Upto::Opening),
+        ("error", Upto::Broken),
+        ("partial", Upto::Half),
+        ("done", Upto::Done),
+        ("torn", Upto::Torn),
+    ] {
+        let mut app = App::on(&deep(2));
+        beside(&mut app, &other(), upto);
+        shoot_at(&mut app, &format!("compare_{name}"), &SIZES);
+    }
+    let mut app = App::on(&deep(2));
+    beside(&mut app, &other(), Upto::Done);
+    press(&mut app, "d s");
+    shoot_at(&mut app, "compare_differ", &SIZES);
+    press(&mut app, "t");
+    shoot_at(&mut app, "compare_none_found", &[SMALL]);
+    let mut app = App::on(&stubborn());
+    app.press("C");
+    let folder = app.folder.path().to_owned();
+    app.show_folder(&folder, Vec::new());
+    shoot_at(&mut app, "compare_choose_empty", &SIZES);
 }
 
 #[test]

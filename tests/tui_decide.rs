@@ -18,6 +18,9 @@ use tritscope::engine::report::chart::Measure;
 use tritscope::tui::effect::Effect;
 use tritscope::tui::event::{Event, Saved};
 use tritscope::tui::state::sensitivity::Sensitivity;
+use tritscope::tui::state::slider::Lot;
+use tritscope::tui::state::summary::{Mix, Summary};
+use tritscope::tui::state::tree::Item;
 use tritscope::tui::state::{Dialog, Screen};
 use tritscope::tui::theme::Theme;
 
@@ -208,4 +211,65 @@ fn what_cannot_be_measured_is_counted_and_not_waited_for() {
     app.serve();
     assert_eq!(view(&app).measured, (1, 1));
     assert!(!view(&app).is_measuring() && app.state.next_wake().is_none());
+}
+
+/// What the tree shows while the slider is open is what the plan says once it is accepted: every row's sums.
+#[test]
+fn the_tree_shows_what_the_budget_would_take_and_accepting_changes_nothing_of_it() {
+    let mut app = App::on(&layered());
+    app.go("blk.1.attn_q.weight");
+    app.press("space L");
+    app.go("blk.0.attn_v.weight");
+    app.press("space B");
+    app.serve();
+    let (taken, kept) = (app.tensor("blk.1.attn_q.weight"), app.tensor("blk.0.attn_v.weight"));
+    assert_eq!(app.session().lot(taken).map(|(_, lot)| lot), Some(Lot::PinnedTernary));
+    assert_eq!(app.session().lot(kept).map(|(_, lot)| lot), Some(Lot::PinnedKept));
+    assert!(app.session().lot(app.tensor("output_norm.weight")).is_none(), "a norm is not the budget's business");
+    let rows = |app: &App| -> Vec<Item> {
+        let nodes = app.session().tree.tree().nodes.len();
+        std::iter::once(Item::Model).chain((0..nodes).map(Item::Node)).collect()
+    };
+    let sums = |app: &App| -> Vec<(usize, u64, u64, Mix)> {
+        let of = |item: &Item| app.session().sums(*item);
+        let short = |s: Summary| (s.ternary, s.new_bytes, s.ternary_params, s.mix);
+        rows(app).iter().map(|item| short(of(item))).collect()
+    };
+    let mut places = Vec::new();
+    for slide in ["end", "left", "left", "H", "home"] {
+        app.press(slide);
+        let slider = app.session().slider.as_ref().unwrap();
+        let lots = app.model().tensors.len();
+        let of = |lot: Lot| (0..lots).filter(|i| slider.tally.lot(*i) == lot).count();
+        assert_eq!((of(Lot::Taken), of(Lot::Left)), (slider.count, slider.budget.free().len() - slider.count));
+        assert_eq!(slider.tally.pinned(), 2);
+        assert_eq!(app.session().sums(Item::Model).new_bytes, slider.bytes(), "{slide}");
+        let (before, count) = (sums(&app), slider.count);
+        let open = app.state.clone();
+        app.press("enter");
+        assert!(app.session().slider.is_none());
+        assert_eq!(sums(&app), before, "{slide}");
+        app.state = open;
+        places.push(count);
+    }
+    assert!(places.windows(2).all(|w| w[0] < w[1]), "{places:?}");
+    app.press("esc");
+    assert!(app.session().lot(taken).is_none(), "closed: the plan's own marks");
+}
+
+/// Figures of folders follow: an error where something is taken, none where nothing is.
+#[test]
+fn folders_have_the_error_of_what_the_budget_takes() {
+    let mut app = App::on(&layered());
+    app.press("B");
+    app.serve();
+    app.press("end");
+    assert!(app.session().sums(Item::Model).error.is_none());
+    app.press("home");
+    let sum = app.session().sums(Item::Model);
+    let slider = app.session().slider.as_ref().unwrap();
+    let all = slider.budget.rel_mse_at(slider.count).unwrap();
+    assert!((sum.error.unwrap().value - all).abs() < 1e-12 && sum.measured == 6);
+    let unmeasured = app.session().slider.as_ref().unwrap().why(app.tensor("blk.0.attn_q.weight"), Lot::Taken);
+    assert!(unmeasured.starts_with("place ") && unmeasured.ends_with(" of 6"), "{unmeasured}");
 }

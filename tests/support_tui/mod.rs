@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test binary compiles this module and uses its own part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
 
+pub mod beside;
 pub mod exports;
 pub mod pages;
 pub mod shoot;

@@ -63,11 +63,15 @@ fn styles(buffer: &Buffer) -> String {
     styles.into_iter().map(|(name, n)| format!("{name}×{n}")).collect::<Vec<_>>().join("  ")
 }
 
-/// Snapshots at these sizes, named after them.
+/// Snapshots at these sizes, named after them. Dark and light differ in styles alone, so the light ones stand in the same
+/// snapshot, and that the text is the same is asserted.
 pub fn shoot_at(app: &mut App, name: &str, sizes: &[(u16, u16)]) {
     for size in sizes {
-        let buffer = render(app, *size, &Theme::dark());
-        compare(&format!("{name}_{}x{}", size.0, size.1), &buffer);
+        let dark = render(app, *size, &Theme::dark());
+        let light = render(app, *size, &Theme::light());
+        assert_eq!(text(&dark), text(&light), "{name}: a theme changes no text");
+        let text = picture(&dark) + "\nlight: " + &styles(&light);
+        compare_text(&format!("{name}_{}x{}", size.0, size.1), &text);
     }
 }
 
@@ -85,17 +89,9 @@ fn compare_text(name: &str, picture: &str) {
     settings.bind(|| assert_snapshot!(name, picture));
 }
 
-/// Snapshots at 80×24 and 160×50. Dark and light differ in styles alone, so the light ones stand in the same snapshot,
-/// and that the text is the same is asserted.
+/// Snapshots at 80×24 and 160×50.
 pub fn shoot_both(app: &mut App, name: &str) {
-    for size in [SMALL, LARGE] {
-        let dark = render(app, size, &Theme::dark());
-        let light = render(app, size, &Theme::light());
-        let text = |buffer: &Buffer| buffer.content().iter().map(|c| c.symbol().to_owned()).collect::<String>();
-        assert_eq!(text(&dark), text(&light), "{name}: a theme changes no text");
-        let text = picture(&dark) + "\nlight: " + &styles(&light);
-        compare_text(&format!("{name}_{}x{}", size.0, size.1), &text);
-    }
+    shoot_at(app, name, &[SMALL, LARGE]);
 }
 
 /// A model of which everything that is wanted has been measured.

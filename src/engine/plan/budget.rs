@@ -13,6 +13,7 @@ use std::str::FromStr;
 use super::recipe::{Mask, Recipe};
 use super::resolve::{Step, resolve};
 use super::tidy;
+use crate::engine::codec::DType;
 use crate::engine::model::Model;
 use crate::engine::ternary::{Format, Method};
 
@@ -83,6 +84,8 @@ pub struct Free {
     pub method: Method,
     /// Bytes that it saves by going ternary; more than 0.
     pub saved: u64,
+    /// Its type and bytes in the output if it stays.
+    pub kept: (DType, u64),
     /// Its elements.
     pub elements: u64,
 }
@@ -173,7 +176,8 @@ impl Budget {
                     let saved = without.new_bytes.saturating_sub(taken.new_bytes);
                     let elements = model.tensors[tensor].elements();
                     if saved > 0 {
-                        free.push(Free { tensor, format, method, saved, elements });
+                        let kept = (without.new_type, without.new_bytes);
+                        free.push(Free { tensor, format, method, saved, kept, elements });
                     }
                 }
                 _ => {}
@@ -223,6 +227,16 @@ impl Budget {
     /// What rules make ternary whatever the budget.
     pub fn pinned(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.pinned.iter().map(|(tensor, ..)| *tensor)
+    }
+
+    /// All that is or may go ternary, with formats and methods: what is free, and what rules make so.
+    pub fn candidates(&self) -> impl Iterator<Item = (usize, Format, Method)> + '_ {
+        self.free.iter().map(|f| (f.tensor, f.format, f.method)).chain(self.pinned.iter().copied())
+    }
+
+    /// The place of a tensor in the order, if it is in it.
+    pub fn rank_of(&self, tensor: usize) -> Option<usize> {
+        self.ranks.get(tensor).filter(|rank| **rank != u32::MAX).map(|rank| *rank as usize)
     }
 
     /// The order.

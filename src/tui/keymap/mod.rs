@@ -14,7 +14,7 @@ mod rebind;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::action::Action;
+use super::action::{Action, PaneAction};
 use super::state::input::TextEdit;
 use super::state::pages::Page;
 use super::state::{Dialog, Screen, Session, State, Tab};
@@ -382,6 +382,13 @@ impl Bound {
     }
 }
 
+impl Bound {
+    /// Whether one of its keys is one of the other's.
+    fn shares_key(&self, other: &Self) -> bool {
+        self.keys.iter().any(|key| other.keys.contains(key))
+    }
+}
+
 impl Default for Keymap {
     /// The keys of the tables.
     fn default() -> Self {
@@ -467,11 +474,22 @@ impl Keymap {
         let context = Context::of(state);
         let of = move |last: bool| {
             let working = move |b: &&Bound| self.works(state, context, b.action) && LAST.contains(&b.action) == last;
-            self.holding(context).filter(working)
+            // A key that the tab has for itself means nothing else there.
+            let own = move |b: &&Bound| b.context == context || !self.of(context).any(|o| o.shares_key(b));
+            self.holding(context).filter(working).filter(own).filter(move |b| has_use(state, b.action))
         };
         let hinted = of(false).chain(of(true)).filter(|b| !b.shown.is_empty());
         hinted.filter_map(|b| Some((b.shown.split(' ').next()?, b.hint?)))
     }
+}
+
+/// Whether an action of the preview does something in the open tab.
+fn has_use(state: &State, action: Action) -> bool {
+    let scales = matches!(
+        action,
+        Action::ToggleLogAxis | Action::Pane(PaneAction::Overlay | PaneAction::FewerBins | PaneAction::MoreBins)
+    );
+    !scales || state.session.as_ref().is_some_and(|s| matches!(s.tab, Tab::Overview | Tab::Scales))
 }
 
 /// What a key that is bound to nothing does to a line of text.

@@ -94,9 +94,10 @@ pub fn scrolled(offset: usize, cursor: usize, len: usize, height: usize) -> usiz
     offset.clamp(lowest.min(highest), highest).min(len - height)
 }
 
-/// Experts that stand in a line of a grid of `n` over `columns` columns, two columns each.
-pub fn experts_in_a_line(n: usize, columns: usize) -> usize {
-    (columns / 2).clamp(1, n.max(1)).min(64)
+/// Experts that stand in a line of an area of so many columns and rows: one, with its figures, where there is a row for
+/// each of the `n` below a heading, else a bar of two columns each.
+pub fn experts_in_a_line(n: usize, columns: u16, rows: u16) -> usize {
+    if n < usize::from(rows) && columns >= 47 { 1 } else { usize::from(columns / 2).clamp(1, n.max(1)).min(64) }
 }
 
 #[cfg(test)]
@@ -110,5 +111,14 @@ mod tests {
         assert_eq!(scrolled(0, 99, 100, 10), 90);
         assert_eq!(scrolled(50, 10, 100, 10), 8);
         assert_eq!(scrolled(7, 3, 5, 10), 0);
+    }
+
+    #[test]
+    fn few_experts_have_a_line_each_and_many_share_one() {
+        assert_eq!(experts_in_a_line(8, 60, 9), 1);
+        assert_eq!(experts_in_a_line(8, 60, 8), 8, "the heading takes a row");
+        assert_eq!(experts_in_a_line(8, 40, 20), 8, "figures need columns");
+        assert_eq!(experts_in_a_line(128, 60, 20), 30);
+        assert_eq!(experts_in_a_line(0, 0, 0), 1);
     }
 }

@@ -2,15 +2,20 @@
 //!
 //! While it is open nothing of the plan changes; what is shown is the first part of the budget's order.
 
+mod tally;
+
 use std::time::Duration;
 
 use super::input::{TextEdit, TextInput};
 use super::plan::PlanState;
 use super::previews::Previews;
+use super::tree::TreeView;
 use crate::engine::model::Model;
 use crate::engine::plan::budget::{Figure, Goal};
 use crate::engine::plan::{Budget, Recipe, Rule};
 use crate::text;
+
+pub use tally::{Lot, Tally};
 
 /// Shortest time between two sorts while figures keep arriving.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -93,6 +98,12 @@ pub struct Slider {
     pub problem: Option<String>,
     /// Whether the order is that of all figures.
     pub fresh: Fresh,
+    /// What it makes of tensors and folders.
+    pub tally: Tally,
+    /// The place that the tally is of; nothing after the order has changed.
+    tallied: Option<usize>,
+    /// What was measured, by tensor.
+    figures: Vec<Option<Figure>>,
 }
 
 impl Slider {
@@ -117,6 +128,9 @@ impl Slider {
             input: None,
             problem: None,
             fresh,
+            tally: Tally::default(),
+            tallied: None,
+            figures: vec![None; model.tensors.len()],
         };
         slider.rank(previews);
         slider
@@ -124,12 +138,17 @@ impl Slider {
 
     /// Sorts what was measured anew; the wanted size stays.
     pub fn rank(&mut self, previews: &Previews) {
-        self.budget.rank(|tensor, format, method| {
+        let figure = |tensor, format, method| {
             let figures = previews.figures((tensor, format))?.method(method)?;
             let (sum_e2, sum_w2) = figures.moments.expanded();
             let weighted = figures.weighted.filter(|(_, w)| *w > 0.0).map(|(e, w)| e / w);
             Some(Figure { rel_mse: weighted.unwrap_or(figures.rel_mse.value), sum_e2, sum_w2 })
-        });
+        };
+        self.budget.rank(figure);
+        for (tensor, format, method) in self.budget.candidates() {
+            self.figures[tensor] = figure(tensor, format, method);
+        }
+        self.tallied = None;
         let all = self.budget.free().iter();
         let hopeless = all.filter(|f| previews.is_hopeless((f.tensor, f.format), f.method)).count();
         self.missing = (self.budget.unmeasured().saturating_sub(hopeless), hopeless);
@@ -140,6 +159,14 @@ impl Slider {
     fn settle(&mut self) {
         let order = self.budget.order();
         self.count = order.fit(self.goal).unwrap_or(order.items().len());
+    }
+
+    /// Brings what tensors and folders come to up to date with the place.
+    pub fn tally(&mut self, model: &Model, tree: &TreeView, plan: &PlanState) {
+        if self.tallied != Some(self.count) {
+            self.tally = Tally::new(self, (model, tree, plan), &self.figures);
+            self.tallied = Some(self.count);
+        }
     }
 
     /// Bytes with what is taken.
@@ -252,10 +279,14 @@ impl Slider {
         format!("{} ({:.2} bpw)", text::bytes(bytes), self.budget.bpw(bytes))
     }
 
-    /// Whether a tensor would go ternary; `None` for one that the budget does not decide.
-    pub fn verdict(&self, tensor: usize) -> Option<bool> {
-        let free = self.budget.free().binary_search_by_key(&tensor, |f| f.tensor).is_ok();
-        free.then(|| self.budget.takes(tensor, self.count))
+    /// Why a tensor has its lot, in the few words that a column takes.
+    pub fn why(&self, tensor: usize, lot: Lot) -> String {
+        let all = self.budget.order().items().len();
+        match (lot, self.budget.rank_of(tensor)) {
+            (Lot::PinnedTernary | Lot::PinnedKept, _) => "pinned by a rule".to_owned(),
+            (_, Some(rank)) => format!("place {} of {all}", rank + 1),
+            (_, None) => "not measured".to_owned(),
+        }
     }
 
     /// The recipe that it comes to, and the rules in it that are the budget's.

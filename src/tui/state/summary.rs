@@ -16,7 +16,7 @@ pub struct Mix(pub [u64; 4]);
 
 impl Mix {
     /// So many elements of a type.
-    fn of(dtype: DType, elements: u64) -> Self {
+    pub(super) fn of(dtype: DType, elements: u64) -> Self {
         let mut mix = Self::default();
         let class = match dtype {
             t if t.is_ternary() => 0,
@@ -28,7 +28,7 @@ impl Mix {
         mix
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.0.iter_mut().zip(other.0).for_each(|(a, b)| *a = a.saturating_add(b));
     }
 }

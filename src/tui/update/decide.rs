@@ -204,6 +204,9 @@ pub(super) fn settle(state: &mut State) {
     {
         slider.rank(&session.previews);
     }
+    if let Some(slider) = &mut session.slider {
+        slider.tally(&session.model, &session.tree, &session.plan);
+    }
     let size = session.model.tensors.len();
     if session.screen == Screen::Sensitivity && session.sensitivity.fresh.due(now, size) {
         session.sensitivity.refresh(&session.model, &session.plan, &session.previews);

@@ -177,7 +177,7 @@ pub(super) fn act_apply(state: &mut State, action: Action) -> Vec<Effect> {
 fn in_map(state: &mut State, action: Action) -> bool {
     let area = state.geometry.pane;
     let Some(session) = &mut state.session else { return false };
-    if session.pane.experts && in_experts(session, action, usize::from(area.width)) {
+    if session.pane.experts && in_experts(session, action, (area.width, area.height)) {
         return true;
     }
     let pane = &mut session.pane;
@@ -223,12 +223,12 @@ fn toggle_experts(state: &mut State) {
 }
 
 /// Keys of the grid of experts; whether it has this one.
-fn in_experts(session: &mut Session, action: Action, columns: usize) -> bool {
+fn in_experts(session: &mut Session, action: Action, (columns, height): (u16, u16)) -> bool {
     let Some(tensor) = session.tree.selected_tensor().and_then(|t| session.model.tensors.get(t)) else { return false };
     let n = (tensor.matrices() as usize).max(1);
     let rows = tensor.rows() / tensor.matrices().max(1);
     let pane = &mut session.pane;
-    let line = crate::tui::state::geometry::experts_in_a_line(n, columns);
+    let line = crate::tui::state::geometry::experts_in_a_line(n, columns, height);
     let to = match action {
         Action::Up => pane.expert.saturating_sub(line),
         Action::Down => pane.expert + line,

@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use crate::text;
 
 /// Signs and their counterparts. Those that stand for states stay apart from each other.
-const SIGNS: [(&str, char); 15] = [
+const SIGNS: [(&str, char); 17] = [
     // Gauges are drawn heavy on a light track.
     ("━═╸╺╼╾", '='),
     ("─╌┄┈╴╶–—−‐‑―‾⎯", '-'),
@@ -18,8 +18,10 @@ const SIGNS: [(&str, char); 15] = [
     ("←◂◀◁‹«⇐⟵◃", '<'),
     ("↑▴▲△⇧˄", '^'),
     ("↓▾▼▽⇩˅", 'v'),
-    ("●◆■★✱⬤", '*'),
-    ("○◇□☆◯", 'o'),
+    ("●◆★✱⬤", '*'),
+    ("■", '#'),
+    ("○◇☆◯", 'o'),
+    ("□", '_'),
     ("◐◑◒◓◍◖◗", '%'),
     ("×✗✘✕╳", 'x'),
     ("·•…∙⋅․", '.'),

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use super::draw::{Canvas, spinner};
 use crate::engine::preview::sqnr_db;
 use crate::text;
-use crate::tui::state::slider::{Slider, Unit};
+use crate::tui::state::slider::{Lot, Slider, Unit};
 use crate::tui::state::{Area, Geometry, Session, State};
 
 pub(super) fn draw(
@@ -130,19 +130,32 @@ fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect)
         return;
     }
     let items = slider.budget.order().items();
-    let named = |at: Option<usize>| {
+    let named = |what: &str, at: Option<usize>| {
         let item = at.and_then(|at| items.get(at))?;
-        Some(text::elide(&text::escape(&session.model.tensors[item.tensor].name), 34))
+        let name = text::elide(&text::escape(&session.model.tensors[item.tensor].name), 34);
+        Some(vec![Span::styled(format!("{what} {name}"), theme.dim)])
     };
-    let (last, next) = (named(slider.count.checked_sub(1)), named(Some(slider.count)));
-    let mut words = String::from("least error per saved byte first");
-    for (name, what) in [(last, "last taken"), (next, "next")] {
-        if let Some(name) = name {
-            let part = format!(" · {what} {name}");
-            if text::width(&words) + text::width(&part) <= usize::from(area.width) {
-                words += &part;
-            }
+    let sign = |lot: Lot, word: &str| {
+        let (sign, style) = super::tree::lot_mark(lot, theme);
+        vec![Span::styled(sign.to_string(), style), Span::styled(format!(" {word}"), theme.dim)]
+    };
+    let mut parts = vec![sign(Lot::Taken, "taken"), sign(Lot::Left, "stays")];
+    if slider.tally.pinned() > 0 {
+        let mut both = sign(Lot::PinnedTernary, "");
+        both.extend(sign(Lot::PinnedKept, "pinned by rules"));
+        parts.push(both);
+    }
+    parts.extend(named("last taken", slider.count.checked_sub(1)));
+    parts.extend(named("next", Some(slider.count)));
+    parts.push(vec![Span::styled("least error per saved byte first", theme.dim)]);
+    let mut line = Line::default();
+    for part in parts {
+        let columns: usize = part.iter().map(Span::width).sum();
+        let gap = if line.width() == 0 { "" } else { "  " };
+        if line.width() + gap.len() + columns <= usize::from(area.width) {
+            line.push_span(Span::raw(gap));
+            line.spans.extend(part);
         }
     }
-    canvas.text(area, area.x, area.y, &words, theme.dim);
+    canvas.line(area, area.y, &line);
 }

@@ -13,6 +13,7 @@ use crate::tui::state::columns::{Column, Shown};
 use crate::tui::state::fate::{Fate, why};
 use crate::tui::state::geometry::scrolled;
 use crate::tui::state::selection::Selected;
+use crate::tui::state::slider::Lot;
 use crate::tui::state::summary::{Mix, Summary, figures};
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Area, Geometry, Session, State};
@@ -317,7 +318,7 @@ impl Row {
     }
 
     fn folder(session: &Session, item: Item, theme: &Theme) -> Self {
-        let sum = session.summaries.of(item);
+        let sum = &session.sums(item);
         let mark = match (sum.ternary, sum.eligible) {
             (0, 0) if sum.already > 0 && sum.already == sum.tensors => ('=', theme.kept),
             (0, _) => ('○', theme.kept),
@@ -348,23 +349,24 @@ impl Row {
         let tensor = &session.model.tensors[index];
         let decision = session.plan.decision(index);
         let outlook = session.plan.outlook(index);
-        let sum = session.summaries.of(item);
-        let types = if decision.new_type == tensor.dtype {
+        let sum = &session.sums(item);
+        let lot = session.lot(index);
+        let becomes = lot.and_then(|(slider, lot)| Some(slider.becomes(index, lot)?.0)).unwrap_or(decision.new_type);
+        let ternary = lot.map_or(decision.is_ternary(), |_| sum.ternary > 0);
+        let types = if becomes == tensor.dtype {
             (tensor.dtype.to_string(), theme.dim)
         } else {
-            (
-                format!("{}→{}", tensor.dtype, decision.new_type),
-                if decision.is_ternary() { theme.ternary } else { theme.text },
-            )
+            (format!("{}→{becomes}", tensor.dtype), if ternary { theme.ternary } else { theme.text })
         };
         let measured = outlook.eligible.then(|| figures(&session.plan, &session.previews, index)).flatten();
         let sqnr = measured.and_then(|(figures, method)| {
             let db = figures.method(method)?.sqnr_db();
-            Some(Figure { db, exact: figures.exact, hypothetical: !decision.is_ternary() })
+            Some(Figure { db, exact: figures.exact, hypothetical: !ternary })
         });
-        let name = if decision.is_ternary() { theme.text } else { theme.kept };
+        let name = if ternary { theme.text } else { theme.kept };
+        let why = lot.map_or_else(|| why(session, index), |(slider, lot)| slider.why(index, lot));
         Self {
-            mark: mark(session, index, theme),
+            mark: lot.map_or_else(|| mark(session, index, theme), |(_, lot)| lot_mark(lot, theme)),
             indent: 0,
             fold: "  ",
             name: (String::new(), name),
@@ -373,7 +375,7 @@ impl Row {
             size: text::bytes(tensor.bytes),
             new_size: new_size(sum, theme),
             sqnr,
-            why: text::escape(&why(session, index)),
+            why: text::escape(&why),
             mix: None,
         }
     }
@@ -435,6 +437,16 @@ fn mix_bar(mix: Mix, theme: &Theme) -> Vec<Span<'static>> {
 pub(super) fn mark(session: &Session, index: usize, theme: &Theme) -> (char, Style) {
     let fate = Fate::of(session, index);
     (fate.sign(), fate_style(fate, theme))
+}
+
+/// The sign of what the budget slider would make of a tensor.
+pub(super) fn lot_mark(lot: Lot, theme: &Theme) -> (char, Style) {
+    let style = match lot {
+        Lot::Taken => theme.ternary,
+        Lot::PinnedTernary | Lot::PinnedKept => theme.warning,
+        Lot::Left | Lot::Other => theme.kept,
+    };
+    (lot.sign().unwrap_or(' '), style)
 }
 
 /// Its style.

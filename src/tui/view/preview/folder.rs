@@ -40,7 +40,7 @@ fn pair(name: &str, value: String, theme: &Theme) -> Vec<Span<'static>> {
 }
 
 fn facts(session: &Session, item: Item, theme: &Theme, roomy: bool) -> Vec<Vec<Span<'static>>> {
-    let sum = session.summaries.of(item);
+    let sum = session.sums(item);
     let mut facts = vec![pair("ternary", format!("{} of {} eligible", sum.ternary, sum.eligible), theme)];
     if roomy {
         facts.insert(0, pair("tensors", sum.tensors.to_string(), theme));
@@ -117,7 +117,7 @@ fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rec
     let children: Vec<(String, Option<f64>, bool)> = parts
         .iter()
         .map(|node| {
-            let sum = session.summaries.of(Item::Node(*node));
+            let sum = session.sums(Item::Node(*node));
             let label = nodes[*node].label.trim_end_matches('.');
             let label = text::escape(label.strip_suffix(".weight").unwrap_or(label));
             (label, sum.what_if.map(|e| e.value), sum.ternary > 0)

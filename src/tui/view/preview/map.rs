@@ -10,11 +10,12 @@ use crate::jobs::Seen;
 use crate::text;
 use crate::tui::state::Geometry;
 use crate::tui::state::geometry::{experts_in_a_line, scrolled};
-use crate::tui::view::draw::Canvas;
+use crate::tui::view::draw::{Canvas, flow};
+use crate::tui::view::tree::right;
 use crate::tui::widgets::{gauge, heat};
 
 /// Lines below the map.
-const FOOT: u16 = 4;
+const FOOT: u16 = 5;
 
 pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let session = sight.session;
@@ -112,8 +113,8 @@ fn blocks(sight: &Sight<'_>, grid: &Grid, canvas: &mut Canvas<'_>, area: Rect) {
     heat::draw(canvas.buf, plot, ramp, theme.text, share);
     cursor(sight, grid, canvas, plot, points);
     let foot = Rect { y: plot.bottom(), height: area.bottom().saturating_sub(plot.bottom()), ..area };
-    let mut lines = vec![legend(measure, &range, ramp, canvas)];
-    lines.extend(words(sight, grid, canvas));
+    let mut lines = vec![legend(measure, &range, ramp, canvas, area.width)];
+    lines.extend(words(sight, grid, canvas, area.width));
     canvas.lines(foot, &lines);
 }
 
@@ -133,51 +134,63 @@ fn cursor(sight: &Sight<'_>, grid: &Grid, canvas: &mut Canvas<'_>, plot: Rect, p
     }
 }
 
-fn legend(measure: Measure, range: &Range, ramp: crate::tui::theme::Ramp, canvas: &Canvas<'_>) -> Line<'static> {
+/// The colours with their values, and beside them the ends that lie beyond. The latter go where there is no room.
+fn legend(
+    measure: Measure,
+    range: &Range,
+    ramp: crate::tui::theme::Ramp,
+    canvas: &Canvas<'_>,
+    columns: u16,
+) -> Line<'static> {
     let theme = canvas.theme;
-    let beyond = |at: f64, end: f64| if at == end { String::new() } else { format!(" ({})", figure(measure, end)) };
-    let mut line = Line::from(Span::styled(
-        format!("{}{} ", figure(measure, range.low), beyond(range.low, range.least)),
-        theme.text,
-    ));
+    let roomy = columns >= 48;
+    let beyond = |at: f64, end: f64| {
+        if at == end || !roomy { String::new() } else { format!(" ({})", figure(measure, end)) }
+    };
+    let (low, high) = (beyond(range.low, range.least), beyond(range.high, range.greatest));
+    let mut line = Line::from(Span::styled(format!("{}{low} ", figure(measure, range.low)), theme.text));
     line.spans.extend(heat::legend(12, ramp, theme.text));
-    line.push_span(Span::styled(
-        format!(" {}{}", figure(measure, range.high), beyond(range.high, range.greatest)),
-        theme.text,
-    ));
+    line.push_span(Span::styled(format!(" {}{high}", figure(measure, range.high)), theme.text));
     line
 }
 
 /// What was looked at, what is under the cursor, and what is worst.
-fn words(sight: &Sight<'_>, grid: &Grid, canvas: &Canvas<'_>) -> Vec<Line<'static>> {
+fn words(sight: &Sight<'_>, grid: &Grid, canvas: &Canvas<'_>, columns: u16) -> Vec<Line<'static>> {
     let (pane, theme) = (&sight.session.pane, canvas.theme);
     let (seen, all) = grid.blocks;
     let estimate = grid.rel_mse;
-    let looked = if grid.exact {
-        format!("all {} blocks · rel MSE {:.4}", text::count(all), estimate.value)
+    let (looked, mean) = if grid.exact {
+        (format!("all {} blocks", text::count(all)), format!("rel MSE {:.4}", estimate.value))
     } else {
         let (low, high) = (estimate.low, estimate.high);
-        let of = format!("~ {} of {} blocks", text::count(seen), text::count(all));
-        format!("{of} · rel MSE ~{:.4} [{low:.4}, {high:.4}]", estimate.value)
+        let mean = format!("rel MSE ~{:.4} [{low:.4}, {high:.4}]", estimate.value);
+        (format!("~ {} of {} blocks", text::count(seen), text::count(all)), mean)
     };
     let (row, column) = pane.place.at;
-    let here = under_cursor(grid, pane.place.at).map_or_else(String::new, |cell| {
-        let of = |measure| cell.value(measure).map_or("–".to_owned(), |v| figure(measure, v));
-        let [error, scale, zeros] = Measure::ALL.map(of);
-        let blocks = if cell.blocks == 1 { String::new() } else { format!(" ({} blocks)", cell.blocks) };
-        let bad = if cell.non_finite > 0 { format!(" · {} NaN/Inf", cell.non_finite) } else { String::new() };
-        format!(" rel MSE {error} · d {scale} · zeros {zeros}{bad}{blocks}")
-    });
-    let mut lines = vec![
-        Line::from(Span::styled(looked, theme.dim)),
-        Line::from(vec![Span::styled(format!("╳ {row}:{column}"), theme.marker), Span::styled(here, theme.text)]),
-    ];
+    let mut about = vec![vec![Span::styled(looked, theme.dim)], vec![Span::styled(mean, theme.dim)]];
     if let Some(worst) = grid.worst(pane.measure) {
         let sign = if grid.exact { "" } else { "~" };
         let value = figure(pane.measure, worst.value);
-        let words = format!("greatest {sign}{value} at {}:{}", worst.row, worst.column);
-        lines.push(Line::from(Span::styled(words, theme.dim)));
+        let words = format!("greatest {sign}{value} at {}:{} (w)", worst.row, worst.column);
+        about.push(vec![Span::styled(words, theme.dim)]);
     }
+    let mut here = vec![vec![Span::styled(format!("╳ {row}:{column}"), theme.marker)]];
+    if let Some(cell) = under_cursor(grid, pane.place.at) {
+        let pair = |name: &str, value: String| {
+            vec![Span::styled(format!("{name} "), theme.dim), Span::styled(value, theme.text)]
+        };
+        let of = |measure| cell.value(measure).map_or("–".to_owned(), |v| figure(measure, v));
+        let [error, scale, zeros] = Measure::ALL.map(of);
+        here.extend([pair("rel MSE", error), pair("d", scale), pair("zeros", zeros)]);
+        if cell.non_finite > 0 {
+            here.push(vec![Span::styled(format!("! {} NaN/Inf", cell.non_finite), theme.error)]);
+        }
+        if cell.blocks != 1 {
+            here.push(vec![Span::styled(format!("{} blocks", cell.blocks), theme.dim)]);
+        }
+    }
+    let mut lines = flow(about, columns);
+    lines.extend(flow(here, columns));
     if let Some(problem) = &grid.problem {
         lines.insert(0, Line::from(Span::styled(text::escape(problem), theme.warning)));
     }
@@ -198,7 +211,7 @@ fn under_cursor(grid: &Grid, at: (u64, u64)) -> Option<Cell> {
     grid.cells.get(row * grid.size.1 + column).copied()
 }
 
-/// A bar an expert, in lines.
+/// An expert a line with its figures, or a bar an expert where there are many.
 fn merged(sight: &Sight<'_>, all: &Experts, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let (pane, theme) = (&sight.session.pane, canvas.theme);
     let (measure, n) = (pane.measure, all.experts.len());
@@ -210,7 +223,13 @@ fn merged(sight: &Sight<'_>, all: &Experts, canvas: &mut Canvas<'_>, area: Rect,
         super::message(canvas, area, "blocks run over the ends of the matrices: they cannot be told apart");
         return;
     };
-    let line = experts_in_a_line(n, usize::from(plot.width));
+    let line = experts_in_a_line(n, plot.width, plot.height);
+    if line == 1 {
+        let used = table(sight, all, &range, canvas, plot);
+        let words = expert_words(all, None, canvas, area.width);
+        canvas.lines(below(area, 1 + used), &words);
+        return;
+    }
     let lines = n.div_ceil(line);
     let top = scrolled(0, pane.expert / line, lines, usize::from(plot.height));
     for (i, expert) in all.experts.iter().enumerate().skip(top * line) {
@@ -238,14 +257,55 @@ fn merged(sight: &Sight<'_>, all: &Experts, canvas: &mut Canvas<'_>, area: Rect,
     }
     let used = (lines - top).min(usize::from(plot.height)) as u16;
     let foot = Rect { y: plot.y + used, height: area.bottom().saturating_sub(plot.y + used), ..area };
-    let mut below_it = vec![legend(measure, &range, theme.ramp.in_signs(), canvas)];
+    let mut below_it = vec![legend(measure, &range, theme.ramp.in_signs(), canvas, area.width)];
     below_it[0].spans.truncate(1);
     below_it[0].spans.extend([
         Span::styled("▁▂▃▄▅▆▇█", theme.text),
         Span::styled(format!(" {}", figure(measure, range.greatest)), theme.text),
     ]);
-    below_it.extend(expert_words(all, pane.expert, canvas, foot.width));
+    below_it.extend(expert_words(all, Some(pane.expert), canvas, foot.width));
     canvas.lines(foot, &below_it);
+}
+
+/// A line an expert with all its figures, where there is room for that; rows taken.
+fn table(sight: &Sight<'_>, all: &Experts, range: &Range, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    /// Columns of the number and of a figure, and of all but the bar.
+    const CELLS: (usize, usize, u16) = (6, 10, 47);
+    let (pane, theme) = (&sight.session.pane, canvas.theme);
+    let hits = all.experts.iter().any(|e| e.hits.is_some());
+    let bar = usize::from(area.width.saturating_sub(CELLS.2 + if hits { CELLS.1 as u16 } else { 0 }).min(24));
+    let mut head = right("#", CELLS.0);
+    for name in ["rel MSE", "d", "zeros", "NaN/Inf"].into_iter().chain(hits.then_some("hits")) {
+        head += &right(name, CELLS.1);
+    }
+    let mut lines = vec![Line::from(Span::styled(head, theme.dim))];
+    for (i, expert) in all.experts.iter().enumerate() {
+        let here = i == pane.expert;
+        let number = format!("{}{i}", if here { "▸ " } else { "" });
+        let mut line = Line::from(Span::styled(right(&number, CELLS.0), if here { theme.marker } else { theme.dim }));
+        for measure in Measure::ALL {
+            let style = if measure == pane.measure { theme.strong } else { theme.text };
+            let value = expert.cell.value(measure).map_or("–".to_owned(), |v| figure(measure, v));
+            line.push_span(Span::styled(right(&value, CELLS.1), style));
+        }
+        let bad = expert.cell.non_finite;
+        let (words, style) = if bad > 0 { (format!("! {bad}"), theme.error) } else { ("0".to_owned(), theme.dim) };
+        line.push_span(Span::styled(right(&words, CELLS.1), style));
+        if hits {
+            let words = expert.hits.map_or("–".to_owned(), |h| text::count(h.max(0.0) as u64));
+            let style = if unreached(expert) { theme.warning } else { theme.text };
+            line.push_span(Span::styled(right(&words, CELLS.1), style));
+        }
+        if let Some(value) = expert.cell.value(pane.measure).filter(|_| bar > 1) {
+            let share = range.share(value);
+            let mut style = theme.text;
+            style.fg = theme.ramp.colour(share).or(style.fg);
+            line.push_span(Span::raw(" "));
+            line.spans.extend(gauge::bar(bar, share, style, theme.track));
+        }
+        lines.push(line);
+    }
+    canvas.lines(area, &lines)
 }
 
 /// Whether an importance matrix says that no token reached the expert.
@@ -253,12 +313,13 @@ fn unreached(expert: &Expert) -> bool {
     expert.hits == Some(0.0)
 }
 
-fn expert_words(all: &Experts, at: usize, canvas: &Canvas<'_>, columns: u16) -> Vec<Line<'static>> {
+/// What was looked at, the figures of one expert, and who was never asked.
+fn expert_words(all: &Experts, at: Option<usize>, canvas: &Canvas<'_>, columns: u16) -> Vec<Line<'static>> {
     let theme = canvas.theme;
     let sign = if all.exact { "" } else { "~" };
     let looked = if all.exact { "every block" } else { "~ a sample of 32 blocks each" };
     let mut items = vec![vec![Span::styled(looked, theme.dim)]];
-    if let Some(expert) = all.experts.get(at) {
+    if let Some((at, expert)) = at.and_then(|at| Some((at, all.experts.get(at)?))) {
         let of = |m| expert.cell.value(m).map_or("–".to_owned(), |v| format!("{sign}{}", figure(m, v)));
         let [error, scale, zeros] = Measure::ALL.map(of);
         items.push(vec![Span::styled(format!("◂ #{at}"), theme.marker)]);
@@ -278,5 +339,5 @@ fn expert_words(all: &Experts, at: usize, canvas: &Canvas<'_>, columns: u16) -> 
         let words = format!("· {} that no token reached: {}{more}", unreached.len(), named.join(" "));
         items.push(vec![Span::styled(words, theme.warning)]);
     }
-    crate::tui::view::draw::flow(items, columns)
+    flow(items, columns)
 }

@@ -53,15 +53,22 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) -> u1
                 && column.group == Group::of(current)
                 && (row == Row::Weighted) == (weighted && row.method() == crate::engine::ternary::Method::Exact);
             let (words, style) = cell(sight, column, row, *best, theme);
-            let mark = match (is_chosen, words.1) {
-                (true, _) => "▶",
-                (false, true) => "★",
-                (false, false) => " ",
-            };
+            // Signs stand beside their figure, and figures below each other.
+            let room = width - if width < 9 { 1 } else { 3 };
+            let figure = fitting(&words.0, room);
+            let both = if width < 9 { 1 } else { 2 };
+            let pad = width - both - text::width(&figure);
             let style = if here { style.patch(theme.cursor).add_modifier(Modifier::REVERSED) } else { style };
-            let mark_style = if words.1 { theme.good } else { theme.accent };
-            line.push_span(Span::styled(mark, mark_style));
-            line.push_span(Span::styled(right(&text::clip(&words.0, width - 1), width - 1), style));
+            line.push_span(Span::raw(" ".repeat(pad)));
+            let sign = if is_chosen { "▶" } else { " " };
+            let star = if words.1 { "★" } else { " " };
+            if both == 1 {
+                let one = if is_chosen { (sign, theme.accent) } else { (star, theme.good) };
+                line.spans.extend([Span::styled(one.0, one.1), Span::styled(figure, style)]);
+                continue;
+            }
+            let (sign, star) = (Span::styled(sign, theme.accent), Span::styled(star, theme.good));
+            line.spans.extend([sign, Span::styled(figure, style), star]);
         }
         lines.push(line);
     }
@@ -74,7 +81,9 @@ fn head(columns: &[Column<'_>], current: Format, width: usize, theme: &Theme) ->
     let mut line = Line::from(Span::styled(left("  group", NAME), theme.dim));
     for column in columns {
         let style = if column.group == Group::of(current) { theme.strong } else { theme.dim };
-        line.push_span(Span::styled(right(column.group.name(), width), style));
+        let air = usize::from(width >= 9);
+        let name = if air == 0 && column.group == Group::Whole { "all" } else { column.group.name() };
+        line.push_span(Span::styled(right(name, width - air) + &" ".repeat(air), style));
     }
     line
 }
@@ -84,6 +93,17 @@ fn best(column: &Column<'_>, figure: Figure, weighted: bool) -> Option<f64> {
     let report = column.report.as_ref().ok()?.as_ref()?;
     let able = Row::ALL.into_iter().filter_map(|row| row.of(report, weighted)).filter(|m| m.problem.is_none());
     able.filter_map(|m| figure.cost(m)).reduce(f64::min)
+}
+
+/// A figure in so many columns: decimals are the first to go, then the zero before the point.
+fn fitting(figure: &str, room: usize) -> String {
+    let bare = figure.strip_prefix('~').unwrap_or(figure);
+    let short = if text::width(figure) > room { bare.strip_prefix("0").filter(|r| r.starts_with('.')) } else { None };
+    let figure = short.unwrap_or(figure);
+    if text::width(figure) <= room || !figure.contains('.') {
+        return text::clip(figure, room);
+    }
+    figure.chars().take(room).collect::<String>().trim_end_matches('.').to_owned()
 }
 
 /// The words of a cell, whether it is the best of its column, and its style.
@@ -188,9 +208,10 @@ fn figures(
                 Figure::MaxError if !report.exact => "≥",
                 _ => sign,
             };
+            let (name, unit) = if figure == Figure::Sqnr { ("SQNR", " dB") } else { (figure.name(), "") };
             vec![
-                Span::styled(format!("{} ", figure.name()), theme.dim),
-                Span::styled(format!("{sign}{value}"), theme.text),
+                Span::styled(format!("{name} "), theme.dim),
+                Span::styled(format!("{sign}{value}{unit}"), theme.text),
                 Span::styled(extra, theme.dim),
             ]
         })

@@ -94,30 +94,63 @@ fn goto(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     canvas.input(field, input, true);
 }
 
-/// The tabs stand in the upper border; where there is no room for their names, only the open one has it.
+/// How much of their names the tabs show.
+#[derive(Clone, Copy, PartialEq)]
+enum Names {
+    /// Whole names with air between them.
+    Roomy,
+    /// Whole names.
+    Whole,
+    /// Their first letters, but the open one's whole.
+    Short,
+    /// The open one's alone.
+    Open,
+}
+
+/// What stands for a tab.
+fn label(i: usize, tab: Tab, open: bool, names: Names) -> String {
+    let (number, title) = (i + 1, tab.title());
+    match names {
+        Names::Roomy => format!(" {number} {title} "),
+        Names::Whole => format!(" {number} {title}"),
+        _ if open => format!(" {number} {title}"),
+        Names::Short => format!(" {number} {}", title.chars().take(3).collect::<String>()),
+        Names::Open => format!(" {number}"),
+    }
+}
+
+/// The tabs stand in the upper border, with as much of their names as there is room for. All have their numbers.
 fn tabs(session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
-    let title = |i: usize, tab: Tab, named: bool| {
-        if named { format!(" {} {} ", i + 1, tab.title()) } else { format!(" {} ", i + 1) }
+    let open = |tab: Tab| tab == session.tab;
+    let columns = |names: Names| -> usize {
+        let labels = Tab::ALL.into_iter().enumerate().map(|(i, tab)| label(i, tab, open(tab), names));
+        labels.map(|label| text::width(&label)).sum()
     };
-    let full: usize = Tab::ALL.into_iter().enumerate().map(|(i, tab)| title(i, tab, true).len()).sum();
-    let roomy = full + 4 <= usize::from(area.width);
+    let room = usize::from(area.width).saturating_sub(5);
+    let fitting = [Names::Roomy, Names::Whole, Names::Short].into_iter().find(|names| columns(*names) <= room);
+    let names = fitting.unwrap_or(Names::Open);
     let mut x = area.x + 2;
-    let inside = Rect { width: area.width.saturating_sub(2), ..area };
+    let inside = Rect { width: area.width.saturating_sub(1), ..area };
     for (i, tab) in Tab::ALL.into_iter().enumerate() {
-        let active = tab == session.tab;
-        let label = title(i, tab, roomy || active);
+        let active = open(tab);
+        let label = label(i, tab, active, names);
         let style = if active { theme.title } else { theme.dim };
         let end = canvas.text(inside, x, area.y, &label, style);
         geometry.tabs.push((Area { x, y: area.y, width: end - x, height: 1 }, tab));
         x = end;
+    }
+    if names != Names::Roomy && x + 1 < area.right() {
+        canvas.text(inside, x, area.y, " ", theme.dim);
     }
 }
 
 fn draw_tensor(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let (session, tensor) = (sight.session, sight.tensor);
     // What has its own words for the tensor needs no more than its name above it.
-    let brief = matches!(session.tab, Tab::Map | Tab::Block | Tab::Trits | Tab::Info) || area.height < 12;
+    let own_words = matches!(session.tab, Tab::Map | Tab::Block | Tab::Trits | Tab::Info);
+    // Where there is little room, charts and tables get what there is.
+    let brief = own_words || area.height < 12 || (area.height < 22 && session.tab != Tab::Overview);
     let used = if session.tab == Tab::Info { 0 } else { info::draw(session, tensor, canvas, area, brief) };
     let area = below(area, used);
     match session.tab {
@@ -173,8 +206,10 @@ fn scrolling(lines: &[Line<'_>], top: usize, canvas: &mut Canvas<'_>, area: Rect
     canvas.lines(area, &lines[top..]);
     let more = lines.len().saturating_sub(top + height);
     if more > 0 {
-        let words = format!(" {more} more lines: pgdn ");
-        canvas.right(area, area.bottom() - 1, &words, canvas.theme.accent);
+        // In the border below, where it covers no figure.
+        let words = format!(" ▾ {more} more lines: pgdn ");
+        let border = Rect { height: area.height + 1, ..area };
+        canvas.text(border, area.x, area.bottom(), &words, canvas.theme.accent);
     }
 }
 
@@ -231,6 +266,13 @@ fn parts(subject: &Subjected<'_>, sight: &Sight<'_>, canvas: &mut Canvas<'_>, ar
             let table = weights::levels_height(subject);
             let left = area.height.saturating_sub(used + 1);
             let chart = if left >= table + 9 { left - table - 1 } else { left };
+            if chart == left && left >= 8 {
+                let lines = weights::short_levels(subject, canvas, area.width);
+                let height = left - lines.len() as u16;
+                weights::draw(subject, canvas, Rect { height, ..below(area, used + 1) });
+                canvas.lines(below(area, used + 1 + height), &lines);
+                return;
+            }
             weights::draw(subject, canvas, Rect { height: chart, ..below(area, used + 1) });
             weights::levels(subject, canvas, below(area, used + 2 + chart));
         }

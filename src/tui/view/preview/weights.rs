@@ -3,7 +3,7 @@
 //! Every block has a threshold and a scale of its own; what is marked are those of an average block.
 
 use ratatui::layout::Rect;
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 
 use super::Subjected;
 use crate::engine::preview::{MethodReport, TensorReport};
@@ -182,6 +182,26 @@ pub(super) fn levels(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rec
             canvas.right(Rect { width, ..area }, y, &figures, theme.dim);
         }
     }
+}
+
+/// The same in figures alone, where there is no room for a line a method.
+pub(super) fn short_levels(subject: &Subjected<'_>, canvas: &Canvas<'_>, columns: u16) -> Vec<Line<'static>> {
+    if levels_height(subject) == 0 {
+        return Vec::new();
+    }
+    let theme = canvas.theme;
+    let mut methods: Vec<_> = subject.report.methods.iter().filter(|m| m.problem.is_none()).collect();
+    methods.sort_by_key(|m| m.method);
+    let item = |method: &MethodReport| {
+        let (level, threshold) = level_and_threshold(subject, method);
+        let chosen = method.method == subject.method.method;
+        let name = format!("{}{} ", if chosen { "▶" } else { "" }, method.method);
+        vec![
+            Span::styled(name, if chosen { theme.strong } else { theme.dim }),
+            Span::styled(format!("●{} ┴{}", text::number(level), text::number(threshold)), theme.text),
+        ]
+    };
+    flow(methods.into_iter().map(item).collect(), columns)
 }
 
 /// A method's mean scale, and the threshold of a block that has it.
