@@ -250,3 +250,18 @@ fn the_demo_begins_with_a_tour_until_that_was_taken_or_skipped() {
     session.send("q");
     assert_eq!(session.end(), 0);
 }
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_program_and_nothing_is_lost() {
+    let folder = with_demo();
+    let mut session = Session::start(folder.path(), &["demo.gguf"]);
+    session.wait_text("92.2 % ternary");
+    session.send("L");
+    session.wait_text("98.0 % ternary");
+    assert_eq!(session.hang_up("?"), 128 + 1);
+    assert!(kept(folder.path(), "panics").is_empty(), "no panic on the way out");
+    let mut session = Session::start(folder.path(), &["demo.gguf"]);
+    session.wait_text("98.0 % ternary");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+}

@@ -13,6 +13,7 @@ use crossterm::event::{MouseEvent, MouseEventKind};
 use super::effect::Effect;
 use super::event::Event;
 use super::keymap::names;
+use super::tape::plain;
 use crate::jobs::{CheckEvent, JobEvent};
 use crate::text::escape;
 
@@ -77,7 +78,7 @@ pub(super) fn effect(effect: &Effect) {
 
 fn of_event(event: &Event) -> Option<(&'static str, String)> {
     Some(match event {
-        Event::Key(key) => ("key", names::name((key.modifiers, key.code))),
+        Event::Key(key) => ("key", names::name((plain(key), key.code))),
         Event::Mouse(MouseEvent { kind: MouseEventKind::Moved, .. }) | Event::Wake | Event::Settle => return None,
         Event::Mouse(mouse) => ("mouse", format!("{:?} {},{}", mouse.kind, mouse.column, mouse.row)),
         Event::Paste(text) => ("paste", format!("{} bytes", text.len())),

@@ -110,7 +110,8 @@ pub struct Options {
 }
 
 /// Runs the interface until the user or a signal ends it. The terminal is restored and every export has ended when it
-/// returns. What it returns is the exit code: 0, or 128 and the number of the signal. Errors: the terminal cannot be taken over or drawn on, threads cannot be started.
+/// returns. What it returns is the exit code: 0, or 128 and the number of the signal. Errors: the terminal cannot be taken
+/// over or drawn on, threads cannot be started.
 pub fn run(mut options: Options) -> Result<u8> {
     let start = Instant::now();
     let (sender, receiver) = channel();

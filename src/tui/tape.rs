@@ -116,7 +116,7 @@ impl Line {
 }
 
 /// Modifiers without the shift that is part of the character.
-fn plain(key: &KeyEvent) -> KeyModifiers {
+pub(super) fn plain(key: &KeyEvent) -> KeyModifiers {
     match key.code {
         KeyCode::Char(_) | KeyCode::BackTab => key.modifiers - KeyModifiers::SHIFT,
         _ => key.modifiers,

@@ -3,6 +3,7 @@
 //! [`Screen`] restores it when dropped; [`restore`] does the same for a panic hook, before anything is printed.
 
 use std::io::{self, Stdout, Write, stdout};
+use std::mem::ManuallyDrop;
 use std::sync::{Mutex, PoisonError};
 use std::thread::ThreadId;
 
@@ -24,7 +25,9 @@ fn owner() -> std::sync::MutexGuard<'static, Option<ThreadId>> {
 
 /// The terminal in raw mode on its alternate screen, until dropped.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where the terminal is gone for good,
+    /// because it says so on a stderr that is gone too.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Screen {
@@ -36,7 +39,7 @@ impl Screen {
             .and_then(|()| if mouse { execute!(stdout(), EnableMouseCapture) } else { Ok(()) })
             .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match entered {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal) }),
             Err(e) => {
                 give_back();
                 Err(e)

@@ -6,7 +6,9 @@
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -41,6 +43,8 @@ pub struct Session {
     child: Box<dyn Child + Send + Sync>,
     shown: Arc<(Mutex<Shown>, Condvar)>,
     modes: String,
+    reader: JoinHandle<()>,
+    deaf: Arc<AtomicBool>,
 }
 
 impl<'a> Setup<'a> {
@@ -95,7 +99,9 @@ impl<'a> Setup<'a> {
         let shown = Arc::new((Mutex::new(shown), Condvar::new()));
         let mut output = pty.master.try_clone_reader().unwrap();
         let theirs = Arc::clone(&shown);
-        std::thread::spawn(move || {
+        let deaf = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&deaf);
+        let reader = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             // Linux ends a terminal that nobody holds any more with an error, others with nothing.
             while let Ok(n @ 1..) = output.read(&mut buffer) {
@@ -104,11 +110,14 @@ impl<'a> Setup<'a> {
                 shown.bytes.extend_from_slice(&buffer[..n]);
                 drop(shown);
                 theirs.1.notify_all();
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
             }
             theirs.0.lock().unwrap().closed = true;
             theirs.1.notify_all();
         });
-        Session { keys: pty.master.take_writer().unwrap(), master: pty.master, child, shown, modes }
+        Session { keys: pty.master.take_writer().unwrap(), master: pty.master, child, shown, modes, reader, deaf }
     }
 }
 
@@ -178,6 +187,17 @@ impl Session {
     /// Waits until the screen has this text no more.
     pub fn wait_gone(&self, text: &str) {
         self.wait(&format!("the end of {text}"), |shown| !shown.parser.screen().contents().contains(text));
+    }
+
+    /// Closes the terminal under the program, as a window that is closed does; its exit code. `keys` make it write something,
+    /// so that nobody is left who reads.
+    pub fn hang_up(mut self, keys: &str) -> u32 {
+        self.deaf.store(true, Ordering::Relaxed);
+        self.send(keys);
+        self.reader.join().unwrap();
+        drop(self.keys);
+        drop(self.master);
+        self.child.wait().unwrap().exit_code()
     }
 
     /// Waits for the program's end; its exit code. The terminal must be as it was.
