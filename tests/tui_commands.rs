@@ -1,0 +1,348 @@
+//! Commands that change the plan are one step back wherever they are given; the slider's, the comparison's and the
+//! dialogs' keys do what they say.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
+
+mod support;
+mod support_tui;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use support::Tiny;
+use support_tui::beside::{Upto, beside};
+use support_tui::exports::{job, queue, run, summary};
+use support_tui::pages::{Reader, talkative};
+use support_tui::shoot::{SMALL, render};
+use support_tui::{App, layered};
+use tritscope::engine::plan::{Plan, Recipe};
+use tritscope::jobs::JobEvent;
+use tritscope::tui::action::Action;
+use tritscope::tui::effect::Effect;
+use tritscope::tui::keymap::Context;
+use tritscope::tui::state::pages::Page;
+use tritscope::tui::state::picker::Purpose;
+use tritscope::tui::state::slider::{Slider, Unit};
+use tritscope::tui::state::{Dialog, Screen, State};
+use tritscope::tui::theme::Theme;
+use tritscope::tui::update::act;
+
+const QUERY: &str = "blk.0.attn_q.weight";
+
+/// In the middle of the tree, with steps that can be undone and one that can be done again, and everything measured.
+fn in_tree() -> App {
+    let mut app = App::on(&layered());
+    app.press("+");
+    app.go("blk.1.attn_q.weight");
+    app.press("space t t u");
+    app.go(QUERY);
+    app.settle();
+    app.serve();
+    app
+}
+
+/// On a page of the model, read as far as it asks for.
+fn on_page(keys: &str) -> App {
+    let mut app = App::on(&talkative());
+    app.go("blk.1.attn_q.weight");
+    app.press("space");
+    app.go(QUERY);
+    app.press("space t u");
+    let mut reader = Reader::default();
+    reader.press(&mut app, "i");
+    reader.press(&mut app, keys);
+    app
+}
+
+/// With keys pressed after everything in sight was measured.
+fn after(keys: &str) -> App {
+    let mut app = in_tree();
+    app.press(keys);
+    app.serve();
+    app
+}
+
+/// One export is done, one runs.
+fn exporting() -> App {
+    let mut app = after("L");
+    for (id, name) in [(1, "a.gguf"), (2, "b.gguf")] {
+        queue(&mut app, id, name);
+    }
+    run(&mut app, 1);
+    let finished = summary(&app, "a.gguf");
+    job(&mut app, JobEvent::ExportFinished(1, finished));
+    run(&mut app, 2);
+    app
+}
+
+/// Beside a model of which one tensor has other values, one is equal, one more is there and all others are missing.
+fn compared() -> App {
+    let other = Tiny::default().normal("token_embd.weight", &[256, 16], 1).normal(QUERY, &[256, 64], 99).normal(
+        "blk.0.extra.weight",
+        &[256, 16],
+        5,
+    );
+    let mut app = after("+");
+    beside(&mut app, &other, Upto::Done);
+    app
+}
+
+/// Where plans are changed, and where a command that does so elsewhere must not.
+fn places() -> Vec<(&'static str, App)> {
+    let mut folder = in_tree();
+    folder.go("blk.");
+    let mut apply = after("4 enter up");
+    apply.press("enter");
+    assert!(matches!(apply.state.dialog, Some(Dialog::Apply(_))), "{}", apply.notice());
+    let mut places =
+        vec![("the tree", in_tree()), ("a folder", folder), ("a comparison", compared()), ("apply", apply)];
+    for keys in [
+        "* v j j",
+        "2 enter",
+        "4 enter",
+        "4 enter left down",
+        "5 enter",
+        "6 enter",
+        "p j",
+        "p f",
+        "L Q",
+        "s",
+        "y",
+        "?",
+        "S",
+        "S pgup home",
+        "S w",
+        "B",
+        "B left left",
+        "B 0 . 0 4",
+        "/ a",
+    ] {
+        places.push((keys, after(keys)));
+    }
+    for keys in ["1", "2", "5", "6", "6 down", "6 end", "6 a b l k *", "6 e"] {
+        places.push((keys, on_page(keys)));
+    }
+    places
+}
+
+/// The recipe and what follows from it.
+fn plan(state: &State) -> (Recipe, Arc<Plan>) {
+    let plan = &state.session.as_ref().unwrap().plan;
+    (plan.recipe().clone(), Arc::clone(plan.plan()))
+}
+
+/// Goes up to the tree, as esc would from wherever it is.
+fn to_the_tree(state: &mut State) {
+    state.dialog = None;
+    let session = state.session.as_mut().unwrap();
+    (session.screen, session.slider) = (Screen::Tensors, None);
+    (session.filter.editing, session.pane.focused, session.pane.goto) = (false, false, None);
+    assert_eq!(Context::of(state), Context::Browse);
+}
+
+#[test]
+fn what_changes_the_plan_is_one_step_back_wherever_it_was_done() {
+    let mut changing = BTreeSet::new();
+    for (place, mut app) in places() {
+        render(&mut app, SMALL, &Theme::dark());
+        let (recipe, decided) = plan(&app.state);
+        let actions: Vec<Action> = app.state.settings.keymap.bindings().map(|bound| bound.action).collect();
+        let mut tried: Vec<Action> = Vec::new();
+        for action in actions {
+            if tried.contains(&action) {
+                continue;
+            }
+            tried.push(action);
+            let mut state = app.state.clone();
+            act(&mut state, action);
+            if plan(&state).0 == recipe {
+                continue;
+            }
+            changing.insert(action.name());
+            to_the_tree(&mut state);
+            act(&mut state, if action == Action::Undo { Action::Redo } else { Action::Undo });
+            let back = plan(&state);
+            assert_eq!(back.0, recipe, "{} after '{place}'", action.name());
+            assert_eq!(back.1.decisions, decided.decisions, "{} after '{place}'", action.name());
+        }
+    }
+    let known: BTreeSet<&str> = [
+        "accept",
+        "apply-to-model",
+        "apply-to-role",
+        "apply-to-tensor",
+        "delete-rule",
+        "next-format",
+        "next-mask",
+        "next-method",
+        "next-type",
+        "preset-experts",
+        "preset-linear",
+        "preset-none",
+        "preset-up-gate",
+        "previous-format",
+        "previous-method",
+        "redo",
+        "rule-down",
+        "rule-up",
+        "toggle-rule",
+        "toggle-ternary",
+        "undo",
+    ]
+    .into();
+    assert_eq!(changing, known, "no other command changes the plan, and these do");
+}
+
+fn slider(app: &App) -> &Slider {
+    app.session().slider.as_ref().unwrap()
+}
+
+#[test]
+fn the_slider_goes_by_tensors_by_twentieths_and_to_its_ends() {
+    let mut app = after("B");
+    let all = slider(&app).budget.order().items().len();
+    assert_eq!(all, 5, "one is pinned by a rule");
+    app.press("end");
+    assert_eq!(slider(&app).count, 0);
+    let most = slider(&app).bytes();
+    app.press("left");
+    assert_eq!(slider(&app).count, 1, "at least one tensor more");
+    app.press("right");
+    assert_eq!((slider(&app).count, slider(&app).bytes()), (0, most));
+    app.press("H");
+    let (least, bytes) = (slider(&app).ends().0, slider(&app).bytes());
+    assert!(most - bytes >= (most - least) / 20, "{most} to {bytes}, at the least {least}");
+    app.press("L L L");
+    assert_eq!(slider(&app).count, 0);
+    app.press("home");
+    assert_eq!((slider(&app).count, slider(&app).bytes()), (all, least));
+}
+
+#[test]
+fn a_budget_is_typed_in_either_unit_and_the_second_enter_takes_it() {
+    let mut app = after("B");
+    let before = app.recipe().clone();
+    let params = slider(&app).budget.params();
+    app.press("u");
+    assert_eq!(slider(&app).unit, Unit::Bpw);
+    app.type_text("9.5");
+    let goal = slider(&app).goal;
+    assert_eq!(goal, (9.5 * params as f64 / 8.0) as u64);
+    assert!(slider(&app).bytes() <= goal && *app.recipe() == before);
+    app.press("enter");
+    assert!(slider(&app).input.is_none(), "the first enter ends the number");
+    assert_eq!(*app.recipe(), before);
+    let bytes = slider(&app).bytes();
+    app.press("enter");
+    assert!(app.session().slider.is_none());
+    assert_eq!(app.session().plan.plan().totals.new_bytes, bytes);
+    assert!(app.notice().starts_with("budget ") && app.notice().ends_with("u takes it back"), "{}", app.notice());
+    app.press("u");
+    assert_eq!(*app.recipe(), before);
+    app.press("B u 0 . 0 1 enter");
+    assert!(slider(&app).is_out_of_reach() && slider(&app).input.is_some(), "what cannot be had is not taken");
+    app.press("esc");
+    assert!(slider(&app).input.is_none());
+    app.press("esc");
+    assert!(app.session().slider.is_none() && *app.recipe() == before);
+}
+
+fn listed(app: &App) -> Vec<&str> {
+    let compare = app.session().compare.as_ref().unwrap();
+    let name = |row: &usize| compare.pairs[*row].name(&compare.a, compare.b.as_ref().unwrap());
+    compare.rows.iter().map(name).collect()
+}
+
+#[test]
+fn a_comparison_is_filtered_by_one_key_each_and_sorted_by_another() {
+    let mut app = compared();
+    assert_eq!(listed(&app).len(), 14, "of both models");
+    app.press("d");
+    assert_eq!(listed(&app), [QUERY]);
+    app.press("e");
+    assert_eq!(listed(&app), ["token_embd.weight"]);
+    app.press("m");
+    assert_eq!(listed(&app).len(), 12);
+    assert!(listed(&app).contains(&"blk.0.extra.weight") && !listed(&app).contains(&QUERY));
+    app.press("t");
+    assert_eq!(listed(&app), [""; 0]);
+    app.press("t");
+    assert_eq!(listed(&app).len(), 14, "the same key again lists all");
+    app.press("d a s");
+    assert_eq!(listed(&app)[0], QUERY, "what differs most");
+    app.press("enter");
+    assert_eq!((app.session().screen, app.selected()), (Screen::Tensors, QUERY));
+    app.press("C a s end enter");
+    assert_eq!(app.session().screen, Screen::Compare);
+    assert!(app.notice().contains("does not have this tensor"), "{}", app.notice());
+    app.press("esc");
+    assert_eq!(app.session().screen, Screen::Tensors);
+    app.press("C C");
+    assert!(matches!(&app.state.dialog, Some(Dialog::Picker(p)) if p.purpose == Purpose::Compare), "another one");
+}
+
+#[test]
+fn the_result_of_an_export_is_compared_with_its_source() {
+    let mut app = exporting();
+    let out = app.path("a.gguf");
+    let effects = app.press("J G C");
+    assert!(matches!(effects.as_slice(), [Effect::Open(path)] if *path == out), "{effects:?}");
+    assert_eq!(app.session().screen, Screen::Compare);
+    let mut app = exporting();
+    assert!(app.press("J g C").is_empty() && app.notice().contains("no result"), "{}", app.notice());
+}
+
+#[test]
+fn keys_that_go_back_undo_those_that_go_on() {
+    let mut app = in_tree();
+    for (on, back) in [
+        (Action::NextTab, Action::PreviousTab),
+        (Action::NextSort, Action::PreviousSort),
+        (Action::Down, Action::Up),
+        (Action::PageUp, Action::PageDown),
+    ] {
+        let at = |app: &App| (app.session().tab, app.session().sort, app.session().tree.cursor());
+        app.go("blk.0.attn_norm.weight");
+        app.state.geometry.tree.height = 4;
+        let before = at(&app);
+        act(&mut app.state, on);
+        assert_ne!(at(&app), before, "{}", on.name());
+        act(&mut app.state, back);
+        assert_eq!(at(&app), before, "{}", back.name());
+    }
+    let splitter = |app: &mut App| {
+        render(app, SMALL, &Theme::dark());
+        app.state.geometry.splitter
+    };
+    let before = splitter(&mut app);
+    act(&mut app.state, Action::NarrowTree);
+    assert!(splitter(&mut app) < before);
+    act(&mut app.state, Action::WidenTree);
+    assert_eq!(splitter(&mut app), before);
+    let mut app = on_page("2");
+    let page = |app: &App| app.session().pages.page;
+    act(&mut app.state, Action::NextPage);
+    assert_eq!(page(&app), Page::Tokenizer);
+    act(&mut app.state, Action::PreviousPage);
+    act(&mut app.state, Action::PreviousPage);
+    assert_eq!(page(&app), Page::Overview);
+}
+
+#[test]
+fn fields_and_values_of_the_quantize_dialog_go_both_ways() {
+    let mut app = after("L Q");
+    let form = |app: &App| match &app.state.dialog {
+        Some(Dialog::Quantize(form)) => (form.field, form.verify),
+        other => panic!("{other:?}"),
+    };
+    let first = form(&app);
+    act(&mut app.state, Action::NextField);
+    let second = form(&app);
+    assert_ne!(first.0, second.0);
+    act(&mut app.state, Action::NextValue);
+    assert_ne!(form(&app).1, second.1);
+    act(&mut app.state, Action::PreviousValue);
+    assert_eq!(form(&app), second);
+    act(&mut app.state, Action::PreviousField);
+    assert_eq!(form(&app), first);
+}
