@@ -20,6 +20,10 @@ demo:
 bench:
     cargo bench
 
+# Keys to the screen with 100 000 tensors, idle and beside an export and a scan: the tables of docs/performance.md.
+latency:
+    cargo bench --bench latency
+
 # Licences, advisories and sources of the dependencies; needs cargo-deny.
 deny:
     cargo deny check

@@ -52,6 +52,7 @@ pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     shown: Arc<(Mutex<Shown>, Condvar)>,
     started: Instant,
+    _home: tempfile::TempDir,
 }
 
 impl Terminal {
@@ -66,8 +67,10 @@ impl Terminal {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
+        // Each start is the first one: files are not shown as they were left.
+        let home = tempfile::tempdir_in(folder).expect("a folder");
         for name in ["HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"] {
-            command.env(name, folder);
+            command.env(name, home.path());
         }
         let nonzero = |n: u16| NonZero::new(n).expect("a size");
         let parser = vt100::Parser::new(nonzero(SIZE.1), nonzero(SIZE.0), 0);
@@ -80,7 +83,7 @@ impl Terminal {
         let theirs = Arc::clone(&shown);
         std::thread::spawn(move || read(output, &theirs));
         let keys = pty.master.take_writer().expect("a writer");
-        Self { _master: pty.master, keys, child, shown, started }
+        Self { _master: pty.master, keys, child, shown, started, _home: home }
     }
 
     /// The number of the process.

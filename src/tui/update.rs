@@ -229,7 +229,10 @@ fn settle(state: &mut State) -> Vec<Effect> {
     if std::mem::take(&mut state.sums_changed)
         && let Some(session) = &mut state.session
     {
-        session.summarize();
+        session.follow_sums();
+    }
+    if let Some(session) = &mut state.session {
+        session.count_below();
     }
     let now = state.now;
     if let Some(session) = &mut state.session

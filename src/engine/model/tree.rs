@@ -57,6 +57,8 @@ pub struct Tree {
     pub roots: Vec<usize>,
     /// What its folders are.
     pub grouping: Grouping,
+    /// Node of each tensor.
+    leaves: Vec<usize>,
 }
 
 /// One level while it is being built.
@@ -80,6 +82,7 @@ impl Tree {
         }
         let mut tree = Self::default();
         tree.roots = tree.add_level(root, None, "", 0);
+        tree.find_leaves(tensors.len());
         tree
     }
 
@@ -137,6 +140,7 @@ impl Tree {
             let folder = tree.add_folder(set.name().to_owned(), format!("role:{}", set.name()), parent);
             tree.add_members(folder, tensors, members);
         }
+        tree.find_leaves(tensors.len());
         tree
     }
 
@@ -195,6 +199,21 @@ impl Tree {
         for node in &mut self.nodes {
             if let NodeKind::Folder(children) = &mut node.kind {
                 sort(children);
+            }
+        }
+    }
+
+    /// The node of a tensor.
+    pub fn leaf(&self, tensor: usize) -> Option<usize> {
+        self.leaves.get(tensor).copied()
+    }
+
+    /// Every tensor has a node.
+    fn find_leaves(&mut self, tensors: usize) {
+        self.leaves = vec![0; tensors];
+        for (id, node) in self.nodes.iter().enumerate() {
+            if let NodeKind::Tensor(index) = node.kind {
+                self.leaves[index] = id;
             }
         }
     }

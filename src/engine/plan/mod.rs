@@ -7,6 +7,7 @@
 pub mod breakdown;
 pub mod budget;
 mod kept;
+mod live;
 mod notes;
 mod numbers;
 mod pattern;
@@ -15,9 +16,11 @@ mod recipe;
 mod repack;
 mod resolve;
 mod rule;
+mod tally;
 mod tidy;
 
 pub use budget::Budget;
+pub use live::{Live, Touched};
 pub use notes::Hits;
 pub use pattern::Pattern;
 pub use protect::Protection;

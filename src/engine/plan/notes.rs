@@ -5,6 +5,7 @@
 use super::recipe::{Mask, Recipe};
 use super::resolve::{Decision, Reason, Step, Totals};
 use super::rule::Action;
+use super::tally::Tally;
 use std::collections::BTreeMap;
 
 use crate::engine::codec::DType;
@@ -32,9 +33,10 @@ pub(super) fn notes(
     model: &Model,
     recipe: &Recipe,
     decisions: &[Decision],
-    totals: &Totals,
+    tally: &Tally,
     hits: &[Hits],
 ) -> Vec<Diagnostic> {
+    let totals = &tally.totals();
     let mut notes = selection(model, recipe, totals, hits);
     lifting(model, recipe, decisions, &mut notes);
     let mut note = |severity, code, text: String| notes.push(Diagnostic::file(severity, code, text));
@@ -56,16 +58,17 @@ pub(super) fn notes(
         note(Severity::Note, "fallback", text);
     }
     let missed = |d: &Decision| d.misses_request() && !matches!(d.reason, Reason::FellBack { .. });
-    if let Some((tensor, decision)) = pairs().find(|(_, d)| missed(d)) {
+    let first_missed = if totals.misses > 0 { pairs().find(|(_, d)| missed(d)) } else { None };
+    if let Some((tensor, decision)) = first_missed {
         let more = if totals.misses > 1 { format!("; and {} more", totals.misses - 1) } else { String::new() };
         let text = format!("asked for but not possible: {}: {}{more}", escape(&tensor.name), decision.reason_text());
         note(Severity::Warning, "missed", text);
     }
-    notes_on_formats(model, decisions, &mut notes);
+    notes_on_formats(model, decisions, tally, &mut notes);
     let mut note = |severity, code, text: String| notes.push(Diagnostic::file(severity, code, text));
     if totals.requantized > 0 {
-        let ternary = pairs().any(|(t, d)| d.is_ternary() && t.dtype.is_ternary());
-        let hint = if ternary { " (repack moves ternary tensors to another format without loss)" } else { "" };
+        let hint =
+            if tally.codes_again() { " (repack moves ternary tensors to another format without loss)" } else { "" };
         let text = format!("{} already quantized in the source: the losses add up{hint}", tensors(totals.requantized));
         note(Severity::Warning, "requantized", text);
     }
@@ -73,25 +76,18 @@ pub(super) fn notes(
 }
 
 /// What the formats ask of whoever loads the output, and what they make of tensors that stay.
-pub(super) fn notes_on_formats(model: &Model, decisions: &[Decision], notes: &mut Vec<Diagnostic>) {
-    let written = |format: Format| {
-        let is = move |d: &&Decision| match d.step {
-            Step::Ternary(f, _) | Step::Recode(f) => f == format,
-            _ => false,
-        };
-        decisions.iter().filter(is).count() as u64
-    };
+pub(super) fn notes_on_formats(model: &Model, decisions: &[Decision], tally: &Tally, notes: &mut Vec<Diagnostic>) {
     for format in Format::ALL {
-        let count = written(format);
+        let count = tally.written(format);
         if let Some(runtime) = format.only_in().filter(|_| count > 0) {
             let text =
                 format!("{} in {}, which {runtime} loads and stock llama.cpp does not", tensors(count), format.dtype());
             notes.push(Diagnostic::file(Severity::Warning, "runtime", text));
         }
     }
-    notes.extend(foreign_architecture(model, decisions));
+    notes.extend(foreign_architecture(model, tally));
     let mut forced: BTreeMap<(&str, DType), u64> = BTreeMap::new();
-    for decision in decisions {
+    for decision in if tally.forces() { decisions } else { &[] } {
         if let (Some(why), Step::Convert(to)) = (&decision.forced, decision.step) {
             *forced.entry((why, to)).or_default() += 1;
         }
@@ -107,14 +103,11 @@ const FOREIGN: [(&str, &str); 3] =
     [("bitnet-b1.58", "bitnet.cpp"), ("bitnet-25", "bitnet.cpp"), ("craftsman", "ruvllm")];
 
 /// A format of llama.cpp's in a file whose architecture it does not know.
-fn foreign_architecture(model: &Model, decisions: &[Decision]) -> Option<Diagnostic> {
+fn foreign_architecture(model: &Model, tally: &Tally) -> Option<Diagnostic> {
     let architecture = model.architecture.as_deref()?;
     let (_, runtime) = FOREIGN.iter().find(|(name, _)| *name == architecture)?;
-    let stock = |d: &Decision| match d.step {
-        Step::Ternary(f, _) | Step::Recode(f) => f.only_in().is_none(),
-        _ => false,
-    };
-    decisions.iter().any(stock).then(|| {
+    let stock = |format: &Format| format.only_in().is_none() && tally.written(*format) > 0;
+    Format::ALL.iter().any(stock).then(|| {
         let text = format!(
             "general.architecture is '{architecture}', which {runtime} knows and stock llama.cpp does not: it reads the \
              types of this output and still refuses the file"

@@ -17,11 +17,68 @@ pub enum Pattern {
     /// Exactly one name. The only kind that may override a protection.
     Name(String),
     /// A glob over the whole name; `*` also matches dots.
-    Glob(String, GlobMatcher),
+    Glob(Glob),
     /// A regular expression that matches anywhere in the name.
     Regex(Regex),
     /// A role or a family of roles.
     Role(RoleSet),
+}
+
+/// A glob. What its text says in the commonest form, `BEGINNING*END`, is compared without a regular expression.
+#[derive(Debug, Clone)]
+pub struct Glob {
+    text: String,
+    matcher: GlobMatcher,
+    ends: Option<(String, String)>,
+}
+
+impl Glob {
+    fn new(text: &str) -> Result<Self, String> {
+        GlobBuilder::new(text)
+            .literal_separator(false)
+            .backslash_escape(true)
+            .build()
+            .map(|glob| Self { text: text.to_owned(), matcher: glob.compile_matcher(), ends: ends(text) })
+            .map_err(|e| format!("bad glob '{text}': {}", e.kind()))
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the whole name is as it says.
+    pub fn is_match(&self, name: &str) -> bool {
+        match &self.ends {
+            Some((before, behind)) => {
+                name.len() >= before.len() + behind.len() && name.starts_with(before) && name.ends_with(behind)
+            }
+            None => self.matcher.is_match(name),
+        }
+    }
+}
+
+/// What stands before and behind the only star of a glob that has no other wildcard but bracketed single characters.
+fn ends(text: &str) -> Option<(String, String)> {
+    let (mut before, mut behind) = (String::new(), None::<String>);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let literal = match c {
+            '*' if behind.is_none() => {
+                behind = Some(String::new());
+                continue;
+            }
+            '[' => {
+                let inside = rest.next().filter(|c| !matches!(c, '!' | '^' | '/'))?;
+                rest.next().filter(|c| *c == ']')?;
+                inside
+            }
+            '*' | '?' | ']' | '{' | '}' | ',' | '\\' | '/' => return None,
+            c => c,
+        };
+        behind.as_mut().unwrap_or(&mut before).push(literal);
+    }
+    behind.map(|behind| (before, behind))
 }
 
 impl Pattern {
@@ -45,12 +102,7 @@ impl Pattern {
     }
 
     fn glob(text: &str) -> Result<Self, String> {
-        GlobBuilder::new(text)
-            .literal_separator(false)
-            .backslash_escape(true)
-            .build()
-            .map(|glob| Self::Glob(text.to_owned(), glob.compile_matcher()))
-            .map_err(|e| format!("bad glob '{text}': {}", e.kind()))
+        Glob::new(text).map(Self::Glob)
     }
 
     /// Parses what lifts a protection: a role (`router`, `role:router`) or one name. Globs and regexes would lift more than
@@ -60,7 +112,7 @@ impl Pattern {
             return Ok(Self::Role(role));
         }
         match text.parse()? {
-            Self::Glob(..) | Self::Regex(_) => Err(format!("'{text}' is neither a role nor the name of one tensor")),
+            Self::Glob(_) | Self::Regex(_) => Err(format!("'{text}' is neither a role nor the name of one tensor")),
             pattern => Ok(pattern),
         }
     }
@@ -72,7 +124,7 @@ impl Pattern {
         };
         match self {
             Self::Name(name) => by(&|n| n == name),
-            Self::Glob(_, matcher) => by(&|n| matcher.is_match(n)),
+            Self::Glob(glob) => by(&|n| glob.is_match(n)),
             Self::Regex(regex) => by(&|n| regex.is_match(n)),
             Self::Role(roles) => roles.contains(tensor.role),
         }
@@ -112,7 +164,7 @@ impl fmt::Display for Pattern {
                     name.contains(GLOB_CHARACTERS) || ["name:", "re:", "role:"].iter().any(|p| name.starts_with(p));
                 write!(f, "{}{name}", if ambiguous { "name:" } else { "" })
             }
-            Self::Glob(text, _) => f.write_str(text),
+            Self::Glob(glob) => f.write_str(&glob.text),
             Self::Regex(regex) => write!(f, "re:{regex}"),
             Self::Role(roles) => write!(f, "role:{}", roles.name()),
         }
@@ -121,7 +173,13 @@ impl fmt::Display for Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.to_string() == other.to_string()
+        match (self, other) {
+            (Self::Name(a), Self::Name(b)) => a == b,
+            (Self::Glob(a), Self::Glob(b)) => a.text == b.text,
+            (Self::Regex(a), Self::Regex(b)) => a.as_str() == b.as_str(),
+            (Self::Role(a), Self::Role(b)) => a.name() == b.name(),
+            _ => false,
+        }
     }
 }
 
@@ -154,8 +212,24 @@ mod tests {
 
     #[test]
     fn a_prefix_is_taken_literally() {
-        let Pattern::Glob(text, matcher) = Pattern::prefix("a[1].").unwrap() else { panic!() };
-        assert_eq!(text, "a[[]1[]].*");
-        assert!(matcher.is_match("a[1].weight") && !matcher.is_match("a1.weight"));
+        let Pattern::Glob(glob) = Pattern::prefix("a[1].").unwrap() else { panic!() };
+        assert_eq!(glob.text(), "a[[]1[]].*");
+        assert!(glob.is_match("a[1].weight") && !glob.is_match("a1.weight"));
+    }
+
+    #[test]
+    fn a_glob_is_compared_as_its_regular_expression_has_it() {
+        let globs =
+            ["*", "a*", "*a", "a*a", "a[*]*b", "a[]]*", "[[]*", "a**", "a*b*", "[!a]*", "[^a]*", "é*", "a,b*", "[a]*"];
+        let names =
+            ["", "a", "aa", "aba", "a*b", "a*xb", "a]", "[", "ab", "a\nb", "é", "éa", "a/b", "a,b", "^a", "!a", "a."];
+        for text in globs {
+            let glob = Glob::new(text).unwrap();
+            for name in names {
+                assert_eq!(glob.is_match(name), glob.matcher.is_match(name), "{text} {name:?}");
+            }
+        }
+        assert!(Glob::new("blk.*.ffn_up.weight").unwrap().ends.is_some());
+        assert!(Glob::new("a*b*").unwrap().ends.is_none());
     }
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use super::notes::notes_on_formats;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
-use super::resolve::{Decision, Plan, Reason, Step, Winner, keep, totals};
+use super::resolve::{Decision, Plan, Reason, Step, Winner, keep};
+use super::tally::Tally;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::Format;
@@ -68,8 +69,9 @@ pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool, unfit: 
     }
     notes.extend(in_doubt(model, &decisions));
     notes.extend(one_meaning(model, &mut decisions));
-    notes_on_formats(model, &decisions, &mut notes);
-    Plan { totals: totals(model, &decisions), decisions, notes, hits: Vec::new() }
+    let tally = Tally::of(model, &decisions);
+    notes_on_formats(model, &decisions, &tally, &mut notes);
+    Plan { totals: tally.totals(), decisions, notes, hits: Vec::new() }
 }
 
 /// What would be moved under a type number whose meaning is in doubt.

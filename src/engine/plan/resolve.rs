@@ -9,6 +9,7 @@ use super::numbers::one_meaning;
 use super::protect::Protection;
 use super::recipe::{Fallback, Mask, Recipe};
 use super::rule::Action;
+use super::tally::Tally;
 use crate::engine::codec::DType;
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
 use crate::engine::model::{Model, Tensor};
@@ -318,60 +319,41 @@ impl Plan {
 
 /// Decides what becomes of every tensor.
 pub fn resolve(model: &Model, recipe: &Recipe) -> Plan {
+    resolve_all(model, recipe).plan
+}
+
+/// A plan, and what it takes to go on from it.
+pub(super) struct Resolved {
+    pub(super) plan: Plan,
+    /// The sums of its decisions.
+    pub(super) tally: Tally,
+    /// Whether types would have taken each other's numbers.
+    pub(super) conflict: bool,
+}
+
+/// The same, with its sums.
+pub(super) fn resolve_all(model: &Model, recipe: &Recipe) -> Resolved {
     let mut hits = vec![Hits::default(); recipe.rules.len()];
     let mut decisions: Vec<Decision> = model.tensors.iter().map(|t| decide(t, recipe, &mut hits)).collect();
-    let conflicts = one_meaning(model, &mut decisions);
-    let totals = totals(model, &decisions);
-    let mut notes = notes(model, recipe, &decisions, &totals, &hits);
+    let mut tally = Tally::of(model, &decisions);
+    let conflict = tally.has_conflict();
+    let conflicts = if conflict { one_meaning(model, &mut decisions) } else { Vec::new() };
+    if conflict {
+        tally = Tally::of(model, &decisions);
+    }
+    let mut notes = notes(model, recipe, &decisions, &tally, &hits);
     notes.extend(conflicts);
     for decision in &decisions {
         if let Winner::Rule(i) = decision.winner {
             hits[i].decided += 1;
         }
     }
-    Plan { decisions, totals, notes, hits }
-}
-
-/// Sums over decisions.
-pub(super) fn totals(model: &Model, decisions: &[Decision]) -> Totals {
-    let mut totals = Totals::default();
-    for (tensor, decision) in model.tensors.iter().zip(decisions) {
-        add(&mut totals, tensor, decision);
-    }
-    totals
-}
-
-fn add(totals: &mut Totals, tensor: &Tensor, decision: &Decision) {
-    totals.tensors += 1;
-    totals.params = totals.params.saturating_add(tensor.elements());
-    totals.bytes = totals.bytes.saturating_add(tensor.bytes);
-    totals.new_bytes = totals.new_bytes.saturating_add(decision.new_bytes);
-    totals.overridden += u64::from(decision.overridden);
-    if decision.new_type.is_ternary() && !decision.is_ternary() {
-        totals.already_ternary_tensors += 1;
-        totals.already_ternary_params = totals.already_ternary_params.saturating_add(tensor.elements());
-    }
-    match decision.step {
-        Step::Copy => {}
-        Step::Convert(_) => totals.converted_tensors += 1,
-        Step::Recode(_) => totals.recoded_tensors += 1,
-        Step::Ternary(..) => {
-            totals.ternary_tensors += 1;
-            totals.ternary_params = totals.ternary_params.saturating_add(tensor.elements());
-            totals.requantized += u64::from(loses_twice(tensor, decision));
-        }
-    }
-    if decision.misses_request() {
-        match decision.reason {
-            Reason::FellBack { .. } => totals.fallbacks += 1,
-            _ => totals.misses += 1,
-        }
-    }
+    Resolved { plan: Plan { decisions, totals: tally.totals(), notes, hits }, tally, conflict }
 }
 
 /// Whether the source's own loss is added to. A block of trits keeps trits and scale when it is coded again as one block or
 /// as several; not where blocks are joined, or where absmean sets another scale.
-fn loses_twice(tensor: &Tensor, decision: &Decision) -> bool {
+pub(super) fn loses_twice(tensor: &Tensor, decision: &Decision) -> bool {
     let Step::Ternary(format, method) = decision.step else {
         return false;
     };
@@ -403,8 +385,7 @@ fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, hit
             continue;
         }
         hits[i].matched += 1;
-        let may = protection.is_none() || lifted || rule.pattern.is_exact() || rule.action == Action::Keep;
-        if may {
+        if rule.may_act(protection.is_some() && !lifted) {
             hits[i].applied += 1;
             winning = Some((i, rule.action));
         }
@@ -456,7 +437,7 @@ pub(super) fn keep(tensor: &Tensor, recipe: &Recipe, winner: Winner, reason: Rea
     decision
 }
 
-fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [Hits]) -> Decision {
+pub(super) fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [Hits]) -> Decision {
     let protection = Protection::of(tensor);
     let request = request(tensor, protection, recipe, hits);
     let kept = |reason: Reason| Decision { requested: request.wanted, ..keep(tensor, recipe, request.winner, reason) };

@@ -31,6 +31,13 @@ pub struct Rule {
     pub action: Action,
 }
 
+impl Rule {
+    /// Whether it may decide about a tensor that is protected, or not.
+    pub(super) fn may_act(&self, protected: bool) -> bool {
+        !protected || self.pattern.is_exact() || self.action == Action::Keep
+    }
+}
+
 /// A rule as it stands in a recipe file.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]

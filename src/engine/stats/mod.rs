@@ -6,8 +6,10 @@
 pub mod forensics;
 mod histogram;
 mod metrics;
+mod pooled;
 mod sample;
 
 pub use histogram::{F16Histogram, Outliers, SignedF16Histogram};
 pub use metrics::{BlockStats, ErrorSums, ScaleSums};
+pub use pooled::Pooled;
 pub use sample::{Estimate, SampleMoments, SamplePlan};

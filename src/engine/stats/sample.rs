@@ -3,6 +3,8 @@
 //! [`SamplePlan`] spreads the sample over the tensor; [`SampleMoments`] gathers each taken block's squared error and
 //! squared weights and turns them into an [`Estimate`] of the relative error. Nothing here reads a block.
 
+use super::pooled::Pooled;
+
 /// The splitmix64 generator (Steele, Lea, Flood 2014): small, seedable, the same everywhere.
 struct SplitMix64(u64);
 
@@ -129,8 +131,13 @@ impl SampleMoments {
         Self::combine(std::iter::once(self))
     }
 
+    /// Means of a block's squared error and squared weights.
+    pub(super) fn means(&self) -> (f64, f64) {
+        (self.mean_e(), self.mean_w())
+    }
+
     /// Second and fourth central moments of e − `ratio`·w (sums divided by n).
-    fn residual_moments(&self, ratio: f64) -> (f64, f64) {
+    pub(super) fn residual_moments(&self, ratio: f64) -> (f64, f64) {
         const BINOMIAL: [[f64; 5]; 5] = [
             [1.0, 0.0, 0.0, 0.0, 0.0],
             [1.0, 1.0, 0.0, 0.0, 0.0],
@@ -148,109 +155,22 @@ impl SampleMoments {
         (second * self.unit.powi(2), fourth.max(0.0) * self.unit.powi(4))
     }
 
-    /// Relative error of all parts together (a model's tensors), each part standing for its whole population.
-    ///
-    /// The ratio of the expanded sums, R = Σ Nē ÷ Σ Nw̄. Its variance by linearisation is that of Σ N·mean(e − R·w),
-    /// parts independent, with the finite population correction (Cochran, Sampling Techniques, ch. 2 and 6).
-    ///
-    /// Block errors can have heavy tails: a few blocks with huge weights move R and are often not in the sample, so the
-    /// plain t interval holds the truth far too seldom. Two things widen it where the sample kurtosis κ says so: the
-    /// degrees of freedom are those that κ leaves to the variance estimate, and `TAIL`·s·√(κ − 3)/n is added at both
-    /// ends, which is what a handful of unseen blocks as extreme as the worst seen would do. On normal weights both
-    /// hardly matter. A sample that caught no sign of its outliers is still too sure of itself; `tests/sampling.rs` has
-    /// the rates.
-    ///
-    /// Parts with no sampled block are left out; a part with one block has its residual for a spread; one part of one
-    /// block says nothing of the spread, so it has no upper end.
+    /// Variance of e − R·w (sums divided by n) as a polynomial in R, lowest power first.
+    pub(super) fn variance_by_ratio(&self) -> [f64; 3] {
+        let n = self.n as f64;
+        let mean = |a: usize, b: usize| self.powers[a][b] / n;
+        let (e, w) = (mean(1, 0), mean(0, 1));
+        let of = [mean(2, 0) - e * e, -2.0 * (mean(1, 1) - e * w), mean(0, 2) - w * w];
+        of.map(|c| c * self.unit.powi(2))
+    }
+
+    /// Relative error of all parts together (a model's tensors), each part standing for its whole population; how sure
+    /// that is is told in [`Pooled`].
     pub fn combine<'a>(parts: impl Iterator<Item = &'a Self>) -> Estimate {
-        let parts: Vec<&Self> = parts.filter(|p| p.n > 0).collect();
-        let total = |mean: fn(&Self) -> f64| parts.iter().map(|p| p.population as f64 * mean(p)).sum::<f64>();
-        let (sum_e, sum_w) = (total(Self::mean_e), total(Self::mean_w));
-        let value = if sum_e == 0.0 { 0.0 } else { sum_e / sum_w };
-        if let [only] = parts.as_slice()
-            && only.n == 1
-            && only.population > 1
-        {
-            return Estimate { value, low: 0.0, high: f64::INFINITY };
-        }
-        let mut spread = Spread::default();
-        for part in &parts {
-            spread.add(part, value);
-        }
-        // Without weights (all zero) there is no error either, and nothing to be unsure of.
-        let reach = if sum_w > 0.0 { spread.reach() / sum_w } else { 0.0 };
-        Estimate { value, low: (value - reach).max(0.0), high: value + reach }
+        let mut pooled = Pooled::default();
+        parts.for_each(|part| pooled.add(&Pooled::of(part)));
+        pooled.estimate()
     }
-}
-
-/// How much of a heavy tail is taken for unseen: chosen so that intervals of 64 and more blocks hold the truth in nine
-/// of ten samples of Student-t(3) weights, whose blocks' squared sums have no variance at all.
-const TAIL: f64 = 10.0;
-
-/// How far an expanded sum of residuals may be from 0.
-#[derive(Default)]
-struct Spread {
-    /// Variance of the sum.
-    variance: f64,
-    /// Σ variance² ÷ degrees of freedom (Satterthwaite).
-    doubt: f64,
-    /// Σ of the squared allowances for unseen tails.
-    tail: f64,
-}
-
-impl Spread {
-    fn add(&mut self, part: &SampleMoments, ratio: f64) {
-        let (n, population) = (part.n as f64, part.population as f64);
-        if part.n >= part.population {
-            return;
-        }
-        let unseen = 1.0 - n / population;
-        let (variance, freedom, excess) = if part.n == 1 {
-            let residual = part.mean_e() - ratio * part.mean_w();
-            (residual * residual, 1.0, 0.0)
-        } else {
-            let (second, fourth) = part.residual_moments(ratio);
-            // Var(s²)/s⁴ is about (κ − 1)/n, where a normal sample has κ = 3.
-            let kurtosis = if second > 0.0 { (fourth / second / second).max(3.0) } else { 3.0 };
-            let freedom = (2.0 * n / (kurtosis - 1.0)).clamp(1.0, n);
-            (second * n / (n - 1.0), freedom.min(n - 1.0), kurtosis - 3.0)
-        };
-        let of_sum = population * population * unseen * variance / n;
-        self.variance += of_sum;
-        self.doubt += of_sum * of_sum / freedom;
-        self.tail += (TAIL * population * unseen / n).powi(2) * variance * excess;
-    }
-
-    fn reach(&self) -> f64 {
-        let freedom = if self.doubt > 0.0 { self.variance * self.variance / self.doubt } else { f64::INFINITY };
-        student_t975(freedom) * self.variance.sqrt() + self.tail.sqrt()
-    }
-}
-
-/// The 97.5 % quantile of Student's t, linear in 1/degrees between table entries, which errs to the wide side.
-fn student_t975(freedom: f64) -> f64 {
-    const TABLE: [(f64, f64); 14] = [
-        (1.0, 12.706),
-        (2.0, 4.303),
-        (3.0, 3.182),
-        (4.0, 2.776),
-        (5.0, 2.571),
-        (6.0, 2.447),
-        (8.0, 2.306),
-        (10.0, 2.228),
-        (15.0, 2.131),
-        (20.0, 2.086),
-        (30.0, 2.042),
-        (60.0, 2.000),
-        (120.0, 1.980),
-        (f64::INFINITY, 1.960),
-    ];
-    let x = 1.0 / freedom.max(1.0);
-    let between = TABLE.windows(2).find(|pair| x >= 1.0 / pair[1].0);
-    between.map_or(1.960, |pair| {
-        let (near, far) = (1.0 / pair[1].0, 1.0 / pair[0].0);
-        pair[1].1 + (pair[0].1 - pair[1].1) * (x - near) / (far - near)
-    })
 }
 
 #[cfg(test)]
@@ -296,15 +216,5 @@ mod tests {
         let (second, fourth) = moments.residual_moments(ratio);
         assert!((second / central(2) - 1.0).abs() < 1e-6, "{second} {}", central(2));
         assert!((fourth / central(4) - 1.0).abs() < 1e-6, "{fourth} {}", central(4));
-    }
-
-    #[test]
-    fn quantiles_of_t_are_the_tables_and_fall_between() {
-        assert_eq!(student_t975(1.0), 12.706);
-        assert_eq!(student_t975(10.0), 2.228);
-        assert_eq!(student_t975(f64::INFINITY), 1.960);
-        assert!((student_t975(40.0) - 2.021).abs() < 2e-3);
-        assert!((student_t975(1000.0) - 1.962).abs() < 1e-3);
-        assert_eq!(student_t975(0.1), 12.706);
     }
 }

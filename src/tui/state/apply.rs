@@ -3,7 +3,7 @@
 use super::edit::{Outcome, with_rules};
 use super::plan::PlanState;
 use crate::engine::model::{Model, RoleSet};
-use crate::engine::plan::{Action, Pattern, Recipe, Rule, resolve};
+use crate::engine::plan::{Action, Live, Pattern, Recipe, Rule, resolve};
 use crate::engine::ternary::{Format, Method};
 
 /// What a choice is for.
@@ -62,7 +62,7 @@ pub fn apply(
             return Outcome::Refused(format!("{label} is protected ({}){how}", p.describe()));
         }
         let rule = Rule { pattern: Pattern::name(&tensor.name), action };
-        let next = with_rules(model, recipe, None, vec![rule]);
+        let next = with_rules(model, state.live(), recipe, None, vec![rule]);
         return checked(model, next, index, format!("{what} for {label}"), (format, method));
     }
     let role = tensor.role;
@@ -76,17 +76,18 @@ pub fn apply(
         _ => true,
     });
     let rule = Rule { pattern: Pattern::Role(RoleSet::One(role)), action };
-    let next = with_rules(model, &base, None, vec![rule]);
+    let next = with_rules(model, state.live(), &base, None, vec![rule]);
     checked(model, next, index, format!("{what} for role {}", role.name()), (format, method))
 }
 
 /// Refuses a recipe under which the tensor does not become what was chosen.
 fn checked(model: &Model, next: Recipe, index: usize, name: String, chosen: (Format, Method)) -> Outcome {
-    let plan = resolve(model, &next);
-    let decision = &plan.decisions[index];
+    let decision = Live::would_be(&model.tensors[index], &next);
     if decision.is_ternary() && decision.requested == Some(chosen) {
         Outcome::Changed(name, next)
     } else {
+        let plan = resolve(model, &next);
+        let decision = &plan.decisions[index];
         let label = crate::text::escape(&model.tensors[index].name);
         Outcome::Refused(format!("{label}: {}", decision.reason_text()))
     }

@@ -4,12 +4,12 @@
 
 mod cycle;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::patterns;
 use super::plan::PlanState;
-use crate::engine::model::{Model, RoleSet, Tensor};
-use crate::engine::plan::{Action, Mask, Pattern, Plan, Protection, Recipe, Rule, Step, resolve};
+use crate::engine::model::{Model, RoleSet};
+use crate::engine::plan::{Action, Live, Mask, Pattern, Protection, Recipe, Rule, resolve};
 use crate::engine::ternary::{Format, Method};
 
 pub use cycle::cycle_type;
@@ -111,7 +111,7 @@ fn toggle_tensor(model: &Model, state: &PlanState, index: usize, confirmed: bool
     let pattern = Pattern::name(&tensor.name);
     if decision.is_ternary() {
         let rule = Rule { pattern, action: Action::Keep };
-        let recipe = with_rules(model, state.recipe(), None, vec![rule]);
+        let recipe = with_rules(model, state.live(), state.recipe(), None, vec![rule]);
         return Outcome::Changed(format!("keep {label}"), recipe);
     }
     if Format::from_dtype(tensor.dtype).is_some_and(|f| f == state.recipe().format) {
@@ -128,11 +128,11 @@ fn toggle_tensor(model: &Model, state: &PlanState, index: usize, confirmed: bool
         }
         _ => {}
     }
-    let recipe = with_rules(model, state.recipe(), None, vec![Rule { pattern, action: Action::TERNARY }]);
-    let after = &resolve(model, &recipe).decisions[index];
-    if after.is_ternary() {
+    let recipe = with_rules(model, state.live(), state.recipe(), None, vec![Rule { pattern, action: Action::TERNARY }]);
+    if Live::would_be(tensor, &recipe).is_ternary() {
         Outcome::Changed(format!("ternary {label}"), recipe)
     } else {
+        let after = &resolve(model, &recipe).decisions[index];
         Outcome::Refused(format!("{label}: {}", after.reason_text()))
     }
 }
@@ -148,7 +148,7 @@ fn toggle_many(model: &Model, state: &PlanState, target: &Target) -> Outcome {
     let changing: Vec<usize> = able.iter().copied().filter(|t| keep || !state.decision(*t).is_ternary()).collect();
     match rules_for(model, target, &changing, action) {
         Ok((prefix, rules)) => {
-            Outcome::Changed(format!("{verb} {label}"), with_rules(model, state.recipe(), prefix, rules))
+            Outcome::Changed(format!("{verb} {label}"), with_rules(model, state.live(), state.recipe(), prefix, rules))
         }
         Err(why) => Outcome::Refused(why),
     }
@@ -282,7 +282,7 @@ fn explicit(
     let next = match (pattern, pairs.first()) {
         (Some((pattern, prefix)), Some((_, format, method))) if agree && able == pairs.len() => {
             let rule = Rule { pattern, action: action(*format, *method) };
-            with_rules(model, recipe, prefix, vec![rule])
+            with_rules(model, state.live(), state.recipe(), prefix, vec![rule])
         }
         _ => {
             let mut asked: Vec<(Action, Vec<usize>)> = Vec::new();
@@ -296,7 +296,7 @@ fn explicit(
             let rules = asked.into_iter().flat_map(|(action, tensors)| {
                 patterns::of(model, &tensors).into_iter().map(move |pattern| Rule { pattern, action })
             });
-            with_rules(model, recipe, None, rules.collect())
+            with_rules(model, state.live(), state.recipe(), None, rules.collect())
         }
     };
     Outcome::Changed(name, next)
@@ -313,7 +313,13 @@ fn clear_explicit(recipe: &mut Recipe, formats: bool) {
 
 /// The recipe with rules added, without those that they make meaningless, and without themselves if nothing changes.
 /// `prefix` is what the one rule's pattern was made from, if it is a subtree's.
-pub(super) fn with_rules(model: &Model, recipe: &Recipe, prefix: Option<&str>, rules: Vec<Rule>) -> Recipe {
+pub(super) fn with_rules(
+    model: &Model,
+    live: &Live,
+    recipe: &Recipe,
+    prefix: Option<&str>,
+    rules: Vec<Rule>,
+) -> Recipe {
     let mut next = recipe.clone();
     let named: BTreeSet<String> = rules.iter().map(|r| r.pattern.to_string()).collect();
     let ternary = rules.first().is_some_and(|r| r.action != Action::Keep);
@@ -321,15 +327,15 @@ pub(super) fn with_rules(model: &Model, recipe: &Recipe, prefix: Option<&str>, r
     let literal = literal.as_deref().and_then(|text| text.strip_suffix('*'));
     // What picks several tensors stands for the names that it picks, unless these lift a protection.
     let broad: Vec<&Pattern> = rules.iter().map(|r| &r.pattern).filter(|p| prefix.is_none() && !p.is_exact()).collect();
-    let by_name: HashMap<&str, &Tensor> =
-        if broad.is_empty() { HashMap::new() } else { model.tensors.iter().map(|t| (t.name.as_str(), t)).collect() };
+    let called = |name: &str| live.tensor(model, name);
     next.rules.retain(|old| {
         let text = old.pattern.to_string();
         if named.contains(&text) {
             return false;
         }
         if let Pattern::Name(name) = &old.pattern
-            && let Some(tensor) = by_name.get(name.as_str())
+            && !broad.is_empty()
+            && let Some(tensor) = called(name)
             && broad.iter().any(|pattern| pattern.matches(tensor))
         {
             return ternary && Protection::of(tensor).is_some();
@@ -337,19 +343,16 @@ pub(super) fn with_rules(model: &Model, recipe: &Recipe, prefix: Option<&str>, r
         match (&old.pattern, prefix, literal) {
             // A subtree's rule passes over what is protected; a name's override stays beside it.
             (Pattern::Name(name), Some(prefix), _) if name.starts_with(prefix) => {
-                ternary && model.tensors.iter().any(|t| t.name == *name && Protection::of(t).is_some())
+                ternary && called(name).is_some_and(|t| Protection::of(t).is_some())
             }
-            (Pattern::Glob(glob, _), _, Some(literal)) => {
-                !glob.strip_suffix('*').is_some_and(|old| old.starts_with(literal) && is_literal(old))
+            (Pattern::Glob(glob), _, Some(literal)) => {
+                !glob.text().strip_suffix('*').is_some_and(|old| old.starts_with(literal) && is_literal(old))
             }
             _ => true,
         }
     });
-    let without = resolve(model, &next);
-    let kept = next.rules.len();
-    next.rules.extend(rules);
-    if same_steps(&without, &resolve(model, &next)) {
-        next.rules.truncate(kept);
+    if live.would_change(model, &next, &rules) {
+        next.rules.extend(rules);
     }
     next
 }
@@ -365,11 +368,6 @@ fn is_literal(glob: &str) -> bool {
         rest = &rest[at + 3..];
     }
     true
-}
-
-fn same_steps(a: &Plan, b: &Plan) -> bool {
-    let step = |plan: &Plan| plan.decisions.iter().map(|d| (d.step, d.requested)).collect::<Vec<(Step, _)>>();
-    step(a) == step(b)
 }
 
 fn step<T: Copy + PartialEq>(all: &[T], current: T, forward: bool) -> T {

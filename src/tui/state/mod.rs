@@ -15,6 +15,7 @@ pub mod filter;
 pub mod geometry;
 pub mod input;
 pub mod jobs;
+pub mod kinds;
 pub mod looks;
 pub mod matrix;
 pub mod memory;
@@ -197,8 +198,10 @@ impl State {
         let filter = self.session.as_ref().and_then(|s| s.filter.due(&s.plan, &s.previews));
         let session = self.session.as_ref();
         let sort = session.and_then(Session::sort_due);
+        let sweep = session.and_then(|s| s.sweeps.unfinished.then_some(self.now));
         let decisions = session.and_then(|s| s.decisions_wake(self.now, ANIMATION));
-        [animated, self.notices.expires(self.now), filter, sort, decisions, self.keep_at].into_iter().flatten().min()
+        let all = [animated, self.notices.expires(self.now), filter, sort, sweep, decisions, self.keep_at];
+        all.into_iter().flatten().min()
     }
 
     /// A phase that counts up while something animates.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::summary::Changed;
 use crate::engine::model::{Model, Tensor};
-use crate::engine::plan::{Decision, Fallback, Plan, Recipe, Step, resolve};
+use crate::engine::plan::{Decision, Fallback, Live, Plan, Recipe, Step, Touched};
 use crate::engine::ternary::Format;
 
 /// Steps that can be undone.
@@ -28,11 +29,12 @@ struct Edit {
 /// The recipe, the plan, and the way back.
 #[derive(Debug, Clone)]
 pub struct PlanState {
-    recipe: Recipe,
-    plan: Arc<Plan>,
+    live: Live,
     outlook: Vec<Outlook>,
     /// What the session began with.
-    start: Arc<Plan>,
+    start: Arc<Vec<Step>>,
+    /// Tensors that changes have touched since they were asked for.
+    touched: Changed,
     /// Counts the changes, so that what follows from the plan can tell whether it is of today.
     revision: u64,
     undo: Vec<Edit>,
@@ -42,12 +44,12 @@ pub struct PlanState {
 impl PlanState {
     /// Begins with this recipe.
     pub fn new(model: &Model, recipe: Recipe) -> Self {
-        let plan = Arc::new(resolve(model, &recipe));
+        let live = Live::new(model, recipe);
         let mut state = Self {
-            start: Arc::clone(&plan),
-            plan,
-            recipe,
+            start: Arc::new(live.plan().decisions.iter().map(|d| d.step).collect()),
+            live,
             outlook: Vec::new(),
+            touched: Changed::All,
             revision: 0,
             undo: Vec::new(),
             redo: Vec::new(),
@@ -58,17 +60,17 @@ impl PlanState {
 
     /// The recipe.
     pub fn recipe(&self) -> &Recipe {
-        &self.recipe
+        self.live.recipe()
     }
 
     /// What follows from it.
     pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+        self.live.plan()
     }
 
     /// The decision about a tensor.
     pub fn decision(&self, tensor: usize) -> &Decision {
-        &self.plan.decisions[tensor]
+        &self.live.plan().decisions[tensor]
     }
 
     /// What could be done with a tensor.
@@ -83,12 +85,12 @@ impl PlanState {
 
     /// Whether something else becomes of a tensor than when the session began.
     pub fn is_edited(&self, tensor: usize) -> bool {
-        self.start.decisions.get(tensor).is_none_or(|start| start.step != self.decision(tensor).step)
+        self.start.get(tensor).is_none_or(|start| *start != self.decision(tensor).step)
     }
 
     /// Changes the recipe; whether it is another one. `name` says what was done.
     pub fn apply(&mut self, model: &Model, name: impl Into<String>, recipe: Recipe) -> bool {
-        if recipe == self.recipe {
+        if recipe == *self.recipe() {
             return false;
         }
         if self.undo.len() == UNDO_LIMIT {
@@ -127,16 +129,36 @@ impl PlanState {
     }
 
     fn replace(&mut self, model: &Model, recipe: Recipe) -> Recipe {
-        self.plan = Arc::new(resolve(model, &recipe));
         self.revision += 1;
-        let before = std::mem::replace(&mut self.recipe, recipe);
-        self.look_out(model);
+        let (before, touched) = self.live.step(model, recipe);
+        match touched {
+            Touched::All => {
+                self.look_out(model);
+                self.touched = Changed::All;
+            }
+            Touched::These(tensors) => {
+                for index in &tensors {
+                    self.outlook[*index] = Outlook::of(&model.tensors[*index], self.decision(*index), self.recipe());
+                }
+                self.touched.join(Changed::These(tensors));
+            }
+        }
         before
     }
 
+    /// Tensors that changes have touched since this was asked last.
+    pub fn take_touched(&mut self) -> Changed {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// What is asked beside the plan: which tensors a name or rules would touch.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
     fn look_out(&mut self, model: &Model) {
-        let outlook = |(tensor, decision)| Outlook::of(tensor, decision, &self.recipe);
-        self.outlook = model.tensors.iter().zip(&self.plan.decisions).map(outlook).collect();
+        let outlook = |(tensor, decision)| Outlook::of(tensor, decision, self.recipe());
+        self.outlook = model.tensors.iter().zip(&self.plan().decisions).map(outlook).collect();
     }
 }
 

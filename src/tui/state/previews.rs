@@ -6,8 +6,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::summary::Changed;
 use crate::engine::preview::{MethodReport, TensorReport, sqnr_db};
-use crate::engine::stats::{Estimate, SampleMoments};
+use crate::engine::stats::{Estimate, Pooled};
 use crate::engine::ternary::{Format, Method};
 
 /// Whole reports that are kept.
@@ -23,8 +24,8 @@ pub struct MethodFigures {
     pub method: Method,
     /// Relative squared error with its interval.
     pub rel_mse: Estimate,
-    /// Sums for estimates over several tensors.
-    pub moments: SampleMoments,
+    /// The same as sums, for estimates over several tensors.
+    pub pooled: Arc<Pooled>,
     /// Σ of squared errors and of squared weights, weighted by importance where there is any.
     pub weighted: Option<(f64, f64)>,
     /// Why the method cannot code the tensor, if it cannot.
@@ -63,7 +64,7 @@ impl Figures {
         let methods = report.methods.iter().map(|m| MethodFigures {
             method: m.method,
             rel_mse: m.rel_mse,
-            moments: m.moments.clone(),
+            pooled: Arc::new(Pooled::of(&m.moments)),
             weighted: weighted(report, m),
             problem: m.problem.clone(),
         });
@@ -84,10 +85,13 @@ impl Figures {
 /// The cache.
 #[derive(Debug, Clone, Default)]
 pub struct Previews {
-    figures: HashMap<Subject, Figures>,
+    /// By tensor; each in few formats.
+    figures: Vec<Vec<(Format, Figures)>>,
     failures: HashMap<Subject, String>,
     /// Least recently used first.
     reports: VecDeque<(Subject, Arc<TensorReport>)>,
+    /// Tensors of which something came in since they were asked for.
+    changed: Vec<usize>,
     /// Counts what came in, so that what follows from figures can tell whether it is of today.
     revision: u64,
 }
@@ -97,8 +101,9 @@ impl Previews {
     /// exact figures.
     pub fn insert(&mut self, subject: Subject, report: &Arc<TensorReport>, keep: bool) {
         self.revision += 1;
-        if report.exact || self.figures.get(&subject).is_none_or(|old| !old.exact) {
-            self.figures.insert(subject, Figures::of(report));
+        self.changed.push(subject.0);
+        if report.exact || self.figures(subject).is_none_or(|old| !old.exact) {
+            self.put(subject, Figures::of(report));
         }
         let old = self.reports.iter().position(|(s, _)| *s == subject);
         if let Some(i) = old
@@ -121,7 +126,26 @@ impl Previews {
     /// Notes that a tensor cannot be measured.
     pub fn fail(&mut self, subject: Subject, message: String) {
         self.revision += 1;
+        self.changed.push(subject.0);
         self.failures.insert(subject, message);
+    }
+
+    fn put(&mut self, (tensor, format): Subject, figures: Figures) {
+        if self.figures.len() <= tensor {
+            self.figures.resize_with(tensor + 1, Vec::new);
+        }
+        let known = &mut self.figures[tensor];
+        if let Some((_, old)) = known.iter_mut().find(|(f, _)| *f == format) {
+            *old = figures;
+        } else {
+            known.reserve_exact(1);
+            known.push((format, figures));
+        }
+    }
+
+    /// Tensors of which something came in since this was asked last.
+    pub fn take_changed(&mut self) -> Changed {
+        Changed::These(std::mem::take(&mut self.changed))
     }
 
     /// Another number after every report and every failure.
@@ -145,18 +169,20 @@ impl Previews {
 
     /// The figures, if it was measured.
     pub fn figures(&self, subject: Subject) -> Option<&Figures> {
-        self.figures.get(&subject)
+        let known = self.figures.get(subject.0)?;
+        known.iter().find(|(format, _)| *format == subject.1).map(|(_, figures)| figures)
     }
 
     /// Whether it was tried and no figure of this method will come.
     pub fn is_hopeless(&self, subject: Subject, method: Method) -> bool {
         let problem = |m: &MethodFigures| m.method == method && m.problem.is_some();
         let spoilt = |f: &Figures| f.non_finite.is_some() || f.methods.iter().any(problem);
-        self.failures.contains_key(&subject) || self.figures.get(&subject).is_some_and(spoilt)
+        self.failure(subject).is_some() || self.figures(subject).is_some_and(spoilt)
     }
 
     /// Why it cannot be measured, if that was tried.
     pub fn failure(&self, subject: Subject) -> Option<&str> {
-        self.failures.get(&subject).map(String::as_str)
+        // Mostly there are none, and this is asked of every tensor.
+        if self.failures.is_empty() { None } else { self.failures.get(&subject).map(String::as_str) }
     }
 }

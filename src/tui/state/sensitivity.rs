@@ -30,7 +30,7 @@ pub struct Sensitivity {
 fn errors(plan: &PlanState, previews: &Previews, tensor: usize) -> Option<Errors> {
     let (figures, method) = figures(plan, previews, tensor)?;
     let found = figures.method(method)?;
-    let (sum_e2, sum_w2) = found.moments.expanded();
+    let (sum_e2, sum_w2) = found.pooled.expanded();
     let interval = (!figures.exact).then_some([found.rel_mse.low, found.rel_mse.high]);
     Some(Errors { sum_e2, sum_w2, weighted: found.weighted, exact: figures.exact, interval })
 }

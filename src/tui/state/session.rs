@@ -7,6 +7,7 @@ use super::columns::{Column, Sort};
 use super::compare::{Compare, Stage};
 use super::edit::Target;
 use super::filter::Filter;
+use super::kinds::{Counted, Kinds};
 use super::pages::Pages;
 use super::pane::Pane;
 use super::plan::PlanState;
@@ -14,7 +15,7 @@ use super::previews::{Previews, Subject};
 use super::selection::Chosen;
 use super::sensitivity::Sensitivity;
 use super::slider::Slider;
-use super::summary::Summaries;
+use super::summary::{Changed, Summaries};
 use super::tree::{Item, TreeView};
 use crate::engine::error::Diagnostic;
 use crate::engine::lint::structural;
@@ -92,8 +93,6 @@ pub enum Screen {
 /// How far the asking for figures of everything has come.
 #[derive(Debug, Clone, Default)]
 pub struct Sweeps {
-    /// The plan's revision that the places below are of.
-    revision: u64,
     /// What goes ternary before this tensor is measured.
     pub ternary: usize,
     /// What may go ternary before this tensor is.
@@ -102,13 +101,23 @@ pub struct Sweeps {
     pub outstanding: usize,
     /// Whether it was given less than all.
     pub more: bool,
+    /// The folder that its tensors were looked through of, and how many of them: what goes ternary, what may.
+    pub below: Option<(Item, [usize; 2])>,
+    /// Whether there is more to look through than one frame has time for.
+    pub unfinished: bool,
 }
 
 impl Sweeps {
-    /// Begins anew where the plan is another one: formats and methods may be others.
-    pub fn begin(&mut self, revision: u64) {
-        if self.revision != revision {
-            *self = Self { revision, ..Self::default() };
+    /// Goes back to the first tensor of which something else becomes: it may be measured in another format.
+    pub fn follow(&mut self, changed: &Changed) {
+        let first = match changed {
+            Changed::All => Some(0),
+            Changed::These(list) => list.iter().min().copied(),
+        };
+        if let Some(first) = first {
+            self.ternary = self.ternary.min(first);
+            self.eligible = self.eligible.min(first);
+            self.below = None;
         }
     }
 }
@@ -169,6 +178,10 @@ pub struct Session {
     pub plan: PlanState,
     /// What was measured of them.
     pub previews: Previews,
+    /// What its tensors are for, and of which types they are.
+    pub kinds: Kinds,
+    /// The same below the folder under the cursor.
+    pub counted: Option<Counted>,
     /// Sums over tensors, as of the last frame.
     pub summaries: Summaries,
     /// The tree's filter.
@@ -216,12 +229,15 @@ impl Session {
     pub fn new(model: Arc<Model>, recipe: Recipe) -> Self {
         let tree = TreeView::new(Tree::build(&model.tensors));
         let plan = PlanState::new(&model, recipe);
+        let kinds = Kinds::of(&model, 0..model.tensors.len());
         let mut session = Self {
             problems: structural(&model),
             model,
             tree,
             plan,
             previews: Previews::default(),
+            kinds,
+            counted: None,
             summaries: Summaries::default(),
             filter: Filter::default(),
             sort: Sort::default(),
@@ -246,8 +262,7 @@ impl Session {
         let tensors = session.tree.tensors_below(Item::Model);
         let ternary = tensors.iter().find(|t| session.plan.decision(**t).is_ternary());
         let first = ternary.or_else(|| tensors.iter().find(|t| session.plan.outlook(**t).eligible)).copied();
-        let node = |tensor| session.tree.tree().nodes.iter().position(|n| n.kind == kind(tensor));
-        if let Some(node) = first.and_then(node) {
+        if let Some(node) = first.and_then(|tensor| session.node_of(tensor)) {
             session.tree.select(node);
         }
         session.summarize();
@@ -256,7 +271,7 @@ impl Session {
 
     /// Puts the cursor on a tensor; false if a filter hides it.
     pub fn show(&mut self, tensor: usize) -> bool {
-        if let Some(node) = self.tree.tree().nodes.iter().position(|n| n.kind == kind(tensor)) {
+        if let Some(node) = self.node_of(tensor) {
             self.tree.select(node);
         }
         self.tree.selected_tensor() == Some(tensor)
@@ -264,7 +279,16 @@ impl Session {
 
     /// Makes the sums anew.
     pub fn summarize(&mut self) {
+        drop((self.plan.take_touched(), self.previews.take_changed()));
         self.summaries = Summaries::new(&self.model, &self.tree, &self.plan, &self.previews);
+    }
+
+    /// Brings the sums up to date.
+    pub fn follow_sums(&mut self) {
+        let mut changed = self.plan.take_touched();
+        self.sweeps.follow(&changed);
+        changed.join(self.previews.take_changed());
+        self.summaries.follow(&self.model, &self.tree, &self.plan, &self.previews, &changed);
     }
 
     /// Sorts the tree by this.
@@ -276,6 +300,7 @@ impl Session {
     /// Puts the rows in order.
     pub fn arrange(&mut self, now: Duration) {
         let sort = self.sort;
+        self.sweeps.below = None;
         self.sorted = Some((self.plan.revision(), self.previews.revision(), now));
         if sort.column == Column::Name {
             let order = |a: usize, b: usize| if sort.descending { b.cmp(&a) } else { a.cmp(&b) };
@@ -302,6 +327,7 @@ impl Session {
     /// Folds by roles instead of names, or the other way round.
     pub fn regroup(&mut self, now: Duration) {
         self.tree.regroup(&self.model.tensors);
+        self.sweeps.below = None;
         self.summarize();
         if !self.sort.is_natural() || self.sorted.is_some() {
             self.arrange(now);
@@ -370,7 +396,7 @@ impl Session {
 
     /// The node of a tensor in the tree.
     pub fn node_of(&self, tensor: usize) -> Option<usize> {
-        self.tree.tree().nodes.iter().position(|n| n.kind == kind(tensor))
+        self.tree.tree().leaf(tensor)
     }
 
     /// Puts the tree's cursor on a node, without the filter where that hides it.
@@ -392,8 +418,4 @@ impl Session {
         let tensor = self.tree.selected_tensor()?;
         Some((tensor, super::summary::what_if(&self.plan, tensor)?.0))
     }
-}
-
-fn kind(tensor: usize) -> crate::engine::model::tree::NodeKind {
-    crate::engine::model::tree::NodeKind::Tensor(tensor)
 }

@@ -140,7 +140,7 @@ impl Slider {
     pub fn rank(&mut self, previews: &Previews) {
         let figure = |tensor, format, method| {
             let figures = previews.figures((tensor, format))?.method(method)?;
-            let (sum_e2, sum_w2) = figures.moments.expanded();
+            let (sum_e2, sum_w2) = figures.pooled.expanded();
             let weighted = figures.weighted.filter(|(_, w)| *w > 0.0).map(|(e, w)| e / w);
             Some(Figure { rel_mse: weighted.unwrap_or(figures.rel_mse.value), sum_e2, sum_w2 })
         };

@@ -27,9 +27,6 @@ pub struct TreeView {
     /// The same tensors grouped the other way, with the folds that were left there.
     other: Option<Box<(Tree, Vec<bool>)>>,
     rows: Vec<Item>,
-    /// Tensors that the rows before each stand for, and at the end all of them: a closed folder for what is in it, an
-    /// open one for none, because they have rows of their own.
-    counted: Vec<usize>,
     cursor: usize,
     /// The row that a range begins at, and where it is.
     anchor: Option<(Item, usize)>,
@@ -48,7 +45,6 @@ impl TreeView {
             passing: None,
             other: None,
             rows: Vec::new(),
-            counted: Vec::new(),
             cursor: 0,
             anchor: None,
             offset: 0,
@@ -168,8 +164,7 @@ impl TreeView {
         let tree = std::mem::replace(&mut self.tree, tree);
         let open = std::mem::replace(&mut self.open, open);
         self.other = Some(Box::new((tree, open)));
-        let leaf = |tensor| self.tree.nodes.iter().position(|n| n.kind == NodeKind::Tensor(tensor));
-        let home = first.and_then(leaf).map_or(Item::Model, Item::Node);
+        let home = first.and_then(|tensor| self.tree.leaf(tensor)).map_or(Item::Model, Item::Node);
         match (passing, home) {
             (Some(passing), _) => self.set_filter(Some(&passing), home),
             (None, Item::Node(node)) => self.select(node),
@@ -244,8 +239,13 @@ impl TreeView {
 
     /// How many tensors the range has.
     pub fn range_count(&self) -> usize {
-        let at = |row: usize| self.counted.get(row).copied().unwrap_or(0);
-        self.range().map_or(0, |rows| at(rows.end() + 1).saturating_sub(at(*rows.start())))
+        let rows = self.range().and_then(|range| self.rows.get(range)).unwrap_or_default();
+        let count = |item: &Item| match item {
+            Item::Node(node) if !self.is_folder(*node) => 1,
+            item if self.stands_for_all(*item) => self.visible_below(*item).len(),
+            _ => 0,
+        };
+        rows.iter().map(count).sum()
     }
 
     /// The tensors of the range: of a closed folder what is in it, of an open one what the range has of it.
@@ -425,13 +425,6 @@ impl TreeView {
             }
         }
         self.rows = rows;
-        let mut before = 0;
-        let standing = |item: &Item| if self.stands_for_all(*item) { self.visible_below(*item).len() } else { 0 };
-        let counted = self.rows.iter().map(standing).map(|count| {
-            before += count;
-            before
-        });
-        self.counted = std::iter::once(0).chain(counted).collect();
         self.cursor = self.row_of(selected);
         self.anchor = self.anchor.map(|(item, _)| (item, self.row_of(item)));
     }

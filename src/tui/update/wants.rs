@@ -11,7 +11,6 @@ use crate::jobs::{PreviewKey, Want};
 use crate::tui::effect::Effect;
 use crate::tui::state::previews::Subject;
 use crate::tui::state::summary::what_if;
-use crate::tui::state::tree::Item;
 use crate::tui::state::{Screen, Session, State};
 
 /// Rows that are taken for visible before the first frame tells.
@@ -19,6 +18,8 @@ const ROWS: usize = 40;
 /// Wants that the lane is given at a time. Of a hundred thousand tensors the others are asked for when half of these
 /// have been measured.
 const LIMIT: usize = 512;
+/// Tensors that are looked at for that before a frame: the others are looked at before the next.
+const LOOKS: usize = 20_000;
 
 /// A report is there. One of another model, or one that no longer says anything new, is dropped.
 pub(super) fn arrived(
@@ -61,7 +62,7 @@ fn figures_arrived(session: &mut Session) {
 /// Keeps what the preview shows, and asks for what is missing if anything that matters has changed, or if the lane has
 /// done half of what it was given and there is more.
 pub(super) fn settle(state: &mut State) -> Vec<Effect> {
-    let refill = |s: &Session| s.sweeps.more && s.sweeps.outstanding < LIMIT / 2;
+    let refill = |s: &Session| s.sweeps.unfinished || s.sweeps.more && s.sweeps.outstanding < LIMIT / 2;
     let changed = std::mem::take(&mut state.wants_changed) || state.session.as_ref().is_some_and(refill);
     let visible = if changed { visible(state) } else { Vec::new() };
     let weighted = changed && pane::weighted(state);
@@ -99,8 +100,7 @@ fn visible(state: &State) -> Vec<usize> {
 /// elsewhere, then what was asked for exactly.
 fn wants(session: &mut Session, visible: &[usize], weighted: bool) -> Vec<Want> {
     let mut sweeps = std::mem::take(&mut session.sweeps);
-    sweeps.begin(session.plan.revision());
-    let mut list = List { session, wants: Vec::new(), seen: HashSet::new() };
+    let mut list = List { session, wants: Vec::new(), seen: HashSet::new(), looks: LOOKS };
     let selected = session.tree.selected_tensor();
     let on_screen = if session.screen == Screen::Sensitivity { session.sensitivity.tensor() } else { selected };
     if selected.is_some() && session.screen == Screen::Tensors {
@@ -111,22 +111,25 @@ fn wants(session: &mut Session, visible: &[usize], weighted: bool) -> Vec<Want> 
         list.add_whole(tensor, Depth::SHOWN);
         list.add_whole(tensor, Depth::Exact);
     }
-    let below = match session.tree.selected() {
-        Item::Node(_) if selected.is_some() => Vec::new(),
-        item => session.tree.tensors_below(item),
+    let item = session.tree.selected();
+    let (below, mut at) = match sweeps.below.filter(|(known, _)| *known == item) {
+        _ if selected.is_some() => (Vec::new(), [0; 2]),
+        Some((_, [all, also])) if all.min(also) >= session.summaries.of(item).tensors => (Vec::new(), [all, also]),
+        known => (session.tree.tensors_below(item), known.map_or([0; 2], |(_, at)| at)),
     };
     let ternary = |t: &usize| session.plan.decision(*t).is_ternary();
     let eligible = |t: &usize| session.plan.outlook(*t).eligible;
-    for tensors in [visible, &below] {
-        list.add_all(tensors.iter().copied().filter(ternary));
-    }
-    list.sweep(&mut sweeps.ternary, ternary);
-    for tensors in [below.as_slice(), visible] {
-        list.add_all(tensors.iter().copied().filter(eligible));
-    }
+    let all = 0..session.model.tensors.len();
+    list.add_all(visible.iter().copied().filter(ternary));
+    list.sweep(below.iter().copied(), &mut at[0], ternary);
+    list.sweep(all.clone(), &mut sweeps.ternary, ternary);
+    list.sweep(below.iter().copied(), &mut at[1], eligible);
+    list.add_all(visible.iter().copied().filter(eligible));
     if session.scan {
-        list.sweep(&mut sweeps.eligible, eligible);
+        list.sweep(all, &mut sweeps.eligible, eligible);
     }
+    sweeps.below = selected.is_none().then_some((item, at));
+    sweeps.unfinished = list.looks == 0 && list.has_room();
     for tensor in &session.exact {
         if !list.has_room() {
             break;
@@ -143,6 +146,8 @@ struct List<'a> {
     session: &'a Session,
     wants: Vec<Want>,
     seen: HashSet<PreviewKey>,
+    /// How many tensors may still be looked at.
+    looks: usize,
 }
 
 impl List<'_> {
@@ -178,20 +183,21 @@ impl List<'_> {
         }
     }
 
-    /// Figures of everything in the file of which `which` holds. What stands before the first that is missing is not
-    /// asked again: figures do not go away.
-    fn sweep(&mut self, from: &mut usize, which: impl Fn(&usize) -> bool) {
+    /// Figures of everything in a list of which `which` holds, from a place on. What stands before the first that is
+    /// missing is not asked again: figures do not go away.
+    fn sweep(&mut self, list: impl Iterator<Item = usize>, from: &mut usize, which: impl Fn(&usize) -> bool) {
         let mut complete = true;
-        for tensor in *from..self.session.model.tensors.len() {
-            if !self.has_room() {
+        for (place, tensor) in list.enumerate().skip(*from) {
+            if !self.has_room() || self.looks == 0 {
                 return;
             }
+            self.looks -= 1;
             if which(&tensor) && self.lacks_figures(tensor).is_some() {
                 complete = false;
                 self.add_figures(tensor);
             }
             if complete {
-                *from = tensor + 1;
+                *from = place + 1;
             }
         }
     }

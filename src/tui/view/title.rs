@@ -1,14 +1,12 @@
 //! The title line: which file, what kind of model, how large, of what types.
 
-use std::collections::BTreeMap;
-
 use ratatui::layout::Rect;
 
 use super::draw::{Canvas, spinner};
 use crate::engine::codec::DType;
-use crate::engine::model::Model;
 use crate::text;
 use crate::tui::state::command::shorten;
+use crate::tui::state::kinds::Kinds;
 use crate::tui::state::{Screen, Session, State};
 
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
@@ -35,7 +33,7 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         format!("{} params", text::count(model.parameters())),
         text::bytes(model.file_bytes()),
         "ro".to_owned(),
-        types(model),
+        types(&session.kinds),
     ];
     x += 1;
     for (i, fact) in facts.iter().enumerate() {
@@ -71,13 +69,10 @@ fn crumbs(session: &Session, canvas: &mut Canvas<'_>, area: Rect, mut x: u16) ->
 }
 
 /// The types by their share of the elements, largest first: `F16 99 % F32 1 %`.
-fn types(model: &Model) -> String {
-    let mut shares: BTreeMap<DType, u64> = BTreeMap::new();
-    for tensor in &model.tensors {
-        *shares.entry(tensor.dtype).or_default() += tensor.elements();
-    }
-    let total = model.parameters().max(1) as f64;
-    let mut shares: Vec<(DType, u64)> = shares.into_iter().collect();
+fn types(kinds: &Kinds) -> String {
+    let mut shares: Vec<(DType, u64)> = kinds.types.iter().map(|(dtype, _, elements)| (*dtype, *elements)).collect();
+    let total = shares.iter().fold(0, |sum: u64, (_, n)| sum.saturating_add(*n)).max(1) as f64;
+    shares.sort_unstable();
     shares.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     let more = shares.len().saturating_sub(3);
     let words = shares.iter().take(3).map(|(dtype, n)| match *n as f64 / total * 100.0 {

@@ -38,7 +38,9 @@ pub fn cycle_type(model: &Model, state: &PlanState, target: &Target) -> Outcome 
         }
     };
     match rules_for(model, target, &able, action) {
-        Ok((prefix, rules)) => Outcome::Changed(format!("{verb} {label}"), with_rules(model, recipe, prefix, rules)),
+        Ok((prefix, rules)) => {
+            Outcome::Changed(format!("{verb} {label}"), with_rules(model, state.live(), state.recipe(), prefix, rules))
+        }
         Err(why) => Outcome::Refused(why),
     }
 }

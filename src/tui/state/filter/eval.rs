@@ -81,17 +81,17 @@ impl Names {
         let pattern = Fuzzy::new(text, CaseMatching::Ignore, Normalization::Smart, AtomKind::Fuzzy);
         let mut buffer = Vec::new();
         let name = |i: usize| &self.text[self.start(i)..self.ends[i]];
-        let ascii = text.is_ascii().then(|| text.to_ascii_lowercase());
+        let ascii = (text.is_ascii() && !text.contains('\\')).then(|| text.to_ascii_lowercase());
         let mut passes = |i: usize| {
-            // What is not there in this order needs no score.
-            let may = ascii.as_ref().is_none_or(|text| {
+            // In plain letters that is all there is to it: no score is needed.
+            if let Some(text) = ascii.as_ref().filter(|_| name(i).is_ascii()) {
                 let mut letters = text.bytes().filter(|b| *b != b' ').peekable();
                 for byte in name(i).bytes() {
                     letters.next_if_eq(&byte);
                 }
-                letters.peek().is_none() || !name(i).is_ascii()
-            });
-            may && pattern.score(Utf32Str::new(name(i), &mut buffer), &mut matcher).is_some()
+                return letters.peek().is_none();
+            }
+            pattern.score(Utf32Str::new(name(i), &mut buffer), &mut matcher).is_some()
         };
         (0..self.ends.len()).map(&mut passes).collect()
     }

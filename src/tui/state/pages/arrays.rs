@@ -95,3 +95,20 @@ pub fn line(glimpse: &Glimpse) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_around_the_cursor_are_kept_and_few_others() {
+        let mut view = ArrayView::new(0, 1_000_000);
+        for page in 0..500 {
+            view.cursor = (page * PAGE) as usize;
+            view.take(&(page * PAGE..(page + 1) * PAGE), Err("not read".to_owned()));
+            assert!(view.pages.len() <= KEPT);
+            assert!(view.get(page * PAGE).is_some(), "the page under the cursor");
+        }
+        assert!(view.get(0).is_none());
+    }
+}

@@ -74,16 +74,12 @@ fn facts(session: &Session, item: Item, theme: &Theme, roomy: bool) -> Vec<Vec<S
 
 /// Roles and types with their numbers, most frequent first.
 fn mix(session: &Session, item: Item, theme: &Theme) -> Vec<Vec<Span<'static>>> {
-    let mut roles: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut types: BTreeMap<String, usize> = BTreeMap::new();
-    for index in session.tree.tensors_below(item) {
-        let tensor = &session.model.tensors[index];
-        *roles.entry(tensor.role.name()).or_default() += 1;
-        *types.entry(tensor.dtype.to_string()).or_default() += 1;
-    }
-    let mut types: Vec<_> = types.into_iter().collect();
+    let kinds = session.kinds_below(item);
+    let named: BTreeMap<String, usize> = kinds.types.iter().map(|(dtype, n, _)| (dtype.to_string(), *n)).collect();
+    let mut types: Vec<_> = named.into_iter().collect();
     types.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    let mut roles: Vec<_> = roles.into_iter().collect();
+    let named: BTreeMap<&str, usize> = kinds.roles.iter().map(|(role, n)| (role.name(), *n)).collect();
+    let mut roles: Vec<_> = named.into_iter().collect();
     roles.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     let types = types.into_iter().take(4).map(|(name, n)| format!("{name}×{n}")).collect::<Vec<_>>().join(" ");
     let more = roles.len().saturating_sub(6);

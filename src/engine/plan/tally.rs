@@ -1,0 +1,156 @@
+//! Running sums over decisions: what totals and notes are made from. A decision is added, and can be taken away again.
+
+use super::resolve::{Decision, Reason, Step, Totals, loses_twice};
+use crate::engine::codec::DType;
+use crate::engine::model::{Model, Tensor};
+use crate::engine::ternary::Format;
+
+/// What a kind of tensors comes to. Wider than any file, so that what is taken away was there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sum(u128);
+
+impl Sum {
+    fn change(&mut self, by: u64, added: bool) {
+        let by = u128::from(by);
+        self.0 = if added { self.0.saturating_add(by) } else { self.0.saturating_sub(by) };
+    }
+
+    fn count(&mut self, is: bool, added: bool) {
+        self.change(u64::from(is), added);
+    }
+
+    /// As 64 bits hold it.
+    fn get(self) -> u64 {
+        u64::try_from(self.0).unwrap_or(u64::MAX)
+    }
+}
+
+/// Sums over some decisions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Tally {
+    tensors: Sum,
+    ternary_tensors: Sum,
+    converted_tensors: Sum,
+    params: Sum,
+    ternary_params: Sum,
+    already_ternary_tensors: Sum,
+    already_ternary_params: Sum,
+    bytes: Sum,
+    new_bytes: Sum,
+    fallbacks: Sum,
+    misses: Sum,
+    overridden: Sum,
+    requantized: Sum,
+    recoded_tensors: Sum,
+    /// Ternary tensors that are made ternary anew.
+    again: Sum,
+    /// Those converted although nobody asked.
+    forced: Sum,
+    /// Those written in each format, in the order of [`Format::ALL`].
+    written: [Sum; Format::ALL.len()],
+    /// Types in the output.
+    types: Vec<(DType, Sum)>,
+}
+
+impl Tally {
+    /// Of all of a model.
+    pub(super) fn of(model: &Model, decisions: &[Decision]) -> Self {
+        let mut tally = Self::default();
+        model.tensors.iter().zip(decisions).for_each(|(tensor, decision)| tally.add(tensor, decision));
+        tally
+    }
+
+    pub(super) fn add(&mut self, tensor: &Tensor, decision: &Decision) {
+        self.change(tensor, decision, true);
+    }
+
+    /// Takes away a decision that was added before.
+    pub(super) fn remove(&mut self, tensor: &Tensor, decision: &Decision) {
+        self.change(tensor, decision, false);
+    }
+
+    fn change(&mut self, tensor: &Tensor, decision: &Decision, added: bool) {
+        let elements = tensor.elements();
+        self.tensors.count(true, added);
+        self.params.change(elements, added);
+        self.bytes.change(tensor.bytes, added);
+        self.new_bytes.change(decision.new_bytes, added);
+        self.overridden.count(decision.overridden, added);
+        self.forced.count(decision.forced.is_some(), added);
+        if decision.new_type.is_ternary() && !decision.is_ternary() {
+            self.already_ternary_tensors.count(true, added);
+            self.already_ternary_params.change(elements, added);
+        }
+        match decision.step {
+            Step::Copy => {}
+            Step::Convert(_) => self.converted_tensors.count(true, added),
+            Step::Recode(_) => self.recoded_tensors.count(true, added),
+            Step::Ternary(..) => {
+                self.ternary_tensors.count(true, added);
+                self.ternary_params.change(elements, added);
+                self.requantized.count(loses_twice(tensor, decision), added);
+                self.again.count(tensor.dtype.is_ternary(), added);
+            }
+        }
+        if decision.misses_request() {
+            match decision.reason {
+                Reason::FellBack { .. } => self.fallbacks.count(true, added),
+                _ => self.misses.count(true, added),
+            }
+        }
+        if let Step::Ternary(format, _) | Step::Recode(format) = decision.step
+            && let Some(at) = Format::ALL.iter().position(|f| *f == format)
+        {
+            self.written[at].count(true, added);
+        }
+        if let Some((_, sum)) = self.types.iter_mut().find(|(dtype, _)| *dtype == decision.new_type) {
+            sum.count(true, added);
+        } else {
+            let mut sum = Sum::default();
+            sum.count(true, added);
+            self.types.push((decision.new_type, sum));
+        }
+    }
+
+    /// Whether two types of the output have one number.
+    pub(super) fn has_conflict(&self) -> bool {
+        let there = || self.types.iter().filter(|(_, sum)| sum.0 > 0).map(|(dtype, _)| dtype);
+        let same = |a: &DType, b: &DType| a != b && a.number().is_some() && a.number() == b.number();
+        there().any(|a| there().any(|b| same(a, b)))
+    }
+
+    /// Tensors written in a format.
+    pub(super) fn written(&self, format: Format) -> u64 {
+        Format::ALL.iter().position(|f| *f == format).map_or(0, |at| self.written[at].get())
+    }
+
+    /// Whether any is converted although nobody asked.
+    pub(super) fn forces(&self) -> bool {
+        self.forced.0 > 0
+    }
+
+    /// Whether a ternary tensor is made ternary anew.
+    pub(super) fn codes_again(&self) -> bool {
+        self.again.0 > 0
+    }
+
+    /// What is shown of it.
+    pub(super) fn totals(&self) -> Totals {
+        Totals {
+            tensors: self.tensors.get(),
+            ternary_tensors: self.ternary_tensors.get(),
+            converted_tensors: self.converted_tensors.get(),
+            params: self.params.get(),
+            ternary_params: self.ternary_params.get(),
+            already_ternary_tensors: self.already_ternary_tensors.get(),
+            already_ternary_params: self.already_ternary_params.get(),
+            bytes: self.bytes.get(),
+            new_bytes: self.new_bytes.get(),
+            fallbacks: self.fallbacks.get(),
+            misses: self.misses.get(),
+            overridden: self.overridden.get(),
+            requantized: self.requantized.get(),
+            recoded_tensors: self.recoded_tensors.get(),
+        }
+    }
+}
