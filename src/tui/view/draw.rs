@@ -132,12 +132,33 @@ pub fn spinner(phase: usize) -> char {
     SIGNS[phase % SIGNS.len()]
 }
 
+/// What is cut at spaces: words, a number with its unit as one.
+fn words(content: &str) -> Vec<&str> {
+    const UNITS: [&str; 6] = ["%", "dB", "B", "KiB", "MiB", "GiB"];
+    let mut words: Vec<&str> = Vec::new();
+    let mut start = 0;
+    let mut at = 0;
+    for word in content.split(' ') {
+        let bare = word.trim_end_matches([')', ',', '.', ':', ';']);
+        let follows = at > start && content[..at - 1].ends_with(|c: char| c.is_ascii_digit());
+        if follows && UNITS.contains(&bare) {
+            words.pop();
+        } else {
+            start = at;
+        }
+        at += word.len();
+        words.push(&content[start..at]);
+        at += 1;
+    }
+    words
+}
+
 /// Cuts text into lines of at most `columns`, at spaces where there are any.
 pub fn wrap(content: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in content.split(' ') {
+    for word in words(content) {
         let mut word = word;
         if !line.is_empty() {
             if text::width(&line) + 1 + text::width(word) <= columns {
@@ -158,19 +179,79 @@ pub fn wrap(content: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// What fits of a detail whose parts are divided by ` · `: whole parts, else whole words of the first.
+pub fn fitting(detail: &str, columns: usize) -> String {
+    if text::width(detail) <= columns {
+        return detail.to_owned();
+    }
+    let mut kept = String::new();
+    for part in detail.split(" · ") {
+        let sign = if kept.is_empty() { "" } else { " · " };
+        if text::width(&kept) + text::width(sign) + text::width(part) <= columns {
+            kept = kept + sign + part;
+        }
+    }
+    if !kept.is_empty() {
+        return kept;
+    }
+    for word in detail.split(' ') {
+        if text::width(&kept) + text::width(word) + 2 > columns {
+            break;
+        }
+        kept = kept + word + " ";
+    }
+    if kept.is_empty() { kept } else { kept.trim_end().to_owned() + "…" }
+}
+
+/// Cuts an item that is wider than a line at its spaces; figures stay whole.
+fn broken(item: Vec<Span<'static>>, columns: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::default()];
+    let mut used = 0;
+    for span in item {
+        for word in span.content.split_inclusive(' ') {
+            let width = text::width(word.trim_end());
+            if used > 0 && used + width > columns {
+                lines.push(Line::default());
+                used = 0;
+            }
+            // Names without spaces may be longer than any line.
+            let words = if width > columns { wrap(word, columns) } else { vec![word.to_owned()] };
+            for (i, word) in words.into_iter().enumerate() {
+                if i > 0 {
+                    lines.push(Line::default());
+                    used = 0;
+                }
+                used += text::width(&word);
+                if let Some(line) = lines.last_mut() {
+                    line.push_span(Span::styled(word, span.style));
+                }
+            }
+        }
+    }
+    lines
+}
+
 /// Lays items out one after the other, as many lines as it takes.
 pub fn flow(items: Vec<Vec<Span<'static>>>, columns: u16) -> Vec<Line<'static>> {
     const GAP: &str = "  ";
     let mut lines: Vec<Line<'static>> = Vec::new();
+    let mut open = false;
     for item in items {
         let width: usize = item.iter().map(|s| text::width(&s.content)).sum();
+        if width > usize::from(columns) {
+            lines.extend(broken(item, usize::from(columns)));
+            // What comes after it has a line of its own.
+            open = false;
+            continue;
+        }
         match lines.last_mut() {
-            Some(line) if line.width() + GAP.len() + width <= usize::from(columns) => {
+            Some(line) if open && line.width() + GAP.len() + width <= usize::from(columns) => {
                 line.spans.push(Span::raw(GAP));
                 line.spans.extend(item);
             }
             _ => lines.push(Line::from(item)),
         }
+        open = true;
     }
     lines
 }
@@ -184,6 +265,20 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("abcdefghijkl m", 8), ["abcdefgh", "ijkl m"]);
         assert_eq!(wrap("", 8), [""]);
+        assert_eq!(wrap("4 KiB, 12.9 % of before", 11), ["4 KiB,", "12.9 % of", "before"]);
         assert_eq!(tail("abcdef", 4), "…def");
+    }
+
+    #[test]
+    fn details_and_items_lose_whole_parts_and_no_figure_is_cut() {
+        assert_eq!(fitting("0.075 ± 0.018 · linear · 3 underflow", 40), "0.075 ± 0.018 · linear · 3 underflow");
+        assert_eq!(fitting("0.075 ± 0.018 · linear · 3 low", 24), "0.075 ± 0.018 · linear");
+        assert_eq!(fitting("0.075 ± 0.018 · a long part · log", 24), "0.075 ± 0.018 · log");
+        assert_eq!(fitting("sample of 12345 weights", 12), "sample of…");
+        assert_eq!(fitting("sample", 3), "");
+        let item = |words: &[&str]| words.iter().map(|w| Span::raw((*w).to_owned())).collect::<Vec<_>>();
+        let lines = flow(vec![item(&["d ", "0.5"]), item(&["blocks ", "12 of 512 (over 0.1234)"]), item(&["x"])], 14);
+        let lines: Vec<String> = lines.iter().map(|l| l.to_string().trim_end().to_owned()).collect();
+        assert_eq!(lines, ["d 0.5", "blocks 12 of", "512 (over", "0.1234)", "x"]);
     }
 }

@@ -21,7 +21,7 @@ use crate::tui::theme::Theme;
 use crate::tui::widgets::{gauge, stack};
 
 /// The signs of a mix: ternary, other blocks, halves, the rest.
-pub(super) const MIX_SIGNS: [char; 4] = ['█', '▓', '▒', '░'];
+pub(super) const MIX_SIGNS: [char; 4] = ['━', '╍', '─', '┈'];
 
 /// Before the mark of a row that is selected.
 pub(super) const SELECTED: &str = "▌";

@@ -38,7 +38,7 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
     }
     if pending {
         canvas.buf.set_style(area, canvas.theme.dim);
-        canvas.right(area, area.y, " reading … ", canvas.theme.accent);
+        super::busy(canvas, area, "reading …", block.is_some());
     }
 }
 
@@ -181,15 +181,20 @@ fn bytes(sight: &Sight<'_>, block: &BlockLook, theme: &Theme, columns: usize) ->
             if source.first == block.first { String::new() } else { format!(" from weight {} on", source.first) };
         format!("{} · {} bytes {place}{from}", source.dtype, source.bytes.len())
     };
-    lines.push(Line::from(vec![Span::styled("Source  ", theme.title), Span::styled(what, theme.dim)]));
+    lines.extend(named("Source", what, theme, columns));
     lines.extend(dump(source.dtype, &source.bytes, theme, columns));
     let Ok(coded) = &block.coded else { return lines };
     let Some((format, _)) = sight.coded() else { return lines };
     let what = format!("{} · {} bytes", format.dtype(), coded.bytes.len());
     lines.push(Line::default());
-    lines.push(Line::from(vec![Span::styled("Ternary  ", theme.title), Span::styled(what, theme.dim)]));
+    lines.extend(named("Ternary", what, theme, columns));
     lines.extend(dump(format.dtype(), &coded.bytes, theme, columns));
     lines
+}
+
+/// A heading with what there is to say about it, on as many lines as that takes.
+fn named(name: &str, what: String, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
+    flow(vec![vec![Span::styled(format!("{name}  "), theme.title), Span::styled(what, theme.dim)]], columns as u16)
 }
 
 /// Bytes in hex under the names of their fields. Types of single numbers have one legend for all.
@@ -199,7 +204,7 @@ fn dump(dtype: DType, bytes: &[u8], theme: &Theme, columns: usize) -> Vec<Line<'
     if known.len() <= 1 {
         if let Some(field) = known.first() {
             let words = format!("  {} ({} bytes each): {}", field.name, field.len, field.meaning);
-            lines.push(Line::from(Span::styled(words, theme.dim)));
+            lines.extend(flow(vec![vec![Span::styled(words, theme.dim)]], columns as u16));
         }
         lines.extend(hex(bytes, 0, theme, columns));
         return lines;
@@ -218,10 +223,11 @@ fn dump(dtype: DType, bytes: &[u8], theme: &Theme, columns: usize) -> Vec<Line<'
             };
             let of = if several { format!("{number}.") } else { String::new() };
             let end = at + field.len - 1;
-            lines.push(Line::from(vec![
+            let words = vec![
                 Span::styled(format!("  {of}{} ", field.name), theme.strong),
                 Span::styled(format!("{at}–{end}: {}{value}", field.meaning), theme.dim),
-            ]));
+            ];
+            lines.extend(flow(vec![words], columns as u16));
             lines.extend(hex(part, at, theme, columns));
             at += field.len;
         }

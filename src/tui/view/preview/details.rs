@@ -11,17 +11,24 @@ use crate::tui::state::Geometry;
 use crate::tui::view::draw::{Canvas, wrap};
 
 /// Columns of the names.
-const NAME: usize = 12;
+const NAME: usize = 11;
 
 pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let columns = usize::from(area.width).saturating_sub(NAME + 1).max(8);
     let mut lines = Vec::new();
     for (name, value) in facts(sight) {
-        for (i, words) in wrap(&text::escape(&value), columns).into_iter().enumerate() {
-            let name = if i == 0 { name } else { "" };
+        let value = text::escape(&value);
+        // A name or number that has no room beside what it is stands below it, whole.
+        let wide = value.split(' ').any(|word| text::width(word) > columns);
+        let (indent, columns) = if wide { (2, usize::from(area.width).saturating_sub(2)) } else { (NAME + 1, columns) };
+        if wide {
+            lines.push(Line::from(Span::styled(name, theme.dim)));
+        }
+        for (i, words) in wrap(&value, columns).into_iter().enumerate() {
+            let name = if i == 0 && !wide { name } else { "" };
             lines.push(Line::from(vec![
-                Span::styled(crate::tui::view::tree::left(name, NAME + 1), theme.dim),
+                Span::styled(crate::tui::view::tree::left(name, indent), theme.dim),
                 Span::styled(words, theme.text),
             ]));
         }

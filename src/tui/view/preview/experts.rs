@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::Subjected;
 use crate::text;
-use crate::tui::view::draw::Canvas;
+use crate::tui::view::draw::{Canvas, fitting};
 use crate::tui::widgets::gauge;
 
 /// Rows that [`draw`] takes; 0 where there is nothing to tell experts apart.
@@ -45,8 +45,9 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     if area.height >= 3 {
         let words = match per_column {
             1 => format!("#0 … #{}", figures.len() - 1),
-            n => format!("#0 … #{}, the worst of {n} a bar", figures.len() - 1),
+            n => format!("#0 … #{} · the worst of {n} a bar", figures.len() - 1),
         };
+        let words = fitting(&words, usize::from(area.width));
         canvas.text(area, area.x, area.y + 2, &words, theme.dim);
     }
 }

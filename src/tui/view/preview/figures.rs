@@ -24,13 +24,16 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect,
             format!("~ sample of {} of {} blocks", text::count(report.sampled_blocks), text::count(report.blocks))
         };
         let what = format!("{} · {} · {blocks}", subject.method.method, report.format);
+        let fits = text::width(&what) + "Error  ".len() <= usize::from(area.width);
+        let short = if report.exact { "all blocks" } else { "~ a sample" };
+        let what = if fits { what } else { format!("{} · {} · {short}", subject.method.method, report.format) };
         super::heading(canvas, area, "Error", &what);
     }
     let used = u16::from(headed);
     if let Some(problem) = &subject.method.problem {
-        let words = text::escape(problem);
-        canvas.text(area, area.x, area.y + used, &words, canvas.theme.warning);
-        return used + 1;
+        let style = canvas.theme.warning;
+        let words = flow(vec![vec![Span::styled(text::escape(problem), style)]], area.width);
+        return used + canvas.lines(super::below(area, used), &words);
     }
     let mut lines = flow(items(subject, canvas.theme), area.width);
     lines.truncate(if headed { usize::MAX } else { 1 });

@@ -32,13 +32,14 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
         Some(Err(why)) => super::message(canvas, area, &text::escape(why)),
         None => {
             // The window before stays in sight, dimmed.
-            match session.pane.looks.before(subject) {
+            let before = session.pane.looks.before(subject);
+            match before {
                 Some(Seen::Grid(grid)) => blocks(sight, grid, canvas, area),
                 Some(Seen::Experts(experts)) => merged(sight, experts, canvas, area, geometry),
                 _ => {}
             }
             canvas.buf.set_style(area, canvas.theme.dim);
-            canvas.right(area, area.y, " measuring … ", canvas.theme.accent);
+            super::busy(canvas, area, "measuring …", before.is_some());
         }
     }
 }

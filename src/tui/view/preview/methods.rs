@@ -37,12 +37,13 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     let loudest = able().map(|m| m.sqnr_db()).filter(|db| db.is_finite()).fold(0.1, f64::max);
     // Name, SQNR and relative error are always there; the rest comes with the room for it.
     let mut room = usize::from(width).saturating_sub(24);
+    let importance = if room < 9 { ("imx MSE", 8) } else { ("weighted", 9) };
     let mut take = |columns: usize| {
         let fits = room >= columns;
         room -= if fits { columns } else { 0 };
         fits
     };
-    let weighted = weighted_too && take(9);
+    let weighted = weighted_too && take(importance.1);
     let cosine = take(7);
     let zeros = take(7);
     let narrow = take(7);
@@ -52,7 +53,7 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     head += &" ".repeat(if bar > 0 { bar + 1 } else { 0 });
     head += &right("rel MSE", 8);
     for (shown, name, columns) in
-        [(weighted, "weighted", 9), (cosine, "cosine", 7), (zeros, "zeros", 7), (max, "max |e|", 10)]
+        [(weighted, importance.0, importance.1), (cosine, "cosine", 7), (zeros, "zeros", 7), (max, "max |e|", 10)]
     {
         head += &if shown { right(name, columns) } else { String::new() };
     }
@@ -87,7 +88,7 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
             }
         };
         cell(true, format!("{:.4}", method.rel_mse.value), 8);
-        cell(weighted, errors.weighted_rel_mse().map_or_else(String::new, |w| format!("{w:.4}")), 9);
+        cell(weighted, errors.weighted_rel_mse().map_or_else(String::new, |w| format!("{w:.4}")), importance.1);
         cell(cosine, format!("{:.3}", errors.cosine()), 7);
         cell(zeros, text::percent(errors.zero_share()), 7);
         cell(max, text::number(errors.max_abs_err), 10);

@@ -16,7 +16,7 @@ mod weights;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::draw::Canvas;
+use super::draw::{Canvas, fitting};
 use crate::engine::plan::Protection;
 use crate::engine::preview::{MethodReport, TensorReport};
 use crate::engine::ternary::{Format, Method};
@@ -191,9 +191,7 @@ fn draw_tensor(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry:
 fn unmeasurable(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) {
     match &sight.session.plan.outlook(sight.tensor).format {
         Err(why) => message(canvas, area, &format!("no preview: {}", text::escape(why))),
-        Ok(_) => {
-            canvas.right(area, area.y, " measuring … ", canvas.theme.accent);
-        }
+        Ok(_) => busy(canvas, area, "measuring …", false),
     }
 }
 
@@ -217,18 +215,30 @@ fn rect_area(rect: Rect) -> Area {
     Area { x: rect.x, y: rect.y, width: rect.width, height: rect.height }
 }
 
+/// Says that something is on its way: in the empty pane, or on the border below what was there before.
+fn busy(canvas: &mut Canvas<'_>, area: Rect, words: &str, over: bool) {
+    let style = canvas.theme.accent;
+    if over {
+        canvas.right(Rect { height: area.height + 1, ..area }, area.bottom(), &format!(" {words} "), style);
+    } else {
+        canvas.centred(area, area.y + area.height / 3, words, style);
+    }
+}
+
 /// Until the report is there, the one before it stays, dimmed.
 fn pending(sight: &Sight<'_>, subject: Subject, canvas: &mut Canvas<'_>, area: Rect) {
     let (session, theme) = (sight.session, canvas.theme);
     let before = session.shown.filter(|shown| *shown != subject);
     let report = before.and_then(|(tensor, format)| Some((tensor, session.previews.report((tensor, format))?)));
+    let mut over = false;
     if let Some((tensor, report)) = report
         && let Some(method) = report.methods.first()
     {
+        over = true;
         parts(&Subjected::new(session, tensor, report, method), sight, canvas, area);
         canvas.buf.set_style(area, theme.dim);
     }
-    canvas.right(area, area.y, " measuring … ", theme.accent);
+    busy(canvas, area, "measuring …", over);
 }
 
 fn message(canvas: &mut Canvas<'_>, area: Rect, words: &str) {
@@ -257,9 +267,15 @@ fn parts(subject: &Subjected<'_>, sight: &Sight<'_>, canvas: &mut Canvas<'_>, ar
     match subject.session.tab {
         Tab::Overview => overview(subject, canvas, area),
         Tab::Scales => {
-            let used = figures::draw(subject, canvas, area, true);
-            let used = used + scales::facts(subject, canvas, below(area, used));
-            scales::draw(subject, canvas, below(area, used + 1));
+            // The histogram is what the tab is for: figures that leave it no room go to one line.
+            let facts = scales::facts(subject, canvas.theme, area.width);
+            let roomy = figures::height(subject, area.width, true) + facts.len() as u16 + 1 + CHART.0 <= area.height;
+            let used = figures::draw(subject, canvas, area, roomy);
+            let air = u16::from(roomy);
+            let rest = below(area, used);
+            let rows = rest.height.saturating_sub(CHART.0 + air);
+            let used = used + canvas.lines(Rect { height: rows, ..rest }, &facts);
+            scales::draw(subject, canvas, below(area, used + air));
         }
         Tab::Weights => {
             let used = weights::moments(subject, canvas, area);
@@ -345,5 +361,6 @@ fn below(area: Rect, rows: u16) -> Rect {
 fn heading(canvas: &mut Canvas<'_>, area: Rect, name: &str, detail: &str) {
     let theme = canvas.theme;
     let x = canvas.text(area, area.x, area.y, name, theme.title);
-    canvas.text(area, x + 2, area.y, detail, theme.dim);
+    let room = usize::from(area.right().saturating_sub(x + 2));
+    canvas.text(area, x + 2, area.y, &fitting(detail, room), theme.dim);
 }

@@ -1,18 +1,18 @@
 //! The histogram of the scales that the blocks get.
 
 use ratatui::layout::Rect;
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 
 use super::Subjected;
 use crate::engine::preview::MethodReport;
 use crate::engine::stats::F16Histogram;
 use crate::text;
+use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, flow};
 use crate::tui::widgets::chart::{self, Mark, column_of};
 
-/// What there is to say of the scales, in figures; rows taken.
-pub(super) fn facts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
-    let theme = canvas.theme;
+/// What there is to say of the scales, in figures.
+pub(super) fn facts(subject: &Subjected<'_>, theme: &Theme, columns: u16) -> Vec<Line<'static>> {
     let (scales, exact) = (&subject.method.stats.scales, subject.report.exact);
     let sign = if exact { "" } else { "~" };
     let pair =
@@ -45,7 +45,7 @@ pub(super) fn facts(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect
             Span::styled(format!("{mark}{}", text::count(n)), style),
         ]);
     }
-    canvas.lines(area, &flow(items, area.width))
+    flow(items, columns)
 }
 
 /// The histogram of the chosen method and, if there is one, of that which lies over it.
@@ -97,7 +97,6 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     let (mean, std) = (scales.mean(), scales.std());
     let both = Both::of(subject);
     let mut detail = format!("{} ± {}", text::number(mean), text::number(std));
-    detail += if log { " · log" } else { " · linear" };
     if let Some(over) = both.over {
         detail +=
             &format!(" · █ {} ◆ {} {}", subject.method.method, over.method, text::number(over.stats.scales.mean()));
@@ -109,6 +108,7 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
         let share = scales.native as f64 / scales.blocks.max(1) as f64;
         detail += &format!(" · {} already ternary", text::percent(share));
     }
+    detail += if log { " · log" } else { " · linear" };
     super::heading(canvas, area, "Scales", &detail);
     let Some((low, high, greatest)) = both.axis(log) else {
         canvas.text(area, area.x, area.y + 1, "no scales", theme.dim);

@@ -12,7 +12,7 @@ use crate::jobs::Seen;
 use crate::text;
 use crate::tui::state::Geometry;
 use crate::tui::theme::Theme;
-use crate::tui::view::draw::{Canvas, wrap};
+use crate::tui::view::draw::{Canvas, flow, wrap};
 use crate::tui::view::tree::{left, right};
 use crate::tui::widgets::gauge;
 
@@ -29,9 +29,7 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
             super::scrolling(&lines, sight.session.pane.scroll, canvas, area, geometry);
         }
         Some(Err(why)) => super::message(canvas, area, &text::escape(why)),
-        _ => {
-            canvas.right(area, area.y, " counting … ", canvas.theme.accent);
-        }
+        _ => super::busy(canvas, area, "counting …", false),
     }
 }
 
@@ -58,6 +56,9 @@ fn floats(sight: &Sight<'_>, theme: &Theme, columns: usize) -> Vec<Line<'static>
     lines.collect()
 }
 
+/// Columns of a figure's name.
+const NAME: usize = 18;
+
 fn lines(trits: &TritsLook, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let looked = if trits.exact {
@@ -65,8 +66,12 @@ fn lines(trits: &TritsLook, theme: &Theme, columns: usize) -> Vec<Line<'static>>
     } else {
         format!("~ sample of {} of {} weights", text::count(trits.weights.0), text::count(trits.weights.1))
     };
-    lines.push(Line::from(vec![Span::styled("Trits  ", theme.title), Span::styled(looked, theme.dim)]));
-    let bar = columns.saturating_sub(36).clamp(6, 40);
+    lines.extend(flow(
+        vec![vec![Span::styled("Trits  ", theme.title), Span::styled(looked, theme.dim)]],
+        columns as u16,
+    ));
+    // Beside it: the name, the share and its interval.
+    let bar = columns.saturating_sub(27).clamp(4, 40);
     let styles = [theme.bar_minus, theme.bar_zero, theme.bar_plus];
     for ((name, share), style) in ["−1", " 0", "+1"].into_iter().zip(trits.shares).zip(styles) {
         let mut spans = vec![Span::styled(format!("  {name} "), theme.strong)];
@@ -77,14 +82,23 @@ fn lines(trits: &TritsLook, theme: &Theme, columns: usize) -> Vec<Line<'static>>
         }
         lines.push(Line::from(spans));
     }
-    lines.extend(pairs(trits).into_iter().map(|(name, value, odd)| {
+    let mut below = false;
+    for (name, value, odd) in pairs(trits) {
         let style = if odd { theme.warning } else { theme.text };
-        let mark = if odd { "⚠ " } else { "" };
-        Line::from(vec![
-            Span::styled(left(&format!("  {name}"), 18), theme.dim),
-            Span::styled(format!("{mark}{value}"), style),
-        ])
-    }));
+        let value = if odd { format!("⚠ {value}") } else { value };
+        let name = Span::styled(left(&format!("  {name}"), NAME), theme.dim);
+        // What has no room beside its name stands below it, and with it what else is said under that name.
+        below = NAME + text::width(&value) > columns || (below && name.content.trim().is_empty());
+        if !below {
+            lines.push(Line::from(vec![name, Span::styled(value, style)]));
+            continue;
+        }
+        if !name.content.trim().is_empty() {
+            lines.push(Line::from(name));
+        }
+        let words = wrap(&value, columns.saturating_sub(4));
+        lines.extend(words.into_iter().map(|words| Line::from(Span::styled(format!("    {words}"), style))));
+    }
     lines.push(Line::default());
     lines.extend(verdict(trits, theme, columns));
     lines.extend(experts(trits, theme, columns));

@@ -116,7 +116,7 @@ pub(super) fn moments(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Re
     let looked = if exact {
         format!("all {} weights", text::count(sums.n))
     } else {
-        format!("~ sample of {} weights", text::count(sums.n))
+        format!("~ {} weights sampled", text::count(sums.n))
     };
     super::heading(canvas, area, "Moments", &looked);
     let pair =
