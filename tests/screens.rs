@@ -13,7 +13,7 @@ use support_tui::{App, dense};
 use tritscope::engine::codec::DType;
 use tritscope::engine::error::Diagnostic;
 use tritscope::engine::error::Severity;
-use tritscope::engine::export::{Check, ExportOptions, ExportSummary, Reader, Verify};
+use tritscope::engine::export::{Check, ExportSummary, Reader, Verify};
 use tritscope::engine::progress::{Delta, Stage};
 use tritscope::engine::stats::BlockStats;
 use tritscope::jobs::JobEvent;
@@ -134,9 +134,7 @@ fn recipe_dialog() {
 }
 
 fn queue(app: &mut App, id: u64, name: &str) {
-    let model = app.model();
-    let options = ExportOptions::new(app.path(name));
-    app.send(Event::ExportQueued { id, model, options, what: "6 of 14 tensors → tq2_0 · exact".to_owned() });
+    support_tui::exports::queue(app, id, name);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod support_tui;
 
 use support_tui::exports::{job, queue, run, summary};
 use support_tui::shoot::{measured, shoot_both};
-use tritscope::engine::progress::Delta;
+use tritscope::engine::progress::{Delta, Stage};
 use tritscope::jobs::JobEvent;
 
 #[test]
@@ -55,4 +55,26 @@ fn exports_that_end_badly_and_a_log_that_is_longer_than_the_screen() {
     app.press("l");
     job(&mut app, JobEvent::ExportCancelled(2));
     shoot_both(&mut app, "jobs_failed_and_cancelled");
+}
+
+#[test]
+fn a_queue_its_questions_and_the_bar_on_other_screens() {
+    let mut app = measured();
+    for (id, name) in [(1, "first.gguf"), (2, "second.gguf"), (3, "third.gguf")] {
+        queue(&mut app, id, name);
+    }
+    run(&mut app, 1);
+    app.press("i");
+    shoot_both(&mut app, "jobs_bar_on_pages");
+    app.press("esc B");
+    shoot_both(&mut app, "jobs_bar_under_the_slider");
+    app.press("esc J");
+    shoot_both(&mut app, "jobs_queue");
+    app.press("f c");
+    shoot_both(&mut app, "jobs_take_off");
+    job(&mut app, JobEvent::ExportDelta(1, Delta::Stage(Stage::Sync)));
+    app.press("n");
+    shoot_both(&mut app, "jobs_syncing");
+    app.press("esc n c J");
+    shoot_both(&mut app, "jobs_beside_a_check");
 }

@@ -6,11 +6,12 @@
 mod support;
 mod support_tui;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use support_tui::shoot::{LARGE, SMALL, compare, render, shoot_both, text};
 use support_tui::{App, layered};
-use tritscope::jobs::JobEvent;
+use tritscope::jobs::{ExportRequest, JobEvent};
 use tritscope::tui::effect::Effect;
 use tritscope::tui::event::Event;
 use tritscope::tui::state::picker::Entry;
@@ -62,7 +63,10 @@ fn each_step_waits_for_what_it_asks_for() {
     let effects = app.press("enter");
     assert!(!ends(&effects));
     let queued = effects.into_iter().find_map(|effect| match effect {
-        Effect::Export { model, options, what, .. } => Some(Event::ExportQueued { id: 1, model, options, what }),
+        Effect::Export { model, plan, recipe, options, what } => {
+            let request = Arc::new(ExportRequest { model, plan, recipe, options });
+            Some(Event::ExportQueued { id: 1, request, what })
+        }
         _ => None,
     });
     app.send(queued.expect("an export begins"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use support_tui::{App, dense, layered};
-use tritscope::engine::export::{Check, ExportOptions, ExportSummary, Reader, Verify};
+use tritscope::engine::export::{Check, ExportSummary, Reader, Verify};
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::{Action, Mask, Reason, Recipe};
 use tritscope::engine::preview::Depth;
@@ -343,9 +343,7 @@ fn nothing_to_do_opens_no_dialog() {
 
 /// Accepts an export, as the lane would.
 fn queue(app: &mut App, id: u64) {
-    let model = app.model();
-    let options = ExportOptions::new(app.path("out.gguf"));
-    app.send(Event::ExportQueued { id, model, options, what: "2 tensors".to_owned() });
+    support_tui::exports::accept(app, id, "out.gguf", "2 tensors");
 }
 
 fn job(app: &mut App, event: JobEvent) -> Vec<Effect> {

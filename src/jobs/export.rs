@@ -1,9 +1,9 @@
 //! The bulk lane: exports, one at a time, in the order they were asked for; and the fold of their deltas into a state.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::{EventSink, ExportRequest, JobEvent, JobId};
@@ -17,58 +17,115 @@ struct Job {
     cancel: Cancel,
 }
 
+/// What waits, what runs, and whether more may come.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Job>,
+    running: Option<(JobId, Cancel)>,
+    closed: bool,
+}
+
+/// The queue as lane and thread share it.
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next job, which runs from now on; waits for one. `None` once the lane is closed and nothing waits.
+    fn next(&self) -> Option<Job> {
+        let mut queue = self.lock();
+        queue.running = None;
+        loop {
+            if let Some(job) = queue.waiting.pop_front() {
+                queue.running = Some((job.id, job.cancel.clone()));
+                return Some(job);
+            }
+            if queue.closed {
+                return None;
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
 /// The lane.
 pub(super) struct Lane {
-    sender: Sender<Job>,
+    shared: Arc<Shared>,
     next_id: AtomicU64,
-    cancels: Mutex<Vec<(JobId, Cancel)>>,
+    sink: EventSink,
     thread: JoinHandle<()>,
 }
 
 impl Lane {
     /// Starts the lane's thread, which works in `pool`.
     pub(super) fn start(pool: rayon::ThreadPool, sink: EventSink) -> Result<Self> {
-        let (sender, receiver) = channel();
+        let shared = Arc::new(Shared::default());
+        let (theirs, events) = (Arc::clone(&shared), Arc::clone(&sink));
         let thread = std::thread::Builder::new()
             .name("export".to_owned())
-            .spawn(move || run(&receiver, &pool, &sink))
+            .spawn(move || run(&theirs, &pool, &events))
             .map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))?;
-        Ok(Self { sender, next_id: AtomicU64::new(1), cancels: Mutex::new(Vec::new()), thread })
+        Ok(Self { shared, next_id: AtomicU64::new(1), sink, thread })
     }
 
     /// Queues an export.
     pub(super) fn submit(&self, request: ExportRequest) -> JobId {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let cancel = Cancel::new();
-        if let Ok(mut cancels) = self.cancels.lock() {
-            cancels.push((id, cancel.clone()));
-        }
-        // The receiver lives as long as the thread; after that nobody listens for the job's end either.
-        let _ = self.sender.send(Job { id, request, cancel });
+        self.shared.lock().waiting.push_back(Job { id, request, cancel: Cancel::new() });
+        self.shared.changed.notify_all();
         id
     }
 
-    /// Raises a job's flag.
+    /// Asks the job that runs to stop; one that waits leaves the queue at once.
     pub(super) fn cancel(&self, id: JobId) {
-        if let Ok(cancels) = self.cancels.lock() {
-            cancels.iter().filter(|(job, _)| *job == id).for_each(|(_, cancel)| cancel.cancel());
+        let mut queue = self.shared.lock();
+        if let Some((_, cancel)) = queue.running.as_ref().filter(|(running, _)| *running == id) {
+            cancel.cancel();
+            return;
+        }
+        let before = queue.waiting.len();
+        queue.waiting.retain(|job| job.id != id);
+        let left = queue.waiting.len() < before;
+        drop(queue);
+        if left {
+            (self.sink)(JobEvent::ExportCancelled(id));
         }
     }
 
-    /// Makes a job wait, or go on. One that is queued waits when its turn comes.
+    /// Makes the job that runs wait, or go on.
     pub(super) fn pause(&self, id: JobId, paused: bool) {
-        if let Ok(cancels) = self.cancels.lock() {
-            let of_job = cancels.iter().filter(|(job, _)| *job == id);
-            of_job.for_each(|(_, cancel)| if paused { cancel.pause() } else { cancel.resume() });
+        let queue = self.shared.lock();
+        if let Some((_, cancel)) = queue.running.as_ref().filter(|(running, _)| *running == id) {
+            if paused { cancel.pause() } else { cancel.resume() }
+        }
+    }
+
+    /// Puts a job that waits before all others that do.
+    pub(super) fn run_next(&self, id: JobId) {
+        let mut queue = self.shared.lock();
+        let at = queue.waiting.iter().position(|job| job.id == id);
+        if let Some(job) = at.and_then(|at| queue.waiting.remove(at)) {
+            queue.waiting.push_front(job);
         }
     }
 
     /// Cancels every job and waits for the thread.
     pub(super) fn stop(self) {
-        if let Ok(cancels) = self.cancels.lock() {
-            cancels.iter().for_each(|(_, cancel)| cancel.cancel());
+        let mut queue = self.shared.lock();
+        queue.closed = true;
+        queue.running.iter().for_each(|(_, cancel)| cancel.cancel());
+        let waiting = std::mem::take(&mut queue.waiting);
+        drop(queue);
+        self.shared.changed.notify_all();
+        for job in waiting {
+            (self.sink)(JobEvent::ExportCancelled(job.id));
         }
-        drop(self.sender);
         let _ = self.thread.join();
     }
 }
@@ -84,8 +141,8 @@ impl Progress for Forward<'_> {
     }
 }
 
-fn run(receiver: &Receiver<Job>, pool: &rayon::ThreadPool, sink: &EventSink) {
-    for job in receiver {
+fn run(shared: &Shared, pool: &rayon::ThreadPool, sink: &EventSink) {
+    while let Some(job) = shared.next() {
         let id = job.id;
         sink(JobEvent::ExportStarted(id));
         let progress = Forward { id, sink };

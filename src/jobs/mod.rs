@@ -223,7 +223,7 @@ impl Jobs {
         self.exports.submit(request)
     }
 
-    /// Asks an export, queued or running, to stop.
+    /// Asks an export that runs to stop; one that is queued leaves the queue at once.
     pub fn cancel_export(&self, id: JobId) {
         self.exports.cancel(id);
     }
@@ -231,6 +231,11 @@ impl Jobs {
     /// Makes a running export wait where it is, using nothing, or go on.
     pub fn pause_export(&self, id: JobId, paused: bool) {
         self.exports.pause(id, paused);
+    }
+
+    /// Puts an export that waits before all others that do.
+    pub fn run_export_next(&self, id: JobId) {
+        self.exports.run_next(id);
     }
 
     /// Compares two models in the background; what is being compared is given up.

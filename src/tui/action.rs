@@ -114,6 +114,8 @@ actions! {
     PreviousValue = "previous-value", "previous value";
     CancelJob = "cancel-export", "cancel the selected export";
     PauseJob = "pause-export", "pause the selected export, or let it go on";
+    RetryJob = "retry-export", "write the selected export again after it failed or was cancelled";
+    RunJobNext = "run-export-next", "let the selected export be the next of those that wait";
     OpenResult = "open-result", "open what the selected export wrote";
     JobLog = "export-log", "the log of the selected export, or the list again";
     QuitWhenDone = "quit-when-done", "quit when the exports are done";

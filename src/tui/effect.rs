@@ -57,6 +57,8 @@ pub enum Effect {
     CancelExport(JobId),
     /// Make an export wait, or go on.
     PauseExport(JobId, bool),
+    /// Let a queued export be the next one.
+    RunExportNext(JobId),
     /// Read something of a model's files in the background.
     Ask(Arc<Model>, Question),
     /// Check every weight of a model in the background.

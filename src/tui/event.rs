@@ -10,10 +10,9 @@ use super::background::Background;
 use super::state::dialog::Target;
 use super::state::memory::Memory;
 use super::state::picker::Entry;
-use crate::engine::export::ExportOptions;
 use crate::engine::model::Model;
 use crate::engine::plan::Recipe;
-use crate::jobs::{JobEvent, JobId};
+use crate::jobs::{ExportRequest, JobEvent, JobId};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -36,10 +35,8 @@ pub enum Event {
     ExportQueued {
         /// Its number.
         id: JobId,
-        /// Its source.
-        model: Arc<Model>,
-        /// Where it goes.
-        options: ExportOptions,
+        /// What was asked for.
+        request: Arc<ExportRequest>,
         /// What it does, in a few words.
         what: String,
     },

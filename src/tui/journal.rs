@@ -86,7 +86,7 @@ fn of_event(event: &Event) -> Option<(&'static str, String)> {
         Event::Background(background) => ("screen", format!("the background is {background:?}")),
         Event::Signal(number) => ("signal", number.to_string()),
         Event::Job(job) => return of_job(job),
-        Event::ExportQueued { id, options, .. } => ("job", format!("export {id} to {}", options.out.display())),
+        Event::ExportQueued { id, request, .. } => ("job", format!("export {id} to {}", request.options.out.display())),
         Event::Folder { path, entries } => {
             ("file", ended(&format!("folder {}", path.display()), entries.as_ref().err()))
         }
@@ -134,6 +134,7 @@ fn of_effect(effect: &Effect) -> Option<String> {
         Effect::WantLooks(_, looks) => format!("want {} looks", looks.len()),
         Effect::Export { options, what, .. } => format!("export {what} to {}", options.out.display()),
         Effect::CancelExport(id) => format!("cancel export {id}"),
+        Effect::RunExportNext(id) => format!("export {id} is the next"),
         Effect::PauseExport(id, true) => format!("pause export {id}"),
         Effect::PauseExport(id, false) => format!("resume export {id}"),
         Effect::Copy(text) => format!("copy {} bytes", text.len()),

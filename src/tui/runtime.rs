@@ -59,13 +59,13 @@ impl Runtime {
             Effect::WantPreviews(model, wants) => self.jobs.want_previews(&model, wants),
             Effect::WantLooks(model, looks) => self.jobs.want_looks(&model, looks),
             Effect::Export { model, plan, recipe, options, what } => {
-                let request =
-                    ExportRequest { model: std::sync::Arc::clone(&model), plan, recipe, options: options.clone() };
-                let id = self.jobs.export(request);
-                return Some(Event::ExportQueued { id, model, options, what });
+                let request = ExportRequest { model, plan, recipe, options };
+                let id = self.jobs.export(request.clone());
+                return Some(Event::ExportQueued { id, request: Arc::new(request), what });
             }
             Effect::CancelExport(id) => self.jobs.cancel_export(id),
             Effect::PauseExport(id, paused) => self.jobs.pause_export(id, paused),
+            Effect::RunExportNext(id) => self.jobs.run_export_next(id),
             Effect::Ask(model, question) => self.jobs.ask(model, question),
             Effect::Check(model) => self.jobs.check(model),
             Effect::StopCheck => self.jobs.cancel_check(),

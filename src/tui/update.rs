@@ -25,7 +25,7 @@ use super::action::Action;
 use super::effect::{Effect, Exit};
 use super::event::{Event, Msg};
 use super::keymap::Context;
-use super::state::dialog::{HelpText, JobsDialog, Scroll};
+use super::state::dialog::{HelpText, Scroll};
 use super::state::{Dialog, State};
 use crate::jobs::JobEvent;
 
@@ -58,7 +58,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Signal(number) => vec![Effect::Quit(Exit::Signal(number))],
         Event::Job(event) => job(state, event),
-        Event::ExportQueued { id, model, options, what } => exports::queued(state, id, model, options, what),
+        Event::ExportQueued { id, request, what } => exports::queued(state, id, request, what),
         Event::Folder { path, entries } => opening::folder(state, &path, entries),
         Event::Recent(paths) => opening::recent(state, paths),
         Event::Probed(target) => forms::probed(state, target),
@@ -190,7 +190,6 @@ fn open_dialog(state: &mut State, action: Action) {
     state.dialog = match action {
         Action::Help => Some(Dialog::Help(HelpText::default())),
         Action::Notes => Some(Dialog::Notes(Scroll::default())),
-        Action::Jobs => Some(Dialog::Jobs(JobsDialog::default())),
         _ => return,
     };
 }

@@ -7,7 +7,7 @@ use tritscope::engine::error::{Diagnostic, Severity};
 use tritscope::engine::export::{Check, ExportOptions, ExportSummary, Reader, Verify};
 use tritscope::engine::progress::{Delta, Stage};
 use tritscope::engine::stats::BlockStats;
-use tritscope::jobs::{JobEvent, JobId};
+use tritscope::jobs::{ExportRequest, JobEvent, JobId};
 use tritscope::tui::effect::Effect;
 use tritscope::tui::event::Event;
 
@@ -18,10 +18,17 @@ pub fn job(app: &mut App, event: JobEvent) -> Vec<Effect> {
     app.send(Event::Job(event))
 }
 
+/// An export of the present plan is accepted, described so.
+pub fn accept(app: &mut App, id: JobId, name: &str, what: &str) {
+    let plan = &app.state.session.as_ref().unwrap().plan;
+    let (plan, recipe) = (plan.plan().clone(), plan.recipe().clone());
+    let request = ExportRequest { model: app.model(), plan, recipe, options: ExportOptions::new(app.path(name)) };
+    app.send(Event::ExportQueued { id, request: Arc::new(request), what: what.to_owned() });
+}
+
 /// An export is accepted.
 pub fn queue(app: &mut App, id: JobId, name: &str) {
-    let (model, options) = (app.model(), ExportOptions::new(app.path(name)));
-    app.send(Event::ExportQueued { id, model, options, what: "6 of 14 tensors → tq2_0 · exact".to_owned() });
+    accept(app, id, name, "6 of 14 tensors → tq2_0 · exact");
 }
 
 /// One begins and writes a tensor whole and another in part: 5 000 of 40 000 bytes, 4 000 a second.

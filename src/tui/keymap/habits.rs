@@ -64,4 +64,4 @@ pub(super) static BINDINGS: &[Binding] = &[
 
 /// What every context has that takes no text, unless it has another meaning for the key.
 pub(super) static EVERYWHERE: &[(&[super::Key], &str, Action, Option<&str>)] =
-    &[(&[ch(':')], ":", Action::Palette, Some("commands"))];
+    &[(&[ch(':')], ":", Action::Palette, Some("commands")), (&[ch('J')], "J", Action::Jobs, None)];

@@ -473,10 +473,11 @@ impl Keymap {
         const LAST: [Action; 3] = [Action::Palette, Action::Help, Action::Quit];
         let context = Context::of(state);
         let of = move |last: bool| {
+            let fits = move |b: &&Bound| context != Context::Jobs || state.fits_job(b.action);
             let working = move |b: &&Bound| self.works(state, context, b.action) && LAST.contains(&b.action) == last;
             // A key that the tab has for itself means nothing else there.
             let own = move |b: &&Bound| b.context == context || !self.of(context).any(|o| o.shares_key(b));
-            self.holding(context).filter(working).filter(own).filter(move |b| has_use(state, b.action))
+            self.holding(context).filter(working).filter(own).filter(fits).filter(move |b| has_use(state, b.action))
         };
         let hinted = of(false).chain(of(true)).filter(|b| !b.shown.is_empty());
         hinted.filter_map(|b| Some((b.shown.split(' ').next()?, b.hint?)))

@@ -1,15 +1,15 @@
 //! The exports as the interface shows them: what was asked for, where they are, how fast they go.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::export::{ExportSummary, Reader, Verify};
-use crate::engine::model::Model;
 use crate::engine::progress::{Delta, Stage};
-use crate::jobs::{ExportState, ExportStatus, JobId};
+use crate::jobs::{ExportRequest, ExportState, ExportStatus, JobId};
 use crate::text;
+use crate::tui::state::dialog::JobsDialog;
 use crate::tui::state::notice::Tone;
 
 /// How far back the moving average of the throughput looks.
@@ -33,10 +33,8 @@ pub struct LogLine {
 pub struct Job {
     /// Where it is.
     pub state: ExportState,
-    /// Its source.
-    pub model: Arc<Model>,
-    /// Its output.
-    pub out: PathBuf,
+    /// What was asked for: source, plan, output.
+    pub request: Arc<ExportRequest>,
     /// What it does, in a few words.
     pub what: String,
     /// When it began to run.
@@ -55,11 +53,10 @@ pub struct Job {
 
 impl Job {
     /// A job that waits.
-    pub fn queued(id: JobId, model: Arc<Model>, out: PathBuf, what: String) -> Self {
+    pub fn queued(id: JobId, request: Arc<ExportRequest>, what: String) -> Self {
         Self {
             state: ExportState::queued(id),
-            model,
-            out,
+            request,
             what,
             started: None,
             ended: None,
@@ -109,7 +106,28 @@ impl Job {
 
     /// The output's name without its folder.
     pub fn name(&self) -> String {
-        crate::text::escape(&self.out.file_name().unwrap_or(self.out.as_os_str()).to_string_lossy())
+        let out = self.out();
+        text::escape(&out.file_name().unwrap_or(out.as_os_str()).to_string_lossy())
+    }
+
+    /// Its output.
+    pub fn out(&self) -> &Path {
+        &self.request.options.out
+    }
+
+    /// Whether it waits for its turn.
+    pub fn is_queued(&self) -> bool {
+        matches!(self.state.status, ExportStatus::Queued)
+    }
+
+    /// Whether it ended without an output, so that it can be tried again.
+    pub fn can_retry(&self) -> bool {
+        matches!(self.state.status, ExportStatus::Failed(_) | ExportStatus::Cancelled)
+    }
+
+    /// Whether its output is there.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.state.status, ExportStatus::Finished(_))
     }
 
     /// Bytes a second over the last few seconds; `None` until that can be told.
@@ -140,7 +158,7 @@ impl Job {
             }
             Delta::TensorDone { index } => {
                 let bytes = current.filter(|(tensor, ..)| tensor == index).map(|(_, bytes, _)| text::bytes(bytes));
-                let name = self.model.tensors.get(*index).map(|t| text::escape(&t.name)).unwrap_or_default();
+                let name = self.request.model.tensors.get(*index).map(|t| text::escape(&t.name)).unwrap_or_default();
                 self.note(now, Tone::Good, format!("{name} {}", bytes.unwrap_or_default()).trim_end());
             }
             Delta::Bytes(_) => {
@@ -160,14 +178,14 @@ impl Job {
     }
 }
 
-/// Every export of this run of the program, oldest first.
+/// Every export of this run of the program, in the order in which they run.
 #[derive(Debug, Clone, Default)]
 pub struct JobList {
     jobs: Vec<Job>,
 }
 
 impl JobList {
-    /// All, oldest first.
+    /// All, in the order in which they ran and will run.
     pub fn all(&self) -> &[Job] {
         &self.jobs
     }
@@ -180,6 +198,26 @@ impl JobList {
     /// The one that runs, or else the next in the queue.
     pub fn current(&self) -> Option<&Job> {
         self.active().find(|job| job.stage().is_some()).or_else(|| self.active().next())
+    }
+
+    /// The one that the list's cursor is on, or whose log is shown.
+    pub fn selected(&self, dialog: &JobsDialog) -> Option<&Job> {
+        let shown = dialog.log.and_then(|log| self.get(log.job));
+        shown.or_else(|| self.jobs.iter().rev().nth(dialog.cursor))
+    }
+
+    /// Those that wait, the next one first.
+    pub fn waiting(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(|job| job.is_queued())
+    }
+
+    /// Puts one that waits before all others that do; whether that changed anything.
+    pub fn run_next(&mut self, id: JobId) -> bool {
+        let first = self.jobs.iter().position(Job::is_queued);
+        let at = self.jobs.iter().position(|job| job.state.id == id && job.is_queued());
+        let (Some(first), Some(at)) = (first, at) else { return false };
+        self.jobs[first..=at].rotate_right(1);
+        first != at
     }
 
     /// Adds one.

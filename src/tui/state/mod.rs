@@ -43,11 +43,14 @@ use std::time::Duration;
 use crate::engine::imatrix::Imatrix;
 use crate::engine::plan::Recipe;
 use crate::jobs::ExportStatus;
+use crate::tui::action::Action;
 use crate::tui::keymap::Keymap;
 
 pub use appearance::Appearance;
 pub use dialog::Dialog;
+use dialog::JobsDialog;
 pub use geometry::{Area, Geometry};
+use jobs::Job;
 pub use session::{Screen, Session, Tab};
 
 /// What holds for the whole run of the program.
@@ -188,6 +191,22 @@ impl State {
     /// Shows a message.
     pub fn notify(&mut self, tone: Tone, text: impl Into<String>) {
         self.notices.push(tone, text, self.now);
+    }
+
+    /// Whether an action has something to act on in the list of exports.
+    pub fn fits_job(&self, action: Action) -> bool {
+        let dialog = if let Some(Dialog::Jobs(dialog)) = self.dialog { dialog } else { JobsDialog::default() };
+        let job = self.jobs.selected(&dialog);
+        match action {
+            Action::PauseJob => job.is_some_and(|job| job.stage().is_some()),
+            Action::CancelJob => job.is_some_and(|job| job.state.is_active()),
+            Action::RunJobNext => job.is_some_and(Job::is_queued) && self.jobs.waiting().count() > 1,
+            Action::RetryJob => job.is_some_and(Job::can_retry),
+            Action::OpenResult | Action::CompareResult => job.is_some_and(Job::is_finished),
+            Action::JobLog => job.is_some(),
+            Action::Up | Action::Down => dialog.log.is_some() || self.jobs.all().len() > 1,
+            _ => true,
+        }
     }
 
     /// When the screen changes without an event; `None` while nothing moves.

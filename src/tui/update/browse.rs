@@ -20,7 +20,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         // Without a model there are messages only.
         Action::Notes if pages::show(state, Page::Problems) => Vec::new(),
-        Action::Help | Action::Notes | Action::Jobs => {
+        Action::Help | Action::Notes => {
             open_dialog(state, action);
             Vec::new()
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{open_dialog, opening, quit};
-use crate::jobs::{ExportStatus, JobEvent, JobId};
+use crate::jobs::{JobEvent, JobId};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::state::compare::{Compare, Show, Stage};
@@ -45,12 +45,11 @@ fn begin_with(state: &mut State, a: Arc<crate::engine::model::Model>, path: Path
 
 /// Compares what a finished export wrote with the model that it was made from.
 pub(super) fn result_with_source(state: &mut State, id: JobId) -> Vec<Effect> {
-    let finished = |job: &&crate::tui::state::jobs::Job| matches!(job.state.status, ExportStatus::Finished(_));
-    let Some(job) = state.jobs.get(id).filter(finished) else {
+    let Some(job) = state.jobs.get(id).filter(|job| job.is_finished()) else {
         state.notify(Tone::Warning, "there is no result to compare yet");
         return Vec::new();
     };
-    let (source, out) = (Arc::clone(&job.model), job.out.clone());
+    let (source, out) = (Arc::clone(&job.request.model), job.out().to_owned());
     if state.session.is_none() {
         opening::show_model(state, Arc::clone(&source));
     }

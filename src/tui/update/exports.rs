@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::engine::export::{ExportOptions, ExportSummary, Verify};
-use crate::engine::model::Model;
-use crate::jobs::{ExportStatus, JobId};
+use crate::engine::export::{ExportSummary, Verify};
+use crate::jobs::{ExportRequest, ExportStatus, JobId};
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Exit};
@@ -15,19 +14,16 @@ use crate::tui::state::{Dialog, State, Tone};
 
 use super::quit;
 
-pub(super) fn queued(
-    state: &mut State,
-    id: JobId,
-    model: Arc<Model>,
-    options: ExportOptions,
-    what: String,
-) -> Vec<Effect> {
+pub(super) fn queued(state: &mut State, id: JobId, request: Arc<ExportRequest>, what: String) -> Vec<Effect> {
     let words = format!("asked for: {what}");
-    let mut job = Job::queued(id, model, options.out, what);
+    let mut job = Job::queued(id, request, what);
     job.note(state.now, Tone::Info, words);
     let waits = state.jobs.active().next().is_some();
     let text = format!("{} {}; J shows it", if waits { "queued" } else { "writing" }, job.name());
     state.jobs.push(job);
+    if let Some(Dialog::Jobs(dialog)) = &mut state.dialog {
+        dialog.cursor = 0;
+    }
     state.notify(Tone::Info, text);
     Vec::new()
 }
@@ -48,7 +44,9 @@ pub(super) fn finished(state: &mut State, id: JobId, summary: Arc<ExportSummary>
         state.jobs.note(id, now, Tone::Warning, text::escape(&warning.message));
     }
     let words = format!("{checked}: {}{sqnr}", text::bytes(summary.bytes));
-    state.jobs.note(id, now, Tone::Good, format!("{words}; {}", check_text(&summary)));
+    // Two lines: the second is not to be cut where there is little room.
+    state.jobs.note(id, now, Tone::Good, words.clone());
+    state.jobs.note(id, now, Tone::Good, check_text(&summary));
     state.notify(Tone::Good, format!("{name} {words}"));
     end(state, id, ExportStatus::Finished(summary))
 }
@@ -95,8 +93,7 @@ pub(super) fn act_jobs(state: &mut State, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     let jobs = state.jobs.all();
-    let shown = dialog.log.and_then(|log| state.jobs.get(log.job));
-    let selected = shown.or_else(|| jobs.iter().rev().nth(dialog.cursor));
+    let selected = state.jobs.selected(dialog);
     let id = selected.map(|job| job.state.id);
     let active = selected.filter(|job| job.state.is_active()).map(|job| job.state.id);
     match (action, dialog.cancelling) {
@@ -109,6 +106,8 @@ pub(super) fn act_jobs(state: &mut State, action: Action) -> Vec<Effect> {
         }
         (Action::OpenResult, None) => return id.map_or_else(Vec::new, |id| open_result(state, id)),
         (Action::PauseJob, None) => return id.map_or_else(Vec::new, |id| pause(state, id)),
+        (Action::RetryJob, None) => return id.map_or_else(Vec::new, |id| retry(state, id)),
+        (Action::RunJobNext, None) => return id.map_or_else(Vec::new, |id| run_next(state, id)),
         (Action::CancelJob, None) => dialog.cancelling = active,
         (Action::JobLog | Action::Accept, None) => {
             dialog.log = if dialog.log.is_some() { None } else { id.map(|job| LogView { job, top: None }) };
@@ -163,6 +162,42 @@ fn pause(state: &mut State, id: JobId) -> Vec<Effect> {
     vec![Effect::PauseExport(id, paused)]
 }
 
+/// Asks for an export again that ended without an output.
+fn retry(state: &mut State, id: JobId) -> Vec<Effect> {
+    let Some(job) = state.jobs.get(id) else { return Vec::new() };
+    if !job.can_retry() {
+        state.notify(Tone::Warning, "only an export that failed or was cancelled can be tried again");
+        return Vec::new();
+    }
+    if state.jobs.active().any(|other| other.out() == job.out()) {
+        state.notify(Tone::Warning, "another export to this file is not finished");
+        return Vec::new();
+    }
+    let ExportRequest { model, plan, recipe, options } = (*job.request).clone();
+    let what = job.what.clone();
+    if let Some(Dialog::Jobs(dialog)) = &mut state.dialog {
+        dialog.log = None;
+    }
+    vec![Effect::Export { model, plan, recipe, options, what }]
+}
+
+/// Lets an export that waits be the next one; the cursor stays on it.
+fn run_next(state: &mut State, id: JobId) -> Vec<Effect> {
+    if !state.jobs.get(id).is_some_and(Job::is_queued) {
+        state.notify(Tone::Warning, "only an export that waits can be the next");
+        return Vec::new();
+    }
+    if !state.jobs.run_next(id) {
+        state.notify(Tone::Info, "it is the next already");
+        return Vec::new();
+    }
+    let at = state.jobs.all().iter().rev().position(|job| job.state.id == id);
+    if let (Some(at), Some(Dialog::Jobs(dialog))) = (at, &mut state.dialog) {
+        dialog.cursor = at;
+    }
+    vec![Effect::RunExportNext(id)]
+}
+
 /// Lets everything go on that is paused.
 fn resume_all(state: &mut State) -> Vec<Effect> {
     let paused: Vec<_> = state.jobs.active().filter(|job| job.paused.is_some()).map(|job| job.state.id).collect();
@@ -172,11 +207,11 @@ fn resume_all(state: &mut State) -> Vec<Effect> {
 /// Opens what an export wrote.
 fn open_result(state: &mut State, id: JobId) -> Vec<Effect> {
     let Some(job) = state.jobs.get(id) else { return Vec::new() };
-    if !matches!(job.state.status, ExportStatus::Finished(_)) {
+    if !job.is_finished() {
         state.notify(Tone::Warning, "there is no result yet that could be opened");
         return Vec::new();
     }
-    let out = job.out.clone();
+    let out = job.out().to_owned();
     super::opening::begin(state, out)
 }
 

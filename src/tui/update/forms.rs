@@ -134,7 +134,7 @@ fn start(state: &mut State) -> Vec<Effect> {
     } else {
         known.and_then(|target| refusal(target, form.overwrite))
     };
-    let busy = state.jobs.active().any(|job| job.out == path);
+    let busy = state.jobs.active().any(|job| job.out() == path);
     let problem = problem.or_else(|| busy.then(|| "another export is writing to this path".to_owned()));
     if problem.is_none() {
         let effect = export(session, form, path, state.settings.imatrix.clone());

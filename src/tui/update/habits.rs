@@ -6,6 +6,7 @@ use crate::tui::background::Background;
 use crate::tui::effect::Effect;
 use crate::tui::state::appearance::ThemeName;
 use crate::tui::state::copying::{CopyMenu, Copying};
+use crate::tui::state::dialog::JobsDialog;
 use crate::tui::state::session::Split;
 use crate::tui::state::{Dialog, State, Tone};
 
@@ -19,6 +20,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Action::SkipTour => return Some(super::tour::skip(state)),
         Action::CopyMenu => open_copy(state),
         Action::Copy(what) => return Some(copy(state, what)),
+        Action::Jobs => state.dialog = Some(Dialog::Jobs(JobsDialog::default())),
         Action::NextTheme => set_theme(state, state.appearance.theme.next()),
         Action::ToggleMouse => return Some(set_mouse(state, !state.appearance.mouse)),
         Action::ToggleAscii => set_ascii(state, !state.appearance.ascii),

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::draw::{Canvas, spinner};
 use crate::engine::error::Severity;
 use crate::engine::preview::sqnr_db;
+use crate::engine::progress::Stage;
 use crate::text;
 use crate::tui::keymap::Context;
 use crate::tui::state::command::{default_out, quantize};
@@ -64,11 +65,7 @@ fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
 
 fn quality(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
-    let mut right = area.right();
-    if let Some(job) = job_line(state, canvas) {
-        right = right.saturating_sub(job.width() as u16 + 1);
-        canvas.line(Rect { x: right, width: area.right() - right, ..area }, area.y, &job);
-    }
+    let right = job(state, canvas, area);
     let area = Rect { width: right.saturating_sub(area.x + 1), ..area };
     let mut line = Line::from(Span::raw(" "));
     let mut parts = quality_parts(session, canvas.theme);
@@ -136,20 +133,34 @@ fn notes(session: &Session) -> usize {
     all.iter().map(|notes| notes.iter().filter(loud).count()).sum()
 }
 
+/// The running export at the right end of a row; what is left of the row ends where it begins.
+pub(super) fn job(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let Some(line) = job_line(state, canvas) else { return area.right() };
+    let x = area.right().saturating_sub(line.width() as u16 + 1).max(area.x);
+    canvas.line(Rect { x, width: area.right() - x, ..area }, area.y, &line);
+    x
+}
+
 /// The running export in a few words.
 fn job_line(state: &State, canvas: &Canvas<'_>) -> Option<Line<'static>> {
     let theme = canvas.theme;
     let job = state.jobs.current()?;
-    let stage = job.stage().map_or("queued", crate::engine::progress::Stage::label);
+    let stage = job.stage().map_or("queued", Stage::label);
     let mut spans = if job.paused.is_some() {
         vec![Span::styled("‖ paused ", theme.warning)]
     } else {
         vec![Span::styled(format!("{} {stage} ", spinner(state.phase())), theme.accent)]
     };
-    spans.extend(gauge::bar(10, job.state.fraction(), theme.accent, theme.track));
-    spans.push(Span::styled(format!(" {:.0} %", (job.state.fraction() * 100.0).floor()), theme.text));
+    if matches!(job.stage(), Some(Stage::Write | Stage::Verify)) {
+        spans.extend(gauge::bar(10, job.state.fraction(), theme.accent, theme.track));
+        spans.push(Span::styled(format!(" {:.0} %", (job.state.fraction() * 100.0).floor()), theme.text));
+    }
     if let Some(seconds) = job.remaining() {
         spans.push(Span::styled(format!(" {}", whole_seconds(seconds)), theme.dim));
+    }
+    let waiting = state.jobs.waiting().filter(|other| other.state.id != job.state.id).count();
+    if waiting > 0 {
+        spans.push(Span::styled(format!(" +{waiting}"), theme.dim));
     }
     if state.quit_when_done {
         spans.push(Span::styled(", then quits", theme.dim));

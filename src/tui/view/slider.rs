@@ -20,7 +20,8 @@ pub(super) fn draw(
     let row = |i: u16| Rect { y: area.y + i, height: 1, ..area };
     track(slider, canvas, row(0), geometry);
     figures(state, session, slider, canvas, row(1));
-    what(session, slider, canvas, row(2));
+    let right = super::bar::job(state, canvas, row(2));
+    what(session, slider, canvas, Rect { width: right.saturating_sub(area.x), ..row(2) });
     super::bar::hints(state, canvas, row(3));
 }
 

@@ -9,10 +9,13 @@ use super::area_of;
 use crate::engine::progress::Stage;
 use crate::jobs::ExportStatus;
 use crate::text;
+use crate::tui::state::command::shorten;
+use crate::tui::state::compare::Stage as Compared;
 use crate::tui::state::dialog::{JobsDialog, LogView};
 use crate::tui::state::geometry::scrolled;
 use crate::tui::state::jobs::{Job, check_text, whole_seconds};
-use crate::tui::state::{Geometry, State, Tone};
+use crate::tui::state::pages::problems::Check;
+use crate::tui::state::{Geometry, Screen, State, Tone};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, spinner, wrap};
 use crate::tui::widgets::gauge;
@@ -34,8 +37,9 @@ pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, a
         let begin = lines.len();
         lines.extend(entry(state, job, i == dialog.cursor, columns, theme));
         if dialog.cancelling == Some(job.state.id) {
+            let question = if job.is_queued() { "   take it off the queue? " } else { "   cancel this export? " };
             lines.push(Line::from(vec![
-                Span::styled("  cancel this export? ", theme.warning),
+                Span::styled(question, theme.warning),
                 Span::styled("y", theme.key),
                 Span::styled(" yes  ", theme.dim),
                 Span::styled("n", theme.key),
@@ -49,6 +53,7 @@ pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, a
     if lines.is_empty() {
         lines.push(Line::from(Span::styled("no export yet: Q quantizes to a new file", theme.dim)));
     }
+    lines.extend(beside(state, theme));
     let inner = canvas.dialog(area, width, (lines.len() as u16).saturating_add(2), "Jobs");
     let height = usize::from(inner.height);
     let top = scrolled(0, selected.1.saturating_sub(1), lines.len(), height).min(selected.0);
@@ -78,7 +83,14 @@ fn entry(state: &State, job: &Job, selected: bool, columns: usize, theme: &Theme
         Line::from(Span::styled(format!("   {}", text::clip(&job.what, columns.saturating_sub(3))), theme.dim)),
     ];
     match &job.state.status {
-        ExportStatus::Queued => lines.push(plain("waits for the export before it", theme)),
+        ExportStatus::Queued => {
+            let before = state.jobs.waiting().take_while(|other| other.state.id != job.state.id).count();
+            let words = match before {
+                0 => "waits; it is the next".to_owned(),
+                n => format!("waits; {n} before it in the queue"),
+            };
+            lines.push(plain(&words, theme));
+        }
         ExportStatus::Running(stage) => lines.extend(running(job, *stage, state.now, columns, theme)),
         ExportStatus::Finished(summary) => {
             let seconds: f64 = summary.stages.iter().map(|(_, s)| s).sum();
@@ -92,6 +104,8 @@ fn entry(state: &State, job: &Job, selected: bool, columns: usize, theme: &Theme
                 );
             }
             lines.push(Line::from(Span::styled(format!("   {words}"), theme.text)));
+            let path = shorten(job.out(), state.settings.home.as_deref());
+            lines.push(plain(&text::elide(&path, columns.saturating_sub(3)), theme));
             lines.extend(wrap(&check_text(summary), columns - 3).into_iter().map(|l| plain(&l, theme)));
             // Unbreakable spaces: a number and its unit stay together.
             let stages: Vec<String> = summary
@@ -147,6 +161,34 @@ fn log(job: &Job, view: LogView, canvas: &mut Canvas<'_>, area: Rect, geometry: 
     geometry.dialog_lines = job.log.len();
 }
 
+/// What else works in the background, and where it is shown.
+fn beside(state: &State, theme: &Theme) -> Vec<Line<'static>> {
+    let Some(session) = &state.session else { return Vec::new() };
+    let mut lines = Vec::new();
+    let mut add = |what: &str, share: f64, place: &str| {
+        if lines.is_empty() {
+            lines.extend([Line::default(), Line::from(Span::styled(" Beside the exports", theme.title))]);
+        }
+        let mut spans = vec![Span::styled(format!("   {what:23}"), theme.text)];
+        spans.extend(gauge::bar(10, share, theme.accent, theme.track));
+        spans.push(Span::styled(format!(" {:3.0} %", (share * 100.0).floor()), theme.text));
+        spans.push(Span::styled(format!("  {place}"), theme.dim));
+        lines.push(Line::from(spans));
+    };
+    let share = |done: usize, all: usize| done as f64 / all.max(1) as f64;
+    if let Check::Running(share) = session.pages.problems.check {
+        add("check of every weight", share, "among the problems");
+    }
+    let scan = &session.sensitivity;
+    if session.screen == Screen::Sensitivity && scan.is_measuring() {
+        add("sensitivity scan", share(scan.measured.0 + scan.measured.1, scan.eligible.0), "on the screen below");
+    }
+    if let Some(compare) = session.compare.as_ref().filter(|compare| compare.stage == Compared::Running) {
+        add("comparison of two models", share(compare.done, compare.pairs.len()), "on its own screen");
+    }
+    lines
+}
+
 fn plain(words: &str, theme: &Theme) -> Line<'static> {
     Line::from(Span::styled(format!("   {words}"), theme.dim))
 }
@@ -161,11 +203,17 @@ fn running(job: &Job, stage: Stage, now: Duration, columns: usize, theme: &Theme
         Line::from(spans)
     };
     let state = &job.state;
-    let detail = format!("{} of {}", text::bytes(state.done), text::bytes(state.total));
-    let mut lines = vec![bar("total", state.fraction(), detail)];
+    // Only two stages move bytes; the others keep the place free, so that nothing jumps.
+    let (name, moved) = match stage {
+        Stage::Write => ("total", "written"),
+        Stage::Verify => ("read", "read back"),
+        Stage::Prepare | Stage::Sync | Stage::Finish => ("", ""),
+    };
+    let detail = format!("{} of {} {moved}", text::bytes(state.done), text::bytes(state.total));
+    let mut lines = vec![if name.is_empty() { Line::default() } else { bar(name, state.fraction(), detail) }];
     if let Some((index, bytes, done)) = state.current {
         let share = if bytes == 0 { 0.0 } else { (done as f64 / bytes as f64).min(1.0) };
-        let name = job.model.tensors.get(index).map(|t| text::escape(&t.name)).unwrap_or_default();
+        let name = job.request.model.tensors.get(index).map(|t| text::escape(&t.name)).unwrap_or_default();
         lines.push(bar("tensor", share, text::elide(&name, columns.saturating_sub(width + 18))));
     } else {
         lines.push(plain("", theme));
@@ -175,7 +223,7 @@ fn running(job: &Job, stage: Stage, now: Duration, columns: usize, theme: &Theme
     if let Some(worked) = job.worked(now) {
         stage += &format!(" · {} so far", whole_seconds(worked.as_secs_f64()));
     }
-    if let Some(rate) = job.rate() {
+    if let Some(rate) = job.rate().filter(|_| job.paused.is_none()) {
         stage += &format!(" · {}/s", text::bytes(rate as u64));
     }
     if let Some(left) = job.remaining() {

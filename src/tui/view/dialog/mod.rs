@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::draw::{Canvas, wrap};
+use crate::engine::progress::Stage;
 use crate::text;
 use crate::tui::state::command::shorten;
 use crate::tui::state::dialog::ApplyForm;
@@ -65,7 +66,8 @@ fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let progress = state.jobs.current().map(|job| {
         let left = job.remaining().map(|s| format!(" · {} left", whole_seconds(s))).unwrap_or_default();
         let paused = if job.paused.is_some() { " · paused; goes on if you wait" } else { "" };
-        format!("{:.0} % done{left}{paused}", (job.state.fraction() * 100.0).floor())
+        let stage = job.stage().map_or("queued", Stage::label);
+        format!("{stage}, {:.0} %{left}{paused}", (job.state.fraction() * 100.0).floor())
     });
     let lines = [
         Line::from(Span::styled(what, theme.text)),
