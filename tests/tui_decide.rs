@@ -253,6 +253,10 @@ fn the_tree_shows_what_the_budget_would_take_and_accepting_changes_nothing_of_it
         places.push(count);
     }
     assert!(places.windows(2).all(|w| w[0] < w[1]), "{places:?}");
+    app.press("end");
+    let back = sums(&app);
+    app.press("esc B end");
+    assert_eq!(sums(&app), back, "the way back leaves nothing behind");
     app.press("esc");
     assert!(app.session().lot(taken).is_none(), "closed: the plan's own marks");
 }

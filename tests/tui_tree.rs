@@ -12,7 +12,9 @@ use support::{Kv, Tiny};
 use support_tui::shoot::{render, text};
 use support_tui::{App, layered};
 use tritscope::tui::event::Event;
+use tritscope::tui::state::Tab;
 use tritscope::tui::state::columns::Column;
+use tritscope::tui::state::tree::Item;
 use tritscope::tui::theme::Theme;
 
 const QUERIES: [&str; 2] = ["blk.0.attn_q.weight", "blk.1.attn_q.weight"];
@@ -180,4 +182,68 @@ fn folders_above_the_first_row_stay_at_the_top_and_can_be_clicked() {
     app.go("blk.15.attn_q.weight");
     render(&mut app, (60, 16), &Theme::dark());
     assert!(app.state.geometry.sticky.len() <= 1, "not where there is no room");
+}
+
+#[test]
+fn w_goes_to_the_tensor_with_the_greatest_error_of_those_in_sight() {
+    let mut app = App::on(&layered());
+    app.press("L");
+    assert!(app.press("w").is_empty());
+    assert!(app.notice().contains("nothing is measured yet"), "{}", app.notice());
+    app.settle();
+    app.serve();
+    app.press("- w");
+    let sqnr = |app: &App, tensor: usize| {
+        let node = app.session().node_of(tensor).unwrap();
+        Column::Sqnr.key(app.session().summaries.of(Item::Node(node)))
+    };
+    let worst = app.tensor(app.selected());
+    let ternary: Vec<usize> = app.all_ternary().into_iter().map(|name| app.tensor(name)).collect();
+    assert!(ternary.iter().all(|t| sqnr(&app, *t) >= sqnr(&app, worst)));
+    assert!(app.notice().contains("the worst of 6 measured"), "{}", app.notice());
+    // With a filter, of what it lets through.
+    let name = app.selected().to_owned();
+    app.press("/");
+    app.type_text(&format!("is:ternary not name:{name}"));
+    app.press("enter w");
+    assert_ne!(app.selected(), name);
+    assert!(app.notice().contains("the worst of 5 measured"), "{}", app.notice());
+}
+
+#[test]
+fn who_sorts_sees_the_first_row_of_the_folder() {
+    let mut app = App::on(&layered());
+    app.press("L");
+    app.settle();
+    app.serve();
+    app.go("blk.1.");
+    app.press("<");
+    assert_eq!(app.session().sort.column, Column::Sqnr);
+    let rows = app.session().tree.rows();
+    let first = rows.iter().position(|row| *row == app.session().tree.selected()).unwrap();
+    assert_eq!(app.session().tree.path(rows[first - 1]), "blk.", "the row above is the folder");
+}
+
+#[test]
+fn number_keys_say_that_a_folder_has_no_tabs() {
+    let mut app = App::on(&layered());
+    app.go("blk.0.");
+    app.press("5");
+    assert!(app.notice().contains("this is a folder"), "{}", app.notice());
+    app.go("blk.0.attn_q.weight");
+    app.press("4");
+    assert_eq!(app.session().tab, Tab::Methods);
+}
+
+#[test]
+fn space_overrides_a_protection_that_was_told() {
+    for key in ["space", "t"] {
+        let mut app = App::on(&layered());
+        app.go("token_embd.weight");
+        app.press(key);
+        assert!(app.notice().contains("space overrides that"), "{}", app.notice());
+        assert!(!app.ternary("token_embd.weight"));
+        app.press("space");
+        assert!(app.ternary("token_embd.weight"), "{key}: {}", app.notice());
+    }
 }

@@ -99,7 +99,7 @@ actions! {
     CompareResult = "compare-result", "compare the result with its source";
     SwitchUnit = "switch-unit", "typed numbers are MiB, or bits per weight";
     NextMeasure = "next-measure", "next error: SQNR, relative MSE, weighted";
-    Worst = "worst", "to the most sensitive place";
+    Worst = "worst", "to the tensor with the greatest error";
     WriteChart = "write-chart", "write the chart as SVG, CSV and JSON";
     GoToTensor = "go-to-tensor", "to this tensor in the tree";
     SortPairs = "sort-pairs", "greatest difference first, or in file order";

@@ -145,7 +145,7 @@ impl QuantizeForm {
 
     /// Whether a file is there that would have to be replaced.
     pub fn must_overwrite(&self) -> bool {
-        self.target.as_ref().is_some_and(|t| t.exists && !t.is_source)
+        !self.path.text().is_empty() && self.target.as_ref().is_some_and(|t| t.exists && !t.is_source)
     }
 
     /// Goes so many fields on, around the ends.

@@ -163,10 +163,17 @@ impl Slider {
 
     /// Brings what tensors and folders come to up to date with the place.
     pub fn tally(&mut self, model: &Model, tree: &TreeView, plan: &PlanState) {
-        if self.tallied != Some(self.count) {
-            self.tally = Tally::new(self, (model, tree, plan), &self.figures);
-            self.tallied = Some(self.count);
+        let sources = (model, tree, plan);
+        match self.tallied {
+            Some(count) if count == self.count => return,
+            Some(from) => {
+                let mut tally = std::mem::take(&mut self.tally);
+                tally.step(self, sources, &self.figures, from);
+                self.tally = tally;
+            }
+            None => self.tally = Tally::new(self, sources, &self.figures),
         }
+        self.tallied = Some(self.count);
     }
 
     /// Bytes with what is taken.

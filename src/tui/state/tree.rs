@@ -280,6 +280,15 @@ impl TreeView {
         self.cursor = row.min(self.rows.len().saturating_sub(1));
     }
 
+    /// Moves the cursor to the first row of the folder that it is in.
+    pub fn to_first_sibling(&mut self) {
+        let Item::Node(node) = self.selected() else { return };
+        let folder = self.tree.nodes[node].parent.map_or(Item::Model, Item::Node);
+        if let Some(row) = self.rows.iter().position(|row| *row == folder) {
+            self.move_to(row + 1);
+        }
+    }
+
     /// Puts the cursor on a node and opens the folders above it.
     pub fn select(&mut self, node: usize) {
         let mut above = self.tree.nodes[node].parent;

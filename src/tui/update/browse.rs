@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::{compare, decide, forms, open_dialog, opening, pages, pane, plan, presets, quit, selection};
 use crate::engine::model::tree::Grouping;
+use crate::text;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::state::columns::{Column, Sort};
 use crate::tui::state::pages::Page;
+use crate::tui::state::tree::Item;
 use crate::tui::state::{Session, State, Tone};
 
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
@@ -105,7 +107,13 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
         }
         Action::NextTab => session.tab = session.tab.step(1),
         Action::PreviousTab => session.tab = session.tab.step(crate::tui::state::Tab::ALL.len() - 1),
-        Action::ShowTab(tab) => session.tab = tab,
+        Action::ShowTab(tab) => {
+            session.tab = tab;
+            if session.tree.selected_tensor().is_none() {
+                return Some("tabs are of tensors, and this is a folder".to_owned());
+            }
+        }
+        Action::Worst => return Some(to_worst(session)),
         Action::ToggleLogAxis => session.log_axis = !session.log_axis,
         Action::MeasureExactly => return Some(measure(session)),
         Action::Back if session.drop_selection() => {}
@@ -113,6 +121,26 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
         _ => {}
     }
     None
+}
+
+/// Puts the cursor on the tensor with the greatest error among those in the tree: of those that go ternary, or of those
+/// that might where none does.
+fn to_worst(session: &mut Session) -> String {
+    let sqnr = |tensor: &usize| {
+        let node = session.node_of(*tensor)?;
+        let key = Column::Sqnr.key(session.summaries.of(Item::Node(node)));
+        key.is_finite().then_some((*tensor, node, key))
+    };
+    let seen = session.tree.visible_below(Item::Model);
+    let ternary: Vec<_> = seen.iter().filter(|t| session.plan.decision(**t).is_ternary()).filter_map(sqnr).collect();
+    let measured = if ternary.is_empty() { seen.iter().filter_map(sqnr).collect() } else { ternary };
+    let Some((tensor, node, db)) = measured.iter().min_by(|a, b| a.2.total_cmp(&b.2)) else {
+        return "nothing is measured yet".to_owned();
+    };
+    let name = text::escape(&session.model.tensors[*tensor].name);
+    let words = format!("{name}: SQNR {} dB, the worst of {} measured", text::decibels(*db), measured.len());
+    session.show_node(*node);
+    words
 }
 
 /// The keys that put the rows in another order; what they say.
@@ -132,6 +160,10 @@ fn arrange(session: &mut Session, action: Action, now: Duration) -> Option<Strin
         _ => return None,
     };
     session.sort_by(sort, now);
+    if !sort.is_natural() {
+        // Who sorts wants to see the first ones.
+        session.tree.to_first_sibling();
+    }
     let way = if sort.descending { "greatest first" } else { "least first" };
     Some(match sort.column {
         Column::Name if sort.descending => "sorted by name, backwards".to_owned(),

@@ -37,7 +37,7 @@ fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
     let dim = |words: String| Span::styled(words, theme.dim);
     let facts = [
         vec![
-            dim(format!("  {} → ", text::bytes(totals.bytes))),
+            dim(format!("  data {} → ", text::bytes(totals.bytes))),
             Span::styled(text::bytes(totals.new_bytes), theme.strong),
         ],
         vec![
@@ -113,12 +113,13 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     let (low, high) = (sqnr_db(error.high.max(error.value)), sqnr_db(error.low));
     let interval =
         if sum.is_exact() { String::new() } else { format!(" [{}, {}]", text::decibels(low), text::decibels(high)) };
+    let s = if sum.ternary == 1 { "" } else { "s" };
     let counted = if sum.measured < sum.ternary {
-        format!("  {} of {} measured", sum.measured, sum.ternary)
+        format!("  over {} of {} ternary tensor{s}", sum.measured, sum.ternary)
     } else if sum.exact < sum.ternary {
-        format!("  {} tensors, {} exact", sum.ternary, sum.exact)
+        format!("  over {} ternary tensor{s}, {} in full", sum.ternary, sum.exact)
     } else {
-        format!("  {} tensors, all exact", sum.ternary)
+        format!("  over {} ternary tensor{s}, all in full", sum.ternary)
     };
     let rel_mse = format!("  rel MSE {}", text::number(error.value));
     let mut parts = vec![sqnr.into_iter().chain([Span::styled(interval, theme.dim)]).collect()];

@@ -115,6 +115,10 @@ fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect)
         canvas.text(area, area.x, area.y, &format!("⚠ {}", text::escape(problem)), theme.warning);
         return;
     }
+    if slider.input.is_some() && !slider.is_out_of_reach() {
+        canvas.text(area, area.x, area.y, "enter takes this size, enter again accepts it", theme.dim);
+        return;
+    }
     if slider.is_out_of_reach() {
         let so_far = if slider.missing.0 > 0 { " so far" } else { "" };
         let words = format!("⚠ {} is the least that can be reached{so_far}", slider.words(slider.ends().0));
@@ -148,7 +152,7 @@ fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect)
     }
     parts.extend(named("last taken", slider.count.checked_sub(1)));
     parts.extend(named("next", Some(slider.count)));
-    parts.push(vec![Span::styled("least error per saved byte first", theme.dim)]);
+    parts.push(vec![Span::styled("a number types a size · least error per saved byte first", theme.dim)]);
     let mut line = Line::default();
     for part in parts {
         let columns: usize = part.iter().map(Span::width).sum();

@@ -28,6 +28,9 @@ pub(super) const SELECTED: &str = "▌";
 /// Before that of a folder of which some is selected.
 pub(super) const PARTLY: &str = "▖";
 
+/// Columns of the types.
+const TYPES: usize = 10;
+
 /// dB at which the little bar is full.
 const FULL_BAR: f64 = 10.0;
 
@@ -79,7 +82,7 @@ impl Columns {
     fn fitting(width: u16) -> Self {
         let at = |least: u16, columns: usize| if width >= least { columns } else { 0 };
         Self {
-            types: 10,
+            types: TYPES,
             shape: at(76, 12),
             size: at(90, 9),
             new_size: at(60, 9),
@@ -327,7 +330,12 @@ impl Row {
         };
         let types = match (sum.ternary, sum.eligible) {
             (0, 0) => String::new(),
-            (ternary, eligible) => format!("{ternary} of {}", eligible.max(ternary)),
+            (ternary, eligible) => {
+                let words = format!("{ternary} of {}", eligible.max(ternary));
+                // In a model of very many tensors the share says it in less room.
+                let share = ternary as f64 / eligible.max(ternary) as f64;
+                if words.len() > TYPES { text::percent(share) } else { words }
+            }
         };
         let style = if sum.ternary > 0 { theme.ternary } else { theme.dim };
         Self {

@@ -60,8 +60,14 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Keys as they are written with what comes behind them.
+/// Keys as they are written with what comes behind them, those first that are asked for most.
 fn keys() -> impl Iterator<Item = String> {
+    const FIRST: [&str; 4] = ["type:", "role:", "layer", "sqnr"];
+    let rest = all_keys().filter(|key| !FIRST.contains(&key.as_str()));
+    FIRST.into_iter().map(str::to_owned).chain(rest)
+}
+
+fn all_keys() -> impl Iterator<Item = String> {
     let texts = TextKey::ALL.iter().map(|(_, name)| format!("{name}:"));
     let figures = Figure::ALL.iter().map(|(figure, _)| figure.name().to_owned());
     let bare = Flag::ALL.iter().filter(|(_, name)| Flag::bare(name).is_some()).map(|(_, name)| (*name).to_owned());

@@ -57,6 +57,8 @@ pub struct Tally {
     lots: Vec<Lot>,
     nodes: Vec<Part>,
     model: Part,
+    /// The node of each tensor.
+    places: Vec<Option<usize>>,
 }
 
 /// What a row comes to.
@@ -73,7 +75,22 @@ struct Part {
     pinned: usize,
 }
 
+/// Everything that sums over tensors are made of.
+type Sources<'a> = (&'a Model, &'a TreeView, &'a PlanState);
+
 impl Part {
+    /// Something in it has become something else.
+    fn swap(&mut self, old: &Self, new: &Self) {
+        self.ternary = self.ternary + new.ternary - old.ternary;
+        self.eligible = self.eligible + new.eligible - old.eligible;
+        self.ternary_params = self.ternary_params.saturating_add(new.ternary_params).saturating_sub(old.ternary_params);
+        self.new_bytes = self.new_bytes.saturating_add(new.new_bytes).saturating_sub(old.new_bytes);
+        self.mix.add(new.mix);
+        self.mix.0.iter_mut().zip(old.mix.0).for_each(|(now, old)| *now = now.saturating_sub(old));
+        self.sums = (self.sums.0 + new.sums.0 - old.sums.0, self.sums.1 + new.sums.1 - old.sums.1);
+        self.measured = self.measured + new.measured - old.measured;
+    }
+
     fn add(&mut self, other: &Self) {
         self.ternary += other.ternary;
         self.eligible += other.eligible;
@@ -88,16 +105,14 @@ impl Part {
 
 impl Tally {
     /// Goes through all tensors once, children before their folders. `figures` are those of the order, by tensor.
-    pub(super) fn new(
-        slider: &Slider,
-        (model, tree, plan): (&Model, &TreeView, &PlanState),
-        figures: &[Option<Figure>],
-    ) -> Self {
+    pub(super) fn new(slider: &Slider, (model, tree, plan): Sources<'_>, figures: &[Option<Figure>]) -> Self {
         let lots = lots(slider, plan, model.tensors.len());
         let nodes = &tree.tree().nodes;
-        let mut tally = Self { lots, nodes: vec![Part::default(); nodes.len()], model: Part::default() };
+        let places = vec![None; lots.len()];
+        let mut tally = Self { lots, nodes: vec![Part::default(); nodes.len()], model: Part::default(), places };
         for (id, node) in nodes.iter().enumerate().rev() {
             if let NodeKind::Tensor(index) = node.kind {
+                tally.places[index] = Some(id);
                 tally.nodes[id] = tally.part(slider, (model, plan), index, figures.get(index).copied().flatten());
             }
             let part = tally.nodes[id];
@@ -107,6 +122,33 @@ impl Tally {
             }
         }
         tally
+    }
+
+    /// Follows the slider from one place in the same order to another: what lies between them changes, and the folders
+    /// above it.
+    pub(super) fn step(
+        &mut self,
+        slider: &Slider,
+        (model, tree, plan): Sources<'_>,
+        figures: &[Option<Figure>],
+        from: usize,
+    ) {
+        let to = slider.count;
+        let (between, lot) = if to > from { (from..to, Lot::Taken) } else { (to..from, Lot::Left) };
+        let nodes = &tree.tree().nodes;
+        for item in slider.budget.order().items().get(between).unwrap_or_default() {
+            let Some(leaf) = self.places.get(item.tensor).copied().flatten() else { continue };
+            let old = self.nodes[leaf];
+            self.lots[item.tensor] = lot;
+            let known = figures.get(item.tensor).copied().flatten();
+            let new = self.part(slider, (model, plan), item.tensor, known);
+            let mut at = Some(leaf);
+            while let Some(id) = at {
+                self.nodes[id].swap(&old, &new);
+                at = nodes[id].parent;
+            }
+            self.model.swap(&old, &new);
+        }
     }
 
     fn part(&self, slider: &Slider, (model, plan): (&Model, &PlanState), index: usize, known: Option<Figure>) -> Part {
@@ -155,7 +197,7 @@ impl Tally {
             mix: part.mix,
             measured: part.measured,
             exact: 0,
-            error: (weights > 0.0).then_some(Estimate { value, low: value, high: value }),
+            error: (part.measured > 0 && weights > 0.0).then_some(Estimate { value, low: value, high: value }),
             ..plain.clone()
         }
     }

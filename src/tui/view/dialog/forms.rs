@@ -82,6 +82,13 @@ fn draw_field(form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>
     }
 }
 
+/// Bytes of the output's file: its data and as much beside it as the source has. Not told where the source is no GGUF.
+fn file_bytes(session: &Session) -> Option<u64> {
+    let totals = &session.plan.plan().totals;
+    let beside = session.model.file_bytes().checked_sub(totals.bytes)?;
+    (!session.model.is_foreign()).then(|| totals.new_bytes + beside)
+}
+
 fn summary(session: &Session, form: &QuantizeForm, theme: &Theme) -> Vec<Line<'static>> {
     let plan = session.plan.plan();
     let totals = &plan.totals;
@@ -105,7 +112,7 @@ fn summary(session: &Session, form: &QuantizeForm, theme: &Theme) -> Vec<Line<'s
         row("tensors", tensors),
         row("how", format!("{} · {}{differs}", recipe.format, recipe.method)),
         row(
-            "size",
+            "data",
             format!(
                 "{} → {}   {:.2} → {:.2} bpw",
                 text::bytes(totals.bytes),
@@ -115,6 +122,9 @@ fn summary(session: &Session, form: &QuantizeForm, theme: &Theme) -> Vec<Line<'s
             ),
         ),
     ];
+    if let Some(file) = file_bytes(session) {
+        lines.push(row("file", format!("about {} with metadata and tokenizer", text::bytes(file))));
+    }
     let sum = session.summaries.of(Item::Model);
     if let Some(error) = sum.error {
         let sign = if sum.is_exact() { "" } else { "~" };

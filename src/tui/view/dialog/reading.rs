@@ -39,8 +39,8 @@ fn draw(
     geometry.dialog_lines = lines.len();
 }
 
-/// The signs of the tree, each with what it means.
-fn signs(columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+/// The signs of the tree, each with what it means, those whose words contain this.
+fn signs(search: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let of_fate = |fate: Fate| (fate.sign().to_string(), fate.describe(), fate_style(fate, theme));
     let more = [
         ("◐", "folder of which a part goes ternary", theme.ternary),
@@ -50,7 +50,7 @@ fn signs(columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let all = Fate::ALL.into_iter().map(of_fate);
     let all = all.chain(more.into_iter().map(|(sign, words, style)| (sign.to_owned(), words, style)));
     let mut lines = Vec::new();
-    for (sign, words, style) in all {
+    for (sign, words, style) in all.filter(|(_, words, _)| words.to_lowercase().contains(search)) {
         let mut wrapped = wrap(words, columns.saturating_sub(15)).into_iter();
         let first = wrapped.next().unwrap_or_default();
         lines.push(Line::from(vec![
@@ -94,7 +94,7 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
         if context == Context::Browse && search.is_empty() {
             lines.push(Line::default());
             lines.push(Line::from(Span::styled("Signs", theme.title)));
-            lines.extend(signs(columns, theme));
+            lines.extend(signs("", columns, theme));
             lines.push(Line::from(vec![
                 Span::styled(format!("  {} ", left(&MIX_SIGNS.iter().collect::<String>(), 12)), theme.ternary),
                 Span::styled("shares of a folder: ternary, other blocks, 16-bit floats, the rest", theme.text),
@@ -103,6 +103,14 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
                 Span::styled(format!("  {} ", left("~ [a, b]", 12)), theme.ternary),
                 Span::styled("from a sample; the truth lies in the interval in 95 of 100 cases", theme.text),
             ]));
+        }
+    }
+    if !search.is_empty() {
+        let found = signs(&search, columns, theme);
+        if !found.is_empty() {
+            lines.push(Line::default());
+            lines.push(Line::from(Span::styled("Signs", theme.title)));
+            lines.extend(found);
         }
     }
     if lines.is_empty() {
