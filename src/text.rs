@@ -49,6 +49,13 @@ pub fn count(n: u64) -> String {
     format!("{value:.decimals$}{}", UNITS[unit])
 }
 
+/// So many of something: `1 tensor`, `2 tensors`.
+pub fn counted(n: impl std::fmt::Display, what: &str) -> String {
+    let n = n.to_string();
+    let s = if n == "1" { "" } else { "s" };
+    format!("{n} {what}{s}")
+}
+
 /// A shape in GGUF order, row length first: `640×2048`. A scalar is `1`.
 pub fn shape(dims: &[u64]) -> String {
     if dims.is_empty() {

@@ -288,6 +288,20 @@ fn the_result_of_an_export_is_compared_with_its_source() {
     let effects = app.press("J G C");
     assert!(matches!(effects.as_slice(), [Effect::Open(path)] if *path == out), "{effects:?}");
     assert_eq!(app.session().screen, Screen::Compare);
+    let words = |app: &App| app.state.settings.keymap.hints(&app.state).map(|(_, word)| word).collect::<Vec<_>>();
+    let mut app = exporting();
+    app.press("J G");
+    let (ended, both) = (words(&app), ["open the result", "compare with the source"]);
+    assert!(
+        both.iter().all(|w| ended.contains(w)) && !ended.contains(&"pause, go on") && !ended.contains(&"cancel"),
+        "{ended:?}"
+    );
+    app.press("g");
+    let runs = words(&app);
+    assert!(
+        runs.contains(&"pause, go on") && runs.contains(&"cancel") && !both.iter().any(|w| runs.contains(w)),
+        "{runs:?}"
+    );
     let mut app = exporting();
     assert!(app.press("J g C").is_empty() && app.notice().contains("no result"), "{}", app.notice());
 }

@@ -9,14 +9,19 @@ use std::time::Duration;
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use support::{Kv, Tiny, f32_bytes};
-use support_tui::shoot::{MEDIUM, SMALL, render};
+use support_tui::beside::{Upto, beside};
+use support_tui::shoot::{MEDIUM, SMALL, render, text};
 use support_tui::{App, dense, layered};
 use tritscope::engine::codec::DType;
+use tritscope::engine::compare::Outcome;
 use tritscope::engine::model::Role;
 use tritscope::engine::preview::Depth;
 use tritscope::engine::report::chart::Measure;
+use tritscope::engine::report::compare::CompareReport;
 use tritscope::tui::effect::Effect;
 use tritscope::tui::event::{Event, Saved};
+use tritscope::tui::state::compare::Compare;
+use tritscope::tui::state::picker::{Choice, Entry};
 use tritscope::tui::state::sensitivity::Sensitivity;
 use tritscope::tui::state::slider::Lot;
 use tritscope::tui::state::summary::{Mix, Summary};
@@ -276,4 +281,92 @@ fn folders_have_the_error_of_what_the_budget_takes() {
     assert!((sum.error.unwrap().value - all).abs() < 1e-12 && sum.measured == 6);
     let unmeasured = app.session().slider.as_ref().unwrap().why(app.tensor("blk.0.attn_q.weight"), Lot::Taken);
     assert!(unmeasured.starts_with("place ") && unmeasured.ends_with(" of 6"), "{unmeasured}");
+}
+
+fn comparison(app: &App) -> &Compare {
+    app.session().compare.as_ref().unwrap()
+}
+
+/// `dense` with other weights in one tensor, and one more that makes it the larger of the two.
+fn larger() -> Tiny {
+    Tiny::default()
+        .kv("llama.block_count", Kv::U32(1))
+        .normal("blk.0.attn_norm.weight", &[256], 2)
+        .normal("blk.0.ffn_up.weight", &[256, 64], 77)
+        .normal("blk.0.more.weight", &[256, 64], 4)
+}
+
+#[test]
+fn the_model_with_more_bytes_is_the_reference_whichever_was_open() {
+    let mut app = App::on(&dense());
+    beside(&mut app, &larger(), Upto::Done);
+    let compare = comparison(&app);
+    let open = app.model();
+    assert!(std::sync::Arc::ptr_eq(compare.b.as_ref().unwrap(), &open), "the open one stands beside it");
+    assert!(compare.a.tensor_bytes() > open.tensor_bytes());
+    assert_eq!(compare.path, open.path);
+    let screen = text(&render(&mut app, MEDIUM, &Theme::dark()));
+    let line = |start: &str| screen.lines().find(|l| l.contains(start)).unwrap_or_default().to_owned();
+    assert!(line("A ~/other/").contains("(reference)"), "{screen}");
+    assert!(line("B ~/model.gguf").contains("3 tensors") && !line("B ~/").contains("(reference)"), "{screen}");
+
+    let mut app = App::on(&larger());
+    beside(&mut app, &dense(), Upto::Done);
+    assert!(std::sync::Arc::ptr_eq(&comparison(&app).a, &app.model()));
+    // Of two that are alike it is the open one.
+    let mut app = App::on(&dense());
+    beside(&mut app, &dense(), Upto::Done);
+    assert!(std::sync::Arc::ptr_eq(&comparison(&app).a, &app.model()));
+}
+
+#[test]
+fn the_total_of_a_comparison_is_that_of_the_command_line() {
+    let mut app = App::on(&dense());
+    let other = dense().normal("blk.0.more.weight", &[256, 4], 9);
+    beside(&mut app, &other, Upto::Done);
+    assert!(text(&render(&mut app, MEDIUM, &Theme::dark())).contains("total: no error"));
+    let mut app = App::on(&dense());
+    beside(&mut app, &larger(), Upto::Done);
+    let compare = comparison(&app);
+    let outcomes = compare.outcomes.iter().flatten().cloned();
+    let compared: Vec<(_, Outcome)> = compare.pairs.iter().copied().zip(outcomes).collect();
+    let totals = CompareReport::of(&compare.a, compare.b.as_ref().unwrap(), &compared).totals;
+    assert_eq!((compare.total.1, totals.differ), (1, 1));
+    assert_eq!(totals.rel_mse, Some(compare.total.0.rel_mse()));
+    let words = format!("total: SQNR {} dB", tritscope::text::decibels(totals.sqnr_db.unwrap()));
+    let screen = text(&render(&mut app, MEDIUM, &Theme::dark()));
+    assert!(screen.contains(&words) && screen.contains("against A, over 1 tensor"), "{screen}");
+}
+
+#[test]
+fn a_tensor_is_found_where_the_open_model_is_not_the_reference() {
+    let mut app = App::on(&dense());
+    beside(&mut app, &larger(), Upto::Done);
+    app.press("home j enter");
+    assert_eq!((app.session().screen, app.selected()), (Screen::Tensors, "blk.0.ffn_up.weight"));
+    // The last one is only in B, which is open; the one before it only in A.
+    app.press("C end enter");
+    assert_eq!((app.session().screen, app.selected()), (Screen::Tensors, "output.weight"));
+    app.press("C k enter");
+    assert_eq!(app.session().screen, Screen::Compare);
+    assert!(app.notice().contains("does not have this tensor"), "{}", app.notice());
+}
+
+#[test]
+fn the_open_file_is_not_offered_as_the_one_beside_it() {
+    let mut app = App::on(&dense());
+    let (open, second) = (app.model().path.clone(), app.path("second.gguf"));
+    app.state.recent = vec![open.clone(), second.clone()];
+    let entry = |name: &str| Entry { name: name.to_owned(), folder: false, bytes: 1 };
+    let folder = app.folder.path().to_owned();
+    let offered = |app: &mut App, key: &str| -> Vec<_> {
+        app.press(key);
+        app.show_folder(&folder, vec![entry("model.gguf"), entry("second.gguf")]);
+        let Some(Dialog::Picker(picker)) = &app.state.dialog else { panic!("no picker") };
+        let choices = picker.choices().into_iter().filter(|choice| *choice != Choice::Parent);
+        choices.filter_map(|choice| picker.path_of(&choice)).map(|(path, _)| path).collect()
+    };
+    assert_eq!(offered(&mut app, "C"), [second.clone(), second.clone()]);
+    app.press("esc");
+    assert_eq!(offered(&mut app, "o"), [open.clone(), second.clone(), open, second]);
 }

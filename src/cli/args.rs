@@ -68,7 +68,7 @@ pub enum Command {
     Quantize(QuantizeArgs),
     /// Move ternary tensors to another ternary format: same trits, same scales
     Repack(RepackArgs),
-    /// Put two models side by side, tensor by tensor; exit code 1 where they differ
+    /// Put two models side by side, tensor by tensor, errors relative to the first; exit code 1 where they differ
     Compare(CompareArgs),
     /// Work with recipe files
     Recipe(RecipeCommand),

@@ -73,7 +73,11 @@ fn render(report: &CompareReport) -> String {
     let _ = writeln!(out, "size     {} → {}", text::bytes(t.bytes_a), text::bytes(t.bytes_b));
     if let Some(rel) = t.rel_mse {
         let db = text::decibels(crate::engine::preview::sqnr_db(rel));
-        let _ = writeln!(out, "error    rel. MSE {}, SQNR {db} dB over the tensors that differ", text::number(rel));
+        let _ = writeln!(
+            out,
+            "error    rel. MSE {}, SQNR {db} dB relative to the first, over the tensors that differ",
+            text::number(rel)
+        );
     }
     out
 }

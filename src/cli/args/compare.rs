@@ -9,7 +9,7 @@ use super::{MAX_THREADS, OpenArgs};
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Model file
+    /// Model file: the reference that errors are relative to
     pub a: PathBuf,
     /// Model that stands beside it
     pub b: PathBuf,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::slider::Fresh;
 use crate::engine::compare::{Histograms, Outcome, Pair, Verdict};
 use crate::engine::model::Model;
+use crate::engine::stats::ErrorSums;
 
 /// Which pairs are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -57,11 +58,11 @@ pub enum Stage {
 pub struct Compare {
     /// Its number: events of another one are old.
     pub id: u64,
-    /// The first model.
+    /// The reference: the open model, until the second one is open and has more bytes.
     pub a: Arc<Model>,
-    /// The second model's path.
+    /// The path of the model beside it.
     pub path: PathBuf,
-    /// The second model, once it is open.
+    /// The model beside the reference, once both are open.
     pub b: Option<Arc<Model>>,
     /// How far it is.
     pub stage: Stage,
@@ -71,6 +72,8 @@ pub struct Compare {
     pub outcomes: Vec<Option<Outcome>>,
     /// Pairs that were compared.
     pub done: usize,
+    /// Sums over the pairs that differ, so far, and how many they are.
+    pub total: (ErrorSums, usize),
     /// How many pairs each filter leaves, so far.
     counts: [usize; Show::ALL.len()],
     /// The filter.
@@ -103,6 +106,7 @@ impl Compare {
             pairs: Arc::default(),
             outcomes: Vec::new(),
             done: 0,
+            total: (ErrorSums::default(), 0),
             counts: [0; Show::ALL.len()],
             show: Show::default(),
             by_error: false,
@@ -113,6 +117,20 @@ impl Compare {
             asked: None,
             seen: None,
         }
+    }
+
+    /// The second model is open. The one with more bytes of tensor data is the reference, since what is less quantized is
+    /// nearer to the truth that errors are relative to; of two that are alike it is the one that was open.
+    pub fn beside(&mut self, other: Arc<Model>) {
+        let other = if other.tensor_bytes() > self.a.tensor_bytes() {
+            let first = std::mem::replace(&mut self.a, other);
+            self.path.clone_from(&first.path);
+            first
+        } else {
+            other
+        };
+        self.b = Some(other);
+        self.stage = Stage::Running;
     }
 
     /// The pairs are known; nothing is compared yet.
@@ -126,6 +144,10 @@ impl Compare {
     /// Takes an outcome in.
     pub fn take(&mut self, index: usize, outcome: Outcome) {
         let Some(slot) = self.outcomes.get_mut(index).filter(|slot| slot.is_none()) else { return };
+        if let (Verdict::Differ, Some(errors)) = (outcome.verdict, &outcome.errors) {
+            self.total.0.merge(errors);
+            self.total.1 += 1;
+        }
         *slot = Some(outcome);
         self.done += 1;
         for (i, show) in Show::ALL.into_iter().enumerate() {

@@ -52,12 +52,22 @@ pub struct Picker {
     pub cursor: usize,
     /// Files that were opened before, newest first.
     pub recent: Vec<PathBuf>,
+    /// A file that is not offered: the one that another is wanted for.
+    pub without: Option<PathBuf>,
 }
 
 impl Picker {
     /// A picker that starts in this folder.
     pub fn new(folder: PathBuf, recent: Vec<PathBuf>) -> Self {
-        Self { purpose: Purpose::default(), input: TextInput::default(), folder, entries: None, cursor: 0, recent }
+        Self {
+            purpose: Purpose::default(),
+            input: TextInput::default(),
+            folder,
+            entries: None,
+            cursor: 0,
+            recent,
+            without: None,
+        }
     }
 
     /// The typed text cut into the folder it names, if it names one, and the beginning of a name.
@@ -86,9 +96,10 @@ impl Picker {
         let typed = self.input.text();
         let name = typed.rfind('/').map_or(typed, |at| &typed[at + 1..]).to_lowercase();
         let name = if typed == "~" { String::new() } else { name };
+        let offered = |path: &Path| self.without.as_deref() != Some(path);
         let mut choices = Vec::new();
         if !typed.contains('/') {
-            let matches = |path: &&PathBuf| path.to_string_lossy().to_lowercase().contains(&name);
+            let matches = |path: &&PathBuf| offered(path) && path.to_string_lossy().to_lowercase().contains(&name);
             choices.extend(self.recent.iter().filter(matches).cloned().map(Choice::Recent));
         }
         if name.is_empty() && self.folder.parent().is_some() {
@@ -96,7 +107,9 @@ impl Picker {
         }
         if let Some(Ok(entries)) = &self.entries {
             let matches = |e: &Entry| {
-                e.name.to_lowercase().contains(&name) && (!e.name.starts_with('.') || name.starts_with('.'))
+                e.name.to_lowercase().contains(&name)
+                    && (!e.name.starts_with('.') || name.starts_with('.'))
+                    && (e.folder || offered(&self.folder.join(&e.name)))
             };
             choices.extend((0..entries.len()).filter(|i| matches(&entries[*i])).map(Choice::Entry));
         }

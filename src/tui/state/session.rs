@@ -221,7 +221,7 @@ pub struct Session {
     /// Errors by layer and role.
     pub sensitivity: Sensitivity,
     /// The comparison with a second model, if there is one.
-    pub compare: Option<Compare>,
+    pub compare: Option<Box<Compare>>,
 }
 
 impl Session {

@@ -18,9 +18,11 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
         session.screen = Screen::Compare;
         return Vec::new();
     }
+    let open = Some(session.model.path.clone());
     let effects = opening::open_picker(state);
     if let Some(Dialog::Picker(picker)) = &mut state.dialog {
         picker.purpose = Purpose::Compare;
+        picker.without = open;
     }
     effects
 }
@@ -38,7 +40,7 @@ fn begin_with(state: &mut State, a: Arc<crate::engine::model::Model>, path: Path
     state.comparisons += 1;
     let id = state.comparisons;
     let Some(session) = &mut state.session else { return Vec::new() };
-    session.compare = Some(Compare::new(id, a, path.clone()));
+    session.compare = Some(Box::new(Compare::new(id, a, path.clone())));
     session.screen = Screen::Compare;
     vec![Effect::Open(path)]
 }
@@ -71,10 +73,10 @@ pub(super) fn opened(
         return None;
     }
     match model {
-        Ok(b) => {
-            compare.b = Some(Arc::clone(b));
-            compare.stage = Stage::Running;
-            Some(vec![Effect::Compare { id: compare.id, a: Arc::clone(&compare.a), b: Arc::clone(b) }])
+        Ok(other) => {
+            compare.beside(Arc::clone(other));
+            let (id, a) = (compare.id, Arc::clone(&compare.a));
+            Some(compare.b.iter().map(|b| Effect::Compare { id, a: Arc::clone(&a), b: Arc::clone(b) }).collect())
         }
         Err(why) => {
             compare.stage = Stage::Failed(why.clone());
@@ -176,8 +178,13 @@ pub(super) fn click(state: &mut State, column: u16, row: u16) {
 fn go_to_tensor(state: &mut State) {
     let Some(session) = &mut state.session else { return };
     let Some(compare) = &session.compare else { return };
-    let same = Arc::ptr_eq(&compare.a, &session.model);
-    let tensor = compare.selected().and_then(|pair| compare.pairs.get(pair)?.a).filter(|_| same);
+    let Some(b) = &compare.b else { return };
+    // The open model may have been opened anew since, or once more to be compared.
+    if ![&compare.a, b].iter().any(|side| side.path == session.model.path) {
+        return state.notify(Tone::Info, "the open model is neither of the two");
+    }
+    let name = compare.selected().and_then(|pair| compare.pairs.get(pair)).map(|pair| pair.name(&compare.a, b));
+    let tensor = name.and_then(|name| session.model.tensors.iter().position(|t| t.name == name));
     match tensor.and_then(|tensor| session.node_of(tensor)) {
         Some(node) => {
             session.show_node(node);

@@ -21,8 +21,9 @@ use crate::tui::widgets::{chart, gauge};
 pub(super) fn draw(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let inner = canvas.boxed(area, "Compare");
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let head = if compare.b.is_some() { 3 } else { 2 };
     let [head, chips, body] =
-        Layout::vertical([Constraint::Length(2), Constraint::Length(1), Constraint::Min(1)]).areas(inner);
+        Layout::vertical([Constraint::Length(head), Constraint::Length(1), Constraint::Min(1)]).areas(inner);
     heading(state, compare, canvas, head);
     if let Stage::Failed(why) = &compare.stage
         && compare.done == 0
@@ -80,13 +81,31 @@ fn heading(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect
         let y = area.y + i as u16;
         let room = if i == 0 { right_edge.saturating_sub(area.x + 1) } else { area.width };
         let line = Rect { y, height: 1, width: room, ..area };
-        let facts = model
-            .map_or_else(String::new, |m| format!("  {} tensors, {}", m.tensors.len(), text::bytes(m.tensor_bytes())));
+        let reference = if i == 0 && compare.b.is_some() { " (reference)" } else { "" };
+        let facts = model.map_or_else(String::new, |m| {
+            format!("  {}, {}", text::counted(m.tensors.len(), "tensor"), text::bytes(m.tensor_bytes()))
+        });
+        let facts = format!("{reference}{facts}");
         let path = text::elide(&shorten(path, home), usize::from(room).saturating_sub(3 + text::width(&facts)));
         let x = canvas.text(line, line.x, y, &format!("{name} "), theme.title);
         let x = canvas.text(line, x, y, &path, theme.strong);
         canvas.text(line, x, y, &facts, theme.dim);
     }
+    if compare.b.is_some() && area.height > 2 {
+        canvas.text(area, area.x, area.y + 2, &total(compare), theme.text);
+    }
+}
+
+/// The error of all that differ together.
+fn total(compare: &Compare) -> String {
+    let (errors, differing) = &compare.total;
+    let so_far = if compare.stage == Stage::Running { " so far" } else { "" };
+    if *differing == 0 {
+        return format!("total: no error{so_far}");
+    }
+    let differing = text::counted(*differing, "tensor");
+    let (rel, db) = (text::number(errors.rel_mse()), text::decibels(errors.sqnr_db()));
+    format!("total: SQNR {db} dB · rel MSE {rel} against A, over {differing}{so_far}")
 }
 
 /// What a finished comparison says, in a few words.

@@ -219,7 +219,8 @@ fn running(job: &Job, stage: Stage, now: Duration, columns: usize, theme: &Theme
         lines.push(plain("", theme));
     }
     let doing = if job.paused.is_some() { "paused while " } else { "" };
-    let mut stage = format!("{doing}{} · {} of {} tensors", stage.label(), state.tensors.0, state.tensors.1);
+    let tensors = text::counted(state.tensors.1, "tensor");
+    let mut stage = format!("{doing}{} · {} of {}", stage.label(), state.tensors.0, tensors);
     if let Some(worked) = job.worked(now) {
         stage += &format!(" · {} so far", whole_seconds(worked.as_secs_f64()));
     }
