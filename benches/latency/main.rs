@@ -217,12 +217,13 @@ struct Run {
 }
 
 fn run(model: &str, folder: &Path) -> Run {
+    // A theme is named: nobody here answers the question for the background, which a real terminal does at once.
     let recipe = folder.join("custom.toml");
     std::fs::write(&recipe, "layers = \"custom\"\n").expect("a recipe");
-    let custom = ["--recipe", recipe.to_str().expect("a path"), model];
+    let custom = ["--theme", "dark", "--recipe", recipe.to_str().expect("a path"), model];
     let start = (0..5)
         .map(|_| {
-            let terminal = Terminal::start(PROGRAM, folder, &[model]);
+            let terminal = Terminal::start(PROGRAM, folder, &["--theme", "dark", model]);
             let took = terminal.wait("all tensors");
             terminal.end();
             took
@@ -243,7 +244,7 @@ fn run(model: &str, folder: &Path) -> Run {
 
     let out = folder.join("out");
     std::fs::create_dir_all(&out).expect("a folder");
-    let mut terminal = Terminal::start(PROGRAM, folder, &[model]);
+    let mut terminal = Terminal::start(PROGRAM, folder, &["--theme", "dark", model]);
     terminal.wait("all tensors");
     terminal.send("S");
     terminal.wait("Sensitivity");

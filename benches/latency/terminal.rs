@@ -30,9 +30,11 @@ pub struct Probe {
 }
 
 impl Probe {
+    /// The text there and which of it is bold: the open tab differs from the others in that alone.
     fn of(self, screen: &vt100::Screen) -> String {
         let row = if self.row < 0 { i32::from(SIZE.1) + self.row } else { self.row } as u16;
-        screen.contents_between(row, self.from, row, self.to)
+        let cells = (self.from..self.to).filter_map(|column| screen.cell(row, column));
+        cells.flat_map(|cell| [cell.contents(), if cell.bold() { "\u{1}" } else { "" }]).collect()
     }
 }
 
