@@ -153,3 +153,15 @@ fn a_terminal_that_is_too_small_says_what_it_takes() {
     let least = text(&render(&mut app, (60, 16), &Theme::dark()));
     assert!(least.contains("ffn_up_exps") && !least.contains("Tour"), "{least}");
 }
+
+#[test]
+fn the_key_to_the_worst_tensor_is_the_third_step_too() {
+    let mut app = on_tour();
+    app.go("blk.0.attn_q.weight");
+    app.settle();
+    app.press("space");
+    assert_eq!(step(&app), Some(Step::Worst));
+    app.press("w");
+    app.settle();
+    assert_eq!(step(&app), Some(Step::Quantize), "{}", app.notice());
+}

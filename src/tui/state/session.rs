@@ -208,6 +208,8 @@ pub struct Session {
     pub shown: Option<Subject>,
     /// The protected tensor whose toggle was asked for once.
     pub armed: Option<usize>,
+    /// The tensor that the cursor was taken to last as the one with the greatest error.
+    pub worst: Option<usize>,
     /// Tensors that are to be measured exactly, not only sampled.
     pub exact: std::collections::BTreeSet<usize>,
     /// Whether everything that may go ternary is to be measured.
@@ -251,6 +253,7 @@ impl Session {
             log_axis: false,
             shown: None,
             armed: None,
+            worst: None,
             exact: std::collections::BTreeSet::new(),
             scan: false,
             sweeps: Sweeps::default(),

@@ -63,7 +63,8 @@ impl Tour {
             }
             Some(Step::Toggle) => Some(session.plan.revision()) != self.plan,
             Some(Step::Worst) => {
-                session.screen == Screen::Sensitivity
+                session.worst.is_some()
+                    || session.screen == Screen::Sensitivity
                     || session.tab == Tab::Methods
                     || session.sort.column == Column::Sqnr
             }

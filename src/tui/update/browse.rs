@@ -139,6 +139,7 @@ fn to_worst(session: &mut Session) -> String {
     };
     let name = text::escape(&session.model.tensors[*tensor].name);
     let words = format!("{name}: SQNR {} dB, the worst of {} measured", text::decibels(*db), measured.len());
+    session.worst = Some(*tensor);
     session.show_node(*node);
     words
 }

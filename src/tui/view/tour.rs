@@ -9,7 +9,7 @@ use crate::text;
 use crate::tui::action::Action;
 use crate::tui::keymap::Context;
 use crate::tui::state::tour::{Step, Tour};
-use crate::tui::state::{Screen, State, Tab};
+use crate::tui::state::{Screen, State};
 
 /// Rows that it takes.
 pub(super) const HEIGHT: u16 = 3;
@@ -52,8 +52,8 @@ pub(super) fn draw(state: &State, tour: &Tour, canvas: &mut Canvas<'_>, area: Re
             words(&["", &toggle, " makes this layer ternary, or keeps it as it is; ", &undo, " takes that back"])
         }
         Step::Worst => {
-            let (map, methods) = (key(Action::Sensitivity), key(Action::ShowTab(Tab::Methods)));
-            words(&["where does it hurt most? ", &map, " shows the error by layer, ", &methods, " one layer by method"])
+            let (worst, map) = (key(Action::Worst), key(Action::Sensitivity));
+            words(&["where does it hurt most? ", &worst, " goes there, ", &map, " shows the error by layer and role"])
         }
         Step::Quantize => {
             let (quantize, back) = (key(Action::Quantize), key(Action::Back));
