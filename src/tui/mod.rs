@@ -181,9 +181,15 @@ fn event_loop(
             let appearance = driver.state.appearance;
             theme = (appearance, Theme::fitting(appearance, options.colorterm.as_deref()));
         }
-        screen
-            .draw(|frame| geometry = Some(view::draw(&driver.state, &theme.1, frame)))
-            .map_err(|e| terminal_error("draw on", e))?;
+        match screen.draw(|frame| geometry = Some(view::draw(&driver.state, &theme.1, frame))) {
+            Ok(()) => {}
+            // Closed under us: this thread may see it before the signal comes.
+            Err(e) if terminal::is_gone(&e) => {
+                driver.handle(Event::Signal(signal_hook::consts::SIGHUP), runtime);
+                continue;
+            }
+            Err(e) => return Err(terminal_error("draw on", e)),
+        }
         if let Some(geometry) = geometry {
             driver.accept(geometry);
         }

@@ -67,6 +67,13 @@ impl Drop for Screen {
     }
 }
 
+/// Whether the error is that of a terminal which was closed: the other side of a pseudo-terminal is gone (`EIO`), or the
+/// device is (`ENXIO`).
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::IO, Errno::NXIO].contains(&Errno::from_io_error(error).unwrap_or(Errno::INVAL))
+}
+
 /// Takes the mouse, or leaves it to the terminal. A terminal that does not take this has no mouse to speak of.
 pub(super) fn set_mouse(on: bool) {
     let _ = if on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) };
