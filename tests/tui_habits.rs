@@ -11,6 +11,7 @@ use ratatui::backend::TestBackend;
 use support_tui::{App, layered};
 use tritscope::engine::plan::{Mask, Recipe};
 use tritscope::engine::ternary::{Format, Method};
+use tritscope::tui::clipboard::Multiplexer;
 use tritscope::tui::effect::{Effect, Exit};
 use tritscope::tui::event::Event;
 use tritscope::tui::keymap::Context;
@@ -197,6 +198,21 @@ fn y_copies_what_is_asked_for_and_says_how_much() {
     );
     app.press("y esc");
     assert!(app.state.dialog.is_none());
+}
+
+#[test]
+fn a_copy_says_that_it_was_sent_and_what_must_pass_it_on() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    let said = |app: &mut App, through| {
+        app.state.settings.multiplexer = through;
+        app.press("y n");
+        app.notice().to_owned()
+    };
+    assert_eq!(said(&mut app, None), "name sent to the terminal's clipboard: 19 B");
+    let tmux = said(&mut app, Some(Multiplexer::Tmux));
+    assert_eq!(tmux, "name sent to the terminal's clipboard: 19 B · tmux: set -g set-clipboard on");
+    assert!(said(&mut app, Some(Multiplexer::Screen)).ends_with("· screen: if the terminal takes OSC 52"));
 }
 
 #[test]

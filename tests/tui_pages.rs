@@ -435,7 +435,7 @@ fn what_is_under_the_cursor_is_copied() {
     };
     reader.press(&mut app, "enter");
     assert_eq!(copied(&app.press("y")), "10000.0");
-    assert!(app.notice().starts_with("copied the text under the cursor"), "{}", app.notice());
+    assert!(app.notice().starts_with("text under the cursor sent to the terminal's clipboard"), "{}", app.notice());
     reader.press(&mut app, "3");
     reader.press(&mut app, "j j");
     assert_eq!(copied(&app.press("y")), "Ġthe", "as the file has it");

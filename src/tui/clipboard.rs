@@ -18,6 +18,14 @@ impl Multiplexer {
             _ => None,
         }
     }
+
+    /// What it takes for a copy to get through, as far as that can be said.
+    pub fn condition(self) -> &'static str {
+        match self {
+            Self::Tmux => "tmux: set -g set-clipboard on",
+            Self::Screen => "screen: if the terminal takes OSC 52",
+        }
+    }
 }
 
 /// What screen takes in one of its sequences, with room for the wrapping.

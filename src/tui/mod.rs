@@ -226,6 +226,7 @@ fn settings(options: &Options) -> Settings {
         keymap: Arc::clone(&options.keymap),
         columns: options.columns.clone(),
         restore: options.restore,
+        multiplexer: options.multiplexer,
         auto_theme: options.auto_theme,
     }
 }

@@ -44,6 +44,7 @@ use crate::engine::imatrix::Imatrix;
 use crate::engine::plan::Recipe;
 use crate::jobs::ExportStatus;
 use crate::tui::action::Action;
+use crate::tui::clipboard::Multiplexer;
 use crate::tui::keymap::Keymap;
 
 pub use appearance::Appearance;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub auto_theme: bool,
     /// Whether a file is shown as it was left.
     pub restore: bool,
+    /// What stands between the program and the terminal that copies go to.
+    pub multiplexer: Option<Multiplexer>,
     /// The tree's columns, most important first; none for those that fit.
     pub columns: Option<Vec<columns::Shown>>,
 }

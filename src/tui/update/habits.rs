@@ -106,7 +106,10 @@ fn copy(state: &mut State, what: Copying) -> Vec<Effect> {
         Ok(text) => {
             let (bytes, lines) = (text::bytes(text.len() as u64), text.lines().count());
             let lines = if lines == 1 { String::new() } else { format!(", {lines} lines") };
-            state.notify(Tone::Good, format!("copied the {}: {bytes}{lines}", what.title()));
+            // Nothing tells whether it arrives.
+            let condition = state.settings.multiplexer.map_or_else(String::new, |m| format!(" · {}", m.condition()));
+            let words = format!("{} sent to the terminal's clipboard: {bytes}{lines}{condition}", what.title());
+            state.notify(Tone::Good, words);
             vec![Effect::Copy(text)]
         }
         Err(why) => {
