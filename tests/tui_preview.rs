@@ -93,7 +93,7 @@ fn the_map_asks_for_a_sample_and_then_for_everything() {
     let (sample, exact) = (*sample, *exact);
     app.show(sample);
     assert!(app.looks().is_empty(), "one block a cell: the sample was everything");
-    app.press("m");
+    app.press("space m");
     let keys = app.looks().to_vec();
     assert!(matches!(keys[0].subject, Subject::Grid(_, method, _) if method != Method::Exact), "{keys:?}");
     app.press("1");
@@ -272,6 +272,47 @@ fn what_cannot_be_applied_says_why() {
     app.press("enter t");
     assert!(app.notice().contains("protected"), "{}", app.notice());
     assert!(!app.ternary(router));
+}
+
+#[test]
+fn what_never_goes_ternary_is_neither_mapped_nor_tried() {
+    let norm = "blk.0.attn_norm.weight";
+    let mut app = on(norm, "5");
+    assert!(app.looks().is_empty() && pane(&app).looks.best(app.tensor(norm), Subject::Trits).is_none());
+    app.press("w");
+    assert!(app.notice().contains("it stays F32: norm"), "{}", app.notice());
+    app.press("4");
+    assert!(app.wants().iter().all(|want| want.key.tensor != app.tensor(norm)), "{:?}", app.wants());
+    app.press("enter");
+    assert!(app.state.dialog.is_none() && app.notice().contains("no method to choose"), "{}", app.notice());
+    app.press("6");
+    let keys = app.looks().to_vec();
+    assert!(matches!(keys[0].subject, Subject::Block(_, _, (0, 0))), "its values are there to be read: {keys:?}");
+}
+
+#[test]
+fn methods_and_formats_are_of_what_goes_ternary() {
+    let mut app = App::on(&layered());
+    let before = app.recipe().clone();
+    for (tensor, keys, words) in [
+        ("blk.0.attn_norm.weight", "m", "stays F32: norm, which llama.cpp takes only as it is: there is no method"),
+        (QUERY, "f", "does not go ternary: space makes it, then choose the format"),
+        (QUERY, "M", "from the model's row"),
+        ("blk.0.ffn_gate_inp.weight", "m", "does not go ternary: choose the method; for all"),
+    ] {
+        app.go(tensor);
+        app.press(keys);
+        assert!(app.notice().contains(words), "{tensor}: {}", app.notice());
+        assert_eq!(app.recipe(), &before, "and nothing changes elsewhere");
+    }
+    app.go("");
+    app.press("m");
+    assert_ne!(app.recipe().method, before.method, "from the model's row it is for all");
+    let mut app = App::on(&dense());
+    app.go("blk.0.ffn_up.weight");
+    app.press("m");
+    assert!(app.notice().contains("nothing goes ternary yet: space, L or p"), "{}", app.notice());
+    assert_ne!(app.recipe().method, Method::Exact, "until then it is the default that changes");
 }
 
 #[test]

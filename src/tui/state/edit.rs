@@ -6,6 +6,7 @@ mod cycle;
 
 use std::collections::BTreeSet;
 
+use super::fate::stays;
 use super::patterns;
 use super::plan::PlanState;
 use crate::engine::model::{Model, RoleSet};
@@ -188,6 +189,9 @@ pub fn cycle_method(
 /// This method for the ternary tensors of the target, or as the recipe's default.
 pub fn set_method(model: &Model, state: &PlanState, target: &Target, next: Method) -> Outcome {
     let (pairs, everything) = requested(state, target);
+    if let Some(refused) = nothing_ternary(model, state, target, &pairs, "method") {
+        return refused;
+    }
     if everything {
         let mut recipe = state.recipe().clone();
         recipe.method = next;
@@ -201,6 +205,9 @@ pub fn set_method(model: &Model, state: &PlanState, target: &Target, next: Metho
 /// The same for the format. Of a single tensor only formats that its rows divide by are offered.
 pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: bool) -> Outcome {
     let (pairs, everything) = requested(state, target);
+    if let Some(refused) = nothing_ternary(model, state, target, &pairs, "format") {
+        return refused;
+    }
     let current = pairs.first().filter(|_| !everything).map_or(state.recipe().format, |(_, format, _)| *format);
     if everything {
         return set_format(model, state, target, step(&Format::ALL, current, forward));
@@ -224,6 +231,9 @@ pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: 
 /// This format for the ternary tensors of the target, or as the recipe's default.
 pub fn set_format(model: &Model, state: &PlanState, target: &Target, next: Format) -> Outcome {
     let (pairs, everything) = requested(state, target);
+    if let Some(refused) = nothing_ternary(model, state, target, &pairs, "format") {
+        return refused;
+    }
     if everything {
         let mut recipe = state.recipe().clone();
         recipe.format = next;
@@ -256,6 +266,32 @@ fn requested(state: &PlanState, target: &Target) -> (Vec<(usize, Format, Method)
     let all = state.plan().totals.ternary_tensors as usize;
     let everything = found.is_empty() || found.len() == all && !matches!(target, Target::Tensor(_));
     (found, everything)
+}
+
+/// Why a method or format says nothing of a target of which nothing goes ternary while something else does. The row of
+/// the whole model is the way to what holds everywhere.
+fn nothing_ternary(
+    model: &Model,
+    state: &PlanState,
+    target: &Target,
+    pairs: &[(usize, Format, Method)],
+    what: &str,
+) -> Option<Outcome> {
+    let whole = matches!(target, Target::Subtree { prefix, .. } if prefix.is_empty());
+    if whole || !pairs.is_empty() || state.plan().totals.ternary_tensors == 0 {
+        return None;
+    }
+    let label = target.label(model);
+    let able = target.tensors().iter().any(|t| state.outlook(*t).eligible);
+    let first = match target {
+        Target::Tensor(index) => match stays(state, *index, &model.tensors[*index]) {
+            Some(why) => return Some(Outcome::Refused(format!("{label} {why}: there is no {what} to choose"))),
+            None => format!("{label} does not go ternary"),
+        },
+        _ => format!("{label}: nothing here goes ternary"),
+    };
+    let way = if able { "space makes it, then choose" } else { "choose" };
+    Some(Outcome::Refused(format!("{first}: {way} the {what}; for all that does, from the model's row")))
 }
 
 /// Rules that ask for these formats and methods: one for the subtree if they agree and it has nothing else that could

@@ -1,8 +1,10 @@
 //! What becomes of a tensor in one sign, and why in a few words: the tree's marks, the legend in help.
 
+use super::plan::PlanState;
 use super::session::Session;
 use super::summary::figures;
-use crate::engine::plan::{Reason, Winner};
+use crate::engine::model::Tensor;
+use crate::engine::plan::{Protection, Reason, Winner};
 
 /// What becomes of a tensor. Each has a sign of its own, so that none is told by colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,6 +108,27 @@ pub fn why(session: &Session, index: usize) -> String {
             (_, recipe) => decision.rule_text(recipe),
         },
     }
+}
+
+/// The protection of a tensor that nothing lifts, if it has one.
+pub fn never(plan: &PlanState, index: usize) -> Option<Protection> {
+    plan.decision(index).protection.filter(|p| p.is_absolute())
+}
+
+/// Of a tensor that no choice makes ternary: what it stays, and the reason.
+pub fn stays(plan: &PlanState, index: usize, tensor: &Tensor) -> Option<String> {
+    let decision = plan.decision(index);
+    if decision.is_ternary() {
+        return None;
+    }
+    let why = match (never(plan, index), &plan.outlook(index).format) {
+        (Some(Protection::Integer), _) => "integers are indices, not weights".to_owned(),
+        (Some(protection), _) => format!("{}, which llama.cpp takes only as it is", protection.describe()),
+        (None, Err(why)) => why.clone(),
+        (None, Ok(_)) => return None,
+    };
+    let verb = if decision.new_type == tensor.dtype { "stays" } else { "becomes" };
+    Some(format!("{verb} {}: {why}", decision.new_type))
 }
 
 /// What was seen to stand in the way, if anything was.

@@ -7,6 +7,7 @@ use crate::engine::preview::{BlockShape, Depth};
 use crate::engine::ternary::{Format, Method};
 use crate::jobs::{LookKey, PreviewKey, Seen, Subject, Want};
 use crate::tui::effect::Effect;
+use crate::tui::state::fate::never;
 use crate::tui::state::matrix::Group;
 use crate::tui::state::summary::what_if;
 use crate::tui::state::{Session, State, Tab};
@@ -19,7 +20,10 @@ pub(super) fn coded(session: &Session) -> Option<(usize, (Format, Method))> {
 
 /// What the open tab looks at.
 pub(super) fn subject(session: &Session) -> Option<(usize, Subject)> {
-    session.look()
+    let (tensor, subject) = session.look()?;
+    let map = matches!(subject, Subject::Grid(..) | Subject::Experts(..));
+    // Nothing of what never goes ternary is mapped.
+    (!map || never(&session.plan, tensor).is_none()).then_some((tensor, subject))
 }
 
 /// A look is there. One of another model, or one that nobody wants any more, is dropped.
@@ -59,6 +63,9 @@ pub(super) fn for_methods(session: &Session, weighted: bool) -> Vec<Want> {
     let Some((index, (current, method))) = coded(session).filter(|_| session.tab == Tab::Methods) else {
         return Vec::new();
     };
+    if never(&session.plan, index).is_some() {
+        return Vec::new();
+    }
     let tensor = &session.model.tensors[index];
     let formats: Vec<Format> = Group::ALL
         .into_iter()

@@ -10,6 +10,7 @@ use crate::tui::state::edit;
 use crate::tui::state::palette::{Palette, Run, Verb, choices};
 use crate::tui::state::{Dialog, State, Tone};
 
+use super::plan::Choice;
 use super::{browse, habits, opening, plan};
 
 /// Opens it over whatever has the keys.
@@ -110,15 +111,19 @@ fn obey(state: &mut State, verb: Verb, argument: &str) -> Vec<Effect> {
             browse::set_filter(state, argument);
         }
         Verb::Method => match argument.parse::<Method>() {
-            Ok(method) => plan::set(state, |model, plan, target| edit::set_method(model, plan, target, method)),
+            Ok(method) => {
+                plan::set(state, Choice::Method, |model, plan, target| edit::set_method(model, plan, target, method));
+            }
             Err(why) => state.notify(Tone::Warning, why),
         },
         Verb::Format => match argument.parse::<Format>() {
-            Ok(format) => plan::set(state, |model, plan, target| edit::set_format(model, plan, target, format)),
+            Ok(format) => {
+                plan::set(state, Choice::Method, |model, plan, target| edit::set_format(model, plan, target, format));
+            }
             Err(why) => state.notify(Tone::Warning, why),
         },
         Verb::Mask => match Mask::ALL.into_iter().find(|mask| mask.name() == argument) {
-            Some(mask) => plan::set(state, |_, plan, _| edit::set_mask(plan, mask)),
+            Some(mask) => plan::set(state, Choice::Mask, |_, plan, _| edit::set_mask(plan, mask)),
             None => state.notify(Tone::Warning, format!("'{argument}' is no mask: experts, all or custom")),
         },
     }

@@ -8,6 +8,7 @@ use crate::tui::effect::Effect;
 use crate::tui::keymap::Context;
 use crate::tui::state::apply::apply;
 use crate::tui::state::dialog::ApplyForm;
+use crate::tui::state::fate::stays;
 use crate::tui::state::input::TextInput;
 use crate::tui::state::matrix::Row;
 use crate::tui::state::summary::what_if;
@@ -139,6 +140,10 @@ fn in_matrix(state: &mut State, action: Action) -> bool {
 fn ask(state: &mut State, weighted: bool) {
     let Some(session) = &state.session else { return };
     let Some(tensor) = session.tree.selected_tensor() else { return };
+    if let Some(why) = stays(&session.plan, tensor, &session.model.tensors[tensor]) {
+        state.notify(Tone::Warning, format!("there is no method to choose: it {why}"));
+        return;
+    }
     let (row, group) = session.pane.matrix.cell();
     let current = what_if(&session.plan, tensor).map_or(session.plan.recipe().format, |(format, _)| format);
     let refused = match row {
@@ -272,7 +277,10 @@ fn to_worst(state: &mut State) {
     let measure = session.pane.measure;
     let worst = known_grid(session).and_then(|grid| Some((grid.worst(measure)?, grid.exact)));
     let Some((spot, exact)) = worst else {
-        state.notify(Tone::Info, "nothing is measured here yet");
+        let tensor = session.tree.selected_tensor();
+        let stays = tensor.and_then(|t| stays(&session.plan, t, &session.model.tensors[t]));
+        let words = stays.map(|why| format!("there is no worst block: it {why}"));
+        state.notify(Tone::Info, words.unwrap_or_else(|| "nothing is measured here yet".to_owned()));
         return;
     };
     session.pane.place.go(spot.row, spot.column);

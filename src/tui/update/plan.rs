@@ -25,10 +25,10 @@ pub(super) fn act(state: &mut State, action: Action) {
 }
 
 /// Makes a change that a command names.
-pub(super) fn set(state: &mut State, edit: impl FnOnce(&Model, &PlanState, &edit::Target) -> Outcome) {
+pub(super) fn set(state: &mut State, choice: Choice, edit: impl FnOnce(&Model, &PlanState, &edit::Target) -> Outcome) {
     let Some(session) = &mut state.session else { return };
     let outcome = edit(&session.model, &session.plan, &session.target());
-    let (tone, text) = settle(session, outcome, false);
+    let (tone, text) = settle(session, outcome, choice);
     state.notify(tone, text);
     state.sums_changed = true;
     state.wants_changed = true;
@@ -58,20 +58,36 @@ fn change(session: &mut Session, action: Action) -> (Tone, String) {
         }
         _ => edit::cycle_mask(plan),
     };
-    settle(session, outcome, action == Action::CycleMask)
+    let choice = match action {
+        Action::CycleMask => Choice::Mask,
+        Action::ToggleTernary | Action::CycleType => Choice::Tensors,
+        _ => Choice::Method,
+    };
+    settle(session, outcome, choice)
 }
 
 /// Does what came of an edit, and says so.
 pub(super) fn take(state: &mut State, outcome: Outcome) {
     let Some(session) = &mut state.session else { return };
-    let (tone, text) = settle(session, outcome, false);
+    let (tone, text) = settle(session, outcome, Choice::Tensors);
     state.notify(tone, text);
     state.sums_changed = true;
     state.wants_changed = true;
 }
 
+/// What an edit chooses: it decides what is worth saying where nothing goes ternary.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Choice {
+    /// Which tensors go ternary, one by one.
+    Tensors,
+    /// Which do by their role.
+    Mask,
+    /// The method or the format.
+    Method,
+}
+
 /// Takes an edit over, and says what came of it.
-fn settle(session: &mut Session, outcome: Outcome, masks: bool) -> (Tone, String) {
+fn settle(session: &mut Session, outcome: Outcome, choice: Choice) -> (Tone, String) {
     match outcome {
         Outcome::Changed(name, recipe) => {
             let model = std::sync::Arc::clone(&session.model);
@@ -80,8 +96,14 @@ fn settle(session: &mut Session, outcome: Outcome, masks: bool) -> (Tone, String
                 return (Tone::Info, format!("{name}: nothing changes"));
             }
             let totals = session.plan.plan().totals;
-            if masks && totals.ternary_tensors == 0 {
-                return (Tone::Warning, format!("{name}: selects nothing here"));
+            let none = totals.ternary_tensors == 0;
+            match choice {
+                Choice::Mask if none => return (Tone::Warning, format!("{name}: selects nothing here")),
+                Choice::Method if none => {
+                    let how = "nothing goes ternary yet: space, L or p";
+                    return (Tone::Info, format!("{name} · {how}"));
+                }
+                _ => {}
             }
             let tensors = i128::from(totals.ternary_tensors) - i128::from(before.0);
             let text = match tensors {

@@ -11,6 +11,7 @@ use crate::engine::preview::{BlockLook, CodedBlock};
 use crate::jobs::Seen;
 use crate::text;
 use crate::tui::state::Geometry;
+use crate::tui::state::fate::stays;
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, flow};
 use crate::tui::view::tree::{left, right};
@@ -43,16 +44,19 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
 }
 
 fn lines(sight: &Sight<'_>, block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
-    let mut lines = head(block, theme, columns);
-    let parts = [values(block, theme, columns), bytes(sight, block, theme, columns)];
-    let [values, bytes] = parts;
+    let stays = stays(&sight.session.plan, sight.tensor, &sight.session.model.tensors[sight.tensor]);
+    // What stays as it is has values and bytes, and no code.
+    let coded = stays.map_or_else(|| block.coded.as_ref().map_err(Clone::clone), Err);
+    let mut lines = head(block, &coded, theme, columns);
+    let coded = coded.ok();
+    let (values, bytes) = (values(block, coded, theme, columns), bytes(sight, block, coded, theme, columns));
     let (first, second) = if sight.session.pane.bytes { (bytes, values) } else { (values, bytes) };
     lines.extend(first);
     lines.extend(second);
     lines
 }
 
-fn head(block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
+fn head(block: &BlockLook, coded: &Result<&CodedBlock, String>, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     let (row, column) = block.at;
     let shape = &block.shape;
     let last = block.first + block.weights.len() as u64 - 1;
@@ -66,7 +70,7 @@ fn head(block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>> 
     let pair = |name: &str, value: String, style: Style| {
         vec![Span::styled(format!("{name} "), theme.dim), Span::styled(value, style)]
     };
-    match &block.coded {
+    match coded {
         Err(why) => items.push(vec![Span::styled(text::escape(why), theme.warning)]),
         Ok(coded) => {
             let sign = if coded.scale_estimated { "~" } else { "" };
@@ -115,8 +119,7 @@ fn trit(t: i8) -> &'static str {
 const ENTRY: usize = 28;
 
 /// Trits as a picture, then each weight with what becomes of it.
-fn values(block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
-    let coded = block.coded.as_ref().ok();
+fn values(block: &BlockLook, coded: Option<&CodedBlock>, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if let Some(coded) = coded.filter(|c| !c.trits.is_empty()) {
         let wide = if columns >= 64 { 64 } else { 32 };
@@ -135,7 +138,8 @@ fn values(block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>
     let down = block.weights.len().div_ceil(across);
     let heading = |name: &str| {
         let q = if importance.is_some() { right("importance", 10) } else { String::new() };
-        format!("{}{}{}{q}", right(name, 4), right("w", 13), right("w − ŵ", 11))
+        let error = if coded.is_some() { "w − ŵ" } else { "" };
+        format!("{}{}{}{q}", right(name, 4), right("w", 13), right(error, 11))
     };
     let heads: Vec<String> = (0..across).map(|_| left(&heading("#"), entry + 2)).collect();
     lines.push(Line::from(Span::styled(heads.concat(), theme.dim)));
@@ -166,7 +170,13 @@ fn values(block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>
 }
 
 /// The bytes in the file and in the output, field by field.
-fn bytes(sight: &Sight<'_>, block: &BlockLook, theme: &Theme, columns: usize) -> Vec<Line<'static>> {
+fn bytes(
+    sight: &Sight<'_>,
+    block: &BlockLook,
+    coded: Option<&CodedBlock>,
+    theme: &Theme,
+    columns: usize,
+) -> Vec<Line<'static>> {
     let source = &block.source;
     let mut lines = vec![Line::default()];
     let place = match source.place {
@@ -183,8 +193,7 @@ fn bytes(sight: &Sight<'_>, block: &BlockLook, theme: &Theme, columns: usize) ->
     };
     lines.extend(named("Source", what, theme, columns));
     lines.extend(dump(source.dtype, &source.bytes, theme, columns));
-    let Ok(coded) = &block.coded else { return lines };
-    let Some((format, _)) = sight.coded() else { return lines };
+    let (Some(coded), Some((format, _))) = (coded, sight.coded()) else { return lines };
     let what = format!("{} · {} bytes", format.dtype(), coded.bytes.len());
     lines.push(Line::default());
     lines.extend(named("Ternary", what, theme, columns));

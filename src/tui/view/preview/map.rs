@@ -29,7 +29,9 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
         Some(Ok(Seen::Grid(grid))) => blocks(sight, grid, canvas, area),
         Some(Ok(Seen::Experts(experts))) => merged(sight, experts, canvas, area, geometry),
         Some(Ok(_)) => {}
-        Some(Err(why)) => super::message(canvas, area, &text::escape(why)),
+        Some(Err(why)) => {
+            super::message(canvas, area, &text::escape(why));
+        }
         None => {
             // The window before stays in sight, dimmed.
             let before = session.pane.looks.before(subject);

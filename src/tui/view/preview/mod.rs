@@ -21,6 +21,7 @@ use crate::engine::plan::Protection;
 use crate::engine::preview::{MethodReport, TensorReport};
 use crate::engine::ternary::{Format, Method};
 use crate::text;
+use crate::tui::state::fate::{never, stays};
 use crate::tui::state::previews::Subject;
 use crate::tui::state::summary::what_if;
 use crate::tui::state::{Area, Geometry, Session, State, Tab};
@@ -38,7 +39,7 @@ struct Subjected<'a> {
 
 impl<'a> Subjected<'a> {
     fn new(session: &'a Session, tensor: usize, report: &'a TensorReport, method: &'a MethodReport) -> Self {
-        let never = session.plan.decision(tensor).protection.filter(|p| p.is_absolute());
+        let never = never(&session.plan, tensor);
         Self { session, tensor, report, method, never }
     }
 }
@@ -154,7 +155,7 @@ fn draw_tensor(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry:
     let used = if session.tab == Tab::Info { 0 } else { info::draw(session, tensor, canvas, area, brief) };
     let area = below(area, used);
     match session.tab {
-        Tab::Map => return map::draw(sight, canvas, area, geometry),
+        Tab::Map if never(&session.plan, tensor).is_none() => return map::draw(sight, canvas, area, geometry),
         Tab::Block => return block::draw(sight, canvas, area, geometry),
         Tab::Trits => return trits::draw(sight, canvas, area, geometry),
         Tab::Info => return details::draw(sight, canvas, area, geometry),
@@ -190,7 +191,11 @@ fn draw_tensor(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry:
 /// Why there are no figures of a tensor.
 fn unmeasurable(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) {
     match &sight.session.plan.outlook(sight.tensor).format {
-        Err(why) => message(canvas, area, &format!("no preview: {}", text::escape(why))),
+        Err(why) => {
+            let (session, tensor) = (sight.session, sight.tensor);
+            let words = stays(&session.plan, tensor, &session.model.tensors[tensor]);
+            message(canvas, area, &text::escape(&words.unwrap_or_else(|| why.clone())));
+        }
         Ok(_) => busy(canvas, area, "measuring …", false),
     }
 }
@@ -241,28 +246,36 @@ fn pending(sight: &Sight<'_>, subject: Subject, canvas: &mut Canvas<'_>, area: R
     busy(canvas, area, "measuring …", over);
 }
 
-fn message(canvas: &mut Canvas<'_>, area: Rect, words: &str) {
+/// Words below an empty line; how many lines they take.
+fn message(canvas: &mut Canvas<'_>, area: Rect, words: &str) -> u16 {
     let style = canvas.theme.warning;
+    let mut used = 0;
     for (y, line) in (area.y + 1..area.bottom()).zip(super::draw::wrap(words, usize::from(area.width))) {
         canvas.text(area, area.x, y, &line, style);
+        used += 1;
     }
+    used
 }
 
 /// The parts that the tab asks for, each in its share of the area.
 fn parts(subject: &Subjected<'_>, sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) {
-    match (subject.session.tab, subject.never) {
-        (Tab::Scales | Tab::Methods, Some(protection)) => {
-            let what =
-                format!("never ternary: llama.cpp takes what is protected as {} only as it is", protection.describe());
-            message(canvas, area, &what);
-            return;
-        }
-        (Tab::Weights, Some(_)) => {
-            let used = weights::moments(subject, canvas, area);
-            weights::draw(subject, canvas, below(area, used + 1));
-            return;
-        }
-        _ => {}
+    if subject.never.is_some() && subject.session.tab != Tab::Overview {
+        // Where it stays as it is there is no error, no scale and no method: what is left are its values.
+        let lacking = match subject.session.tab {
+            Tab::Scales => "it gets no scales",
+            Tab::Methods => "no method is tried",
+            Tab::Map => "there is no error to map",
+            _ => "",
+        };
+        let words = stays(&subject.session.plan, subject.tensor, &subject.session.model.tensors[subject.tensor]);
+        let used = match words {
+            Some(words) if !lacking.is_empty() => message(canvas, area, &format!("{words}. So {lacking}.")) + 2,
+            _ => 0,
+        };
+        let area = below(area, used);
+        let used = weights::moments(subject, canvas, area);
+        weights::draw(subject, canvas, below(area, used + 1));
+        return;
     }
     match subject.session.tab {
         Tab::Overview => overview(subject, canvas, area),

@@ -28,7 +28,9 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
             let lines = lines(trits, canvas.theme, columns);
             super::scrolling(&lines, sight.session.pane.scroll, canvas, area, geometry);
         }
-        Some(Err(why)) => super::message(canvas, area, &text::escape(why)),
+        Some(Err(why)) => {
+            super::message(canvas, area, &text::escape(why));
+        }
         _ => super::busy(canvas, area, "counting …", false),
     }
 }
