@@ -158,7 +158,7 @@ fn the_method_changes_for_what_is_selected() {
     assert_eq!((app.recipe().method, app.recipe().rules.len()), (Method::Twn, 0), "all there is: the default");
     app.go(QUERY);
     app.press("m");
-    assert_eq!(app.recipe().method, Method::Refit, "a tensor that stays: the default");
+    assert_eq!(app.recipe().method, Method::Twn, "a tensor that stays has none: {}", app.notice());
 }
 
 #[test]
