@@ -45,7 +45,7 @@ fn a_whole_sitting() {
     walk(&mut session, &[("Q", "[ Start ]"), ("\r", "4/28"), ("G", "28/28"), ("g", "1/28")]);
     session.wait_text("written and checked (hash)");
     // The result beside its source: what stayed is equal, what went ternary differs.
-    walk(&mut session, &[("J", "18 of 33 tensors"), ("C", "differ 17   equal 16   missing 0   type 18"), ("q", "")]);
+    walk(&mut session, &[("J", "18 of 33 tensors"), ("C", "d differ 17  e equal 16  m missing 0  t type 18"), ("q", "")]);
     assert_eq!(session.end(), 0);
 
     let model = Model::open(&folder.path().join("demo-ternary-tq2_0.gguf"), &OpenOptions::default()).unwrap();
@@ -98,7 +98,7 @@ fn tour(mut session: Session, check: impl Fn(&Session, &str)) {
         walk(&mut session, &[(keys, answer)]);
         check(&session, answer);
     }
-    walk(&mut session, &[("i", "all tensors"), ("S", "21 of 21 measured")]);
+    walk(&mut session, &[("i", "all tensors"), ("S", "21 of 21 eligible tensors measured")]);
     check(&session, "sensitivity");
     walk(&mut session, &[("S", "SQNR"), ("?", "Help")]);
     check(&session, "help");

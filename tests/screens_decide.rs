@@ -10,6 +10,7 @@ use support_tui::beside::{Upto, beside, press};
 use support_tui::shoot::{LARGE, SMALL, render, shoot_at};
 use support_tui::{App, layered};
 use tritscope::engine::codec::DType;
+use tritscope::engine::preview::Depth;
 use tritscope::tui::event::{Event, Saved};
 use tritscope::tui::theme::Theme;
 
@@ -62,6 +63,28 @@ fn sensitivity() {
     let path = app.path("model-sensitivity");
     app.send(Event::ChartWritten { path, files: 3, result: Saved::Exists });
     shoot_at(&mut app, "sensitivity_write", &SIZES);
+}
+
+#[test]
+fn sensitivity_of_samples_says_so() {
+    let mut tiny = Tiny::default().kv("llama.block_count", Kv::U32(12));
+    for layer in 0..12 {
+        let rows = if layer == 0 { 2048 } else { 32 };
+        tiny = tiny.normal(&format!("blk.{layer}.attn_q.weight"), &[512, rows], layer);
+    }
+    let mut app = App::on(&tiny);
+    app.press("S");
+    let wants = app.wants().to_vec();
+    wants.iter().filter(|want| want.key.depth != Depth::Exact).for_each(|want| app.deliver(want));
+    app.pass(std::time::Duration::from_secs(1));
+    app.settle();
+    let seen = support_tui::shoot::text(&render(&mut app, SMALL, &Theme::dark()));
+    let line = |part: &str| seen.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}\n{seen}"));
+    assert!(line("attn_q    ").contains("~7.4"), "the cell that was sampled\n{seen}");
+    assert_eq!(line("attn_q    ").matches('~').count(), 1, "and no other\n{seen}");
+    assert!(line("best ").contains("~ sampled"), "{seen}");
+    assert!(line("over the layers").contains("1 of 12 from samples (~)"), "{seen}");
+    shoot_at(&mut app, "sensitivity_sampled", &[SMALL]);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Sensitivity {
     pub eligible: (usize, usize),
     /// Those that were measured, and those that cannot be.
     pub measured: (usize, usize),
+    /// Those that were measured in full.
+    pub exact: usize,
     /// Whether the grid has every figure.
     pub fresh: Fresh,
 }
@@ -39,7 +41,7 @@ impl Sensitivity {
     /// Sums everything up anew; the cursor stays on its role and layer.
     pub fn refresh(&mut self, model: &Model, plan: &PlanState, previews: &Previews) {
         let at = (self.grid.roles.get(self.row).copied(), self.grid.layers.get(self.column).copied());
-        let (mut eligible, mut measured) = ((0, 0), (0, 0));
+        let (mut eligible, mut measured, mut exact) = ((0, 0), (0, 0), 0);
         let tensors = model.tensors.iter().enumerate().filter(|(i, _)| plan.outlook(*i).eligible);
         let cells = tensors.map(|(i, tensor)| {
             let found = errors(plan, previews, i);
@@ -48,10 +50,11 @@ impl Sensitivity {
             eligible.1 += usize::from(tensor.layer.is_none());
             measured.0 += usize::from(found.is_some());
             measured.1 += usize::from(found.is_none() && failed());
+            exact += usize::from(found.is_some_and(|f| f.exact));
             (i, tensor.role, tensor.layer, found)
         });
         self.grid = Grid::new(cells);
-        (self.eligible, self.measured) = (eligible, measured);
+        (self.eligible, self.measured, self.exact) = (eligible, measured, exact);
         let place = |found: Option<usize>, old: usize, len: usize| found.unwrap_or(old).min(len.saturating_sub(1));
         let row = at.0.and_then(|role| self.grid.roles.iter().position(|r| *r == role));
         let column = at.1.and_then(|layer| self.grid.layers.iter().position(|l| *l == layer));

@@ -4,7 +4,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::draw::{Canvas, spinner};
+use super::draw::{Canvas, fitting, spinner};
 use super::tree::{left, right};
 use crate::engine::preview::sqnr_db;
 use crate::engine::report::chart::Measure;
@@ -83,21 +83,31 @@ fn heading(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
     let all = view.eligible.0 - failed;
     let recipe = session.plan.recipe();
     let better = if view.measure.more_is_better() { "higher is better" } else { "lower is better" };
-    let x = canvas.text(area, area.x, area.y, view.measure.label(), theme.strong);
-    let words = format!(" · {better} · {} · {}", recipe.format, recipe.method);
-    canvas.text(area, x, area.y, &words, theme.dim);
     let mut spans = Vec::new();
     if measured < all {
         spans.push(Span::styled(format!(" {} ", spinner(state.phase())), theme.accent));
         spans.extend(gauge::bar(10, measured as f64 / all.max(1) as f64, theme.accent, theme.track));
     }
-    spans.push(Span::styled(format!(" {measured} of {all} measured"), theme.dim));
+    // The tree counts what goes ternary; here is counted what could.
+    let full = if view.exact > 0 && area.width >= 110 { format!(", {} in full", view.exact) } else { String::new() };
+    let what = if area.width >= 110 { "eligible tensors" } else { "eligible" };
+    spans.push(Span::styled(format!(" {measured} of {all} {what} measured{full}"), theme.dim));
     if failed > 0 {
         spans.push(Span::styled(format!(", {failed} cannot be"), theme.warning));
     }
     let line = Line::from(spans);
     let width = (line.width() as u16).min(area.width);
     canvas.line(Rect { x: area.right() - width, width, ..area }, area.y, &line);
+    let area = Rect { width: area.width - width, ..area };
+    let x = canvas.text(area, area.x, area.y, view.measure.label(), theme.strong);
+    let words = format!("{better} · {} · {}", recipe.format, recipe.method);
+    let words = fitting(&words, usize::from(area.right().saturating_sub(x + 3)));
+    canvas.text(area, x, area.y, &format!(" · {words}"), theme.dim);
+}
+
+/// What stands before a figure that is from a sample.
+fn about(exact: bool) -> &'static str {
+    if exact { "" } else { "~" }
 }
 
 /// How bad a value is, from 0 (the best in sight) to 1.
@@ -163,11 +173,19 @@ fn cell_text(view: &Sensitivity, cell: Option<&Cell>, width: usize, theme: &Them
     };
     let (sign, style) = shade(badness(view, value), theme);
     if width >= 5 {
-        let shown = if view.measure == Measure::Sqnr { format!("{value:.2}") } else { format!("{value:.3}") };
-        let shown = shown.strip_prefix('0').filter(|s| s.len() > width - 2).unwrap_or(&shown).to_owned();
+        let shown = fitted(view.measure, value, about(cell.errors.exact), width - 1);
         return (format!("{sign}{}", left(&shown, width - 1)), style);
     }
     (sign.to_string().repeat(width), style)
+}
+
+/// A figure with as many digits as there is room for, and before it whether it is from a sample.
+fn fitted(measure: Measure, value: f64, about: &str, room: usize) -> String {
+    let digits = if measure == Measure::Sqnr { 2 } else { 3 };
+    let shown = |digits: usize| format!("{about}{value:.digits$}");
+    let short = |digits: usize| shown(digits).replacen("0.", ".", usize::from(value.abs() < 1.0));
+    let forms = (0..=digits).rev().flat_map(|digits| [shown(digits), short(digits)]);
+    forms.into_iter().find(|form| form.len() <= room).unwrap_or_else(|| shown(0))
 }
 
 fn draw_legend(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect) {
@@ -177,13 +195,25 @@ fn draw_legend(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect) {
         return;
     };
     let (best, worst) = if view.measure.more_is_better() { (high, low) } else { (low, high) };
-    let mut spans = vec![Span::styled(format!("  best {} ", number(view.measure, best)), theme.dim)];
+    let mut spans = vec![Span::styled(format!("  best {} ", end(view, view.grid.cells(), best)), theme.dim)];
     for i in 0..SHADES.len() {
         let (sign, style) = shade((i as f64 + 0.5) / SHADES.len() as f64, theme);
         spans.push(Span::styled(sign.to_string().repeat(2), style));
     }
-    spans.push(Span::styled(format!(" worst {}   · not measured yet", number(view.measure, worst)), theme.dim));
+    let sampled = if view.grid.cells().any(is_sampled) { "   ~ sampled" } else { "" };
+    let words = format!(" worst {}   · not measured yet{sampled}", end(view, view.grid.cells(), worst));
+    spans.push(Span::styled(words, theme.dim));
     canvas.line(area, area.y, &Line::from(spans));
+}
+
+fn is_sampled(cell: &Cell) -> bool {
+    cell.measured > 0 && !cell.errors.exact
+}
+
+/// The least or greatest value of cells, with the sign of a sample if it is one's.
+fn end<'a>(view: &Sensitivity, mut cells: impl Iterator<Item = &'a Cell>, value: f64) -> String {
+    let sampled = cells.any(|cell| is_sampled(cell) && cell.value(view.measure) == Some(value));
+    format!("{}{}", about(!sampled), number(view.measure, value))
 }
 
 fn number(measure: Measure, value: f64) -> String {
@@ -205,7 +235,10 @@ fn draw_line(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &
         canvas.text(area, x + 2, area.y, "nothing measured yet", theme.dim);
         return;
     }
-    canvas.text(area, x + 2, area.y, &format!("{} over the layers", view.measure.label()), theme.dim);
+    let cells = || (0..view.grid.layers.len()).filter_map(|column| view.grid.cell(view.row, column));
+    let (sampled, all) = (cells().filter(|cell| is_sampled(cell)).count(), cells().filter(|c| c.measured > 0).count());
+    let of = if sampled == 0 { String::new() } else { format!(" · {sampled} of {all} from samples (~)") };
+    canvas.text(area, x + 2, area.y, &format!("{} over the layers{of}", view.measure.label()), theme.dim);
     // The axis begins a little below the least, so that it has a bar too.
     let floor = if high > low { low - 0.12 * (high - low) } else { low - low.abs().max(1e-9) };
     let plot = Rect { y: area.y + 1, height: (area.height - 2).min(24), ..area };
@@ -229,13 +262,12 @@ fn draw_line(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &
             None => theme.dim,
         }
     });
-    let label = |canvas: &mut Canvas<'_>, y: u16, value: f64| {
-        let shown = right(&number(view.measure, value), usize::from(NAMES) - 2);
-        canvas.text(area, area.x, y, &shown, theme.dim);
+    let label = |canvas: &mut Canvas<'_>, y: u16, words: &str| {
+        canvas.text(area, area.x, y, &right(words, usize::from(NAMES) - 2), theme.dim);
     };
-    label(canvas, plot.y, high);
+    label(canvas, plot.y, &end(view, cells(), high));
     if plot.height > 2 {
-        label(canvas, plot.bottom() - 1, floor.max(0.0));
+        label(canvas, plot.bottom() - 1, &number(view.measure, floor.max(0.0)));
     }
     let axis = Rect { x: area.x + NAMES, y: plot.bottom(), width: bars.len() as u16, height: 1 };
     if axis.y < area.bottom() {
@@ -286,7 +318,7 @@ fn unmeasured(session: &Session, tensor: usize) -> String {
 
 fn figures(cell: &Cell) -> String {
     let errors = &cell.errors;
-    let sign = if errors.exact { "" } else { "~" };
+    let sign = about(errors.exact);
     let rel = Measure::RelMse.of(errors).unwrap_or(f64::NAN);
     let mut words = format!("SQNR {sign}{} dB · rel MSE {sign}{}", text::decibels(sqnr_db(rel)), text::number(rel));
     if let Some([low, high]) = errors.interval {

@@ -119,6 +119,11 @@ impl Grid {
         values.fold(None, |range, x| Some(range.map_or((x, x), |(lo, hi): (f64, f64)| (lo.min(x), hi.max(x)))))
     }
 
+    /// Every cell that has a tensor.
+    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().flatten()
+    }
+
     /// The place of the cell with the greatest error.
     pub fn worst(&self, measure: Measure) -> Option<(usize, usize)> {
         let bad = |x: f64| if measure.more_is_better() { -x } else { x };
