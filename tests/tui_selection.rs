@@ -244,7 +244,7 @@ fn a_preset_is_one_step_in_place_of_mask_and_rules() {
     let format = app.recipe().format;
     app.press("p");
     let Some(Dialog::Presets(menu)) = &app.state.dialog else { panic!("no menu") };
-    assert_eq!(menu.offers.len(), 5);
+    assert_eq!(menu.offers.len(), 6);
     assert_eq!(menu.offers[1].1.unwrap().ternary_tensors, 6, "what it would amount to");
     app.press("j enter");
     assert!(app.state.dialog.is_none());
@@ -262,6 +262,33 @@ fn a_preset_is_one_step_in_place_of_mask_and_rules() {
     assert_eq!(app.all_ternary().len(), 2);
     app.press("p esc");
     assert!(app.state.dialog.is_none());
+}
+
+#[test]
+fn a_preset_keeps_the_first_and_the_last_layer() {
+    let mut app = App::on(&layers(12));
+    app.press("p m");
+    assert_eq!(
+        (app.recipe().layers, patterns(&app).as_slice()),
+        (Mask::All, ["blk.0.*", "blk.11.*"].map(String::from).as_slice())
+    );
+    let ternary = app.all_ternary();
+    assert_eq!(ternary.len(), 20, "two tensors in each of ten layers");
+    assert!(ternary.iter().all(|name| !name.starts_with("blk.0.") && !name.starts_with("blk.11.")), "{ternary:?}");
+    assert!(ternary.iter().any(|name| name.starts_with("blk.1.")), "the rule of layer 0 is not that of layer 10");
+    let mut app = App::on(&layers(1));
+    app.press("p m");
+    assert_eq!((patterns(&app).as_slice(), app.all_ternary().len()), (["blk.0.*".to_owned()].as_slice(), 0));
+    // An encoder and a decoder have ends of their own.
+    let mut both = Tiny::default();
+    for (stack, last) in [("enc", 2), ("dec", 3)] {
+        for layer in 0..=last {
+            both = both.normal(&format!("{stack}.blk.{layer}.attn_q.weight"), &[256, 4], layer);
+        }
+    }
+    let mut app = App::on(&both);
+    app.press("p m");
+    assert_eq!(app.all_ternary(), ["enc.blk.1.attn_q.weight", "dec.blk.1.attn_q.weight", "dec.blk.2.attn_q.weight"]);
 }
 
 #[test]

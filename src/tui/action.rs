@@ -63,7 +63,7 @@ actions! {
     NextFormat = "next-format", "next format for the selection";
     PreviousFormat = "previous-format", "previous format for the selection";
     CycleMask = "next-mask", "next mask: experts, all, custom";
-    Presets = "presets", "presets: experts, all linear, up/gate, none, a file";
+    Presets = "presets", "presets: experts, all linear, without the end layers, up/gate, none, a file";
     Undo = "undo", "undo the last change of the plan";
     Redo = "redo", "redo";
     Filter = "filter", "filter: words, type:, role:, is:, layer:4..12, sqnr<7; and, or, not";
@@ -223,6 +223,7 @@ fn of_preset(preset: Preset) -> (&'static str, &'static str) {
     match preset {
         Preset::Experts => ("preset-experts", "routed experts go ternary"),
         Preset::Linear => ("preset-linear", "every linear layer but router, embeddings and head"),
+        Preset::Inner => ("preset-inner", "every linear layer but those of the first and the last layer"),
         Preset::UpGate => ("preset-up-gate", "up and gate projections only"),
         Preset::None => ("preset-none", "nothing goes ternary"),
         Preset::File => ("preset-file", "what a recipe file says"),

@@ -16,6 +16,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Presets, &[key(K::End), ch('G')], "end G", Action::Bottom),
     on(C::Presets, &[ch('e')], "e", Action::TakePreset(Preset::Experts)),
     on(C::Presets, &[ch('a')], "a", Action::TakePreset(Preset::Linear)),
+    on(C::Presets, &[ch('m')], "m", Action::TakePreset(Preset::Inner)),
     on(C::Presets, &[ch('u')], "u", Action::TakePreset(Preset::UpGate)),
     on(C::Presets, &[ch('n')], "n", Action::TakePreset(Preset::None)),
     on(C::Presets, &[ch('f')], "f", Action::TakePreset(Preset::File)),

@@ -40,7 +40,7 @@ fn offer(state: &State, preset: Preset, totals: Option<Totals>, theme: &Theme, w
     let keys = bound.map_or("", |bound| bound.shown.as_str());
     let mut line = Line::from(vec![
         Span::styled(format!(" {} ", left(keys, 2)), theme.key),
-        Span::styled(left(preset.title(), 21), theme.text),
+        Span::styled(left(preset.title(), 23), theme.text),
     ]);
     let Some(totals) = totals else { return line };
     if totals.ternary_tensors == 0 && preset != Preset::None {
