@@ -141,6 +141,30 @@ pub fn elide(text: &str, columns: usize) -> String {
     format!("{}…{}", head(text, keep - tail_columns), tail(text, tail_columns))
 }
 
+/// As [`elide`], but where one of the others would look the same as `text`, what is dropped is moved until none does:
+/// `att…_k_norm` beside `att…_q_norm`.
+pub fn elide_apart(text: &str, others: &[&str], columns: usize) -> String {
+    let plain = elide(text, columns);
+    let keep = columns.saturating_sub(1);
+    let alike = |other: &str, form: &str| other != text && width(other) > columns && elide(other, columns) == form;
+    if width(text) <= columns || !others.iter().any(|other| alike(other, &plain)) {
+        return plain;
+    }
+    let at = |name: &str, begin: usize| format!("{}…{}", head(name, begin), tail(name, keep - begin));
+    let usual = keep - keep * 3 / 5;
+    let mut begins: Vec<usize> = (0..=keep).collect();
+    begins.sort_by_key(|begin| begin.abs_diff(usual));
+    let apart = |form: &String, begin: usize| {
+        let same = |other: &str| other != text && width(other) > columns && at(other, begin) == *form;
+        !others.iter().any(|other| same(other) || alike(other, form))
+    };
+    begins
+        .into_iter()
+        .map(|begin| (at(text, begin), begin))
+        .find(|(form, begin)| apart(form, *begin))
+        .map_or(plain, |f| f.0)
+}
+
 /// Shortens `text` to `columns`, dropping its end.
 pub fn clip(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -206,6 +230,22 @@ mod tests {
         assert_eq!(escape("blk.0"), "blk.0");
         assert_eq!(escape("a\x1b[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(escape("a\u{202e}b\n"), "a\\u{202e}b\\n");
+    }
+
+    #[test]
+    fn names_that_are_cut_are_told_apart() {
+        let names =
+            ["attn_k_norm", "attn_q_norm", "attn_norm", "attn_q", "ffn_gate_exps", "ffn_down_exps", "ffn_up_exps"];
+        assert_eq!(elide(names[0], 8), elide(names[1], 8), "by themselves they look the same");
+        for columns in [7, 8, 9, 10] {
+            let cut: Vec<String> = names.iter().map(|name| elide_apart(name, &names, columns)).collect();
+            let apart: std::collections::BTreeSet<&String> = cut.iter().collect();
+            assert_eq!(apart.len(), names.len(), "{columns}: {cut:?}");
+            assert!(cut.iter().all(|name| width(name) <= columns), "{columns}: {cut:?}");
+        }
+        let alone = elide_apart(names[0], &[names[4]], 8);
+        assert_eq!(alone, elide(names[0], 8), "without need nothing moves");
+        assert_eq!(elide_apart("aaaa", &["aaba"], 1), "…", "where there is no room, there is none");
     }
 
     #[test]

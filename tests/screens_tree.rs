@@ -23,6 +23,26 @@ fn measured() -> App {
     app
 }
 
+/// On the least screen names are cut; what is left of them differs.
+#[test]
+fn cut_names_differ() {
+    let mut tiny = Tiny::default().kv("llama.block_count", Kv::U32(1));
+    let parts = ["attn_k", "attn_k_norm_of_cross", "attn_norm", "attn_q_norm_of_cross", "attn_v", "ffn_gate_up_exps"];
+    for (seed, part) in parts.into_iter().enumerate() {
+        tiny = tiny.normal(&format!("blk.0.{part}.weight"), &[256, 4], seed as u64);
+    }
+    let mut app = App::on(&tiny);
+    app.serve();
+    let seen = support_tui::shoot::text(&render(&mut app, (60, 16), &Theme::dark()));
+    let name = |line: &str| Some(line.split_whitespace().nth(2)?.to_owned());
+    let tensors =
+        seen.lines().filter(|line| ["○", "P", "●"].iter().any(|mark| line.contains(&format!(" {mark}       "))));
+    let cut: Vec<String> = tensors.filter_map(name).collect();
+    let apart: std::collections::BTreeSet<&String> = cut.iter().collect();
+    assert!(cut.len() == 6 && apart.len() == 6 && cut.iter().any(|name| name.contains('…')), "{cut:?}\n{seen}");
+    shoot_at(&mut app, "tree_cut_names", &[(60, 16)]);
+}
+
 #[test]
 fn filters() {
     let mut app = measured();

@@ -177,6 +177,7 @@ fn what_changes_the_plan_is_one_step_back_wherever_it_was_done() {
         "next-method",
         "next-type",
         "preset-experts",
+        "preset-inner",
         "preset-linear",
         "preset-none",
         "preset-up-gate",
@@ -240,9 +241,11 @@ fn a_budget_is_typed_in_either_unit_and_the_second_enter_takes_it() {
     app.press("u");
     assert_eq!(*app.recipe(), before);
     app.press("B u 0 . 0 1 enter");
-    assert!(slider(&app).is_out_of_reach() && slider(&app).input.is_some(), "what cannot be had is not taken");
-    app.press("esc");
-    assert!(slider(&app).input.is_none());
+    let least = slider(&app).ends().0;
+    assert!(slider(&app).input.is_none() && slider(&app).bytes() == least, "the nearest is taken instead");
+    let nearest = "cannot be reached; nearest: ";
+    assert!(app.notice().contains(nearest) && app.notice().ends_with("enter accepts it"), "{}", app.notice());
+    assert_eq!(*app.recipe(), before, "and not accepted by the same key");
     app.press("esc");
     assert!(app.session().slider.is_none() && *app.recipe() == before);
 }

@@ -13,9 +13,24 @@ pub fn quoted(word: &str) -> String {
 
 /// The `quantize` command that is equivalent to the recipe. Where flags cannot say it, a recipe file stands for it.
 pub fn quantize(command: &str, source: &Path, out: &Path, recipe: &Recipe) -> String {
-    let flags = recipe.flags().unwrap_or_else(|| vec!["--recipe".to_owned(), recipe_name(source)]);
+    line(command, source, out, &flags(source, recipe))
+}
+
+/// The same without the flags that say what holds anyway, for where there is little room.
+pub fn brief(command: &str, source: &Path, out: &Path, recipe: &Recipe) -> String {
+    let usual = Recipe::default().flags().unwrap_or_default();
+    let flags = flags(source, recipe);
+    let said = flags.chunks(2).filter(|pair| !usual.chunks(2).any(|usual| usual == *pair));
+    line(command, source, out, &said.flatten().cloned().collect::<Vec<_>>())
+}
+
+fn flags(source: &Path, recipe: &Recipe) -> Vec<String> {
+    recipe.flags().unwrap_or_else(|| vec!["--recipe".to_owned(), recipe_name(source)])
+}
+
+fn line(command: &str, source: &Path, out: &Path, flags: &[String]) -> String {
     let paths = [command.to_owned(), "quantize".to_owned(), name(source), "-o".to_owned(), name(out)];
-    paths.iter().chain(&flags).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    paths.iter().chain(flags).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The file that a recipe for this model is saved to unless the user says otherwise.
@@ -63,6 +78,15 @@ mod tests {
         assert_eq!(quoted("blk.*"), "'blk.*'");
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_brief_command_leaves_out_what_holds_anyway() {
+        use crate::engine::plan::Mask;
+        let of = |recipe: &Recipe| brief("tritscope", Path::new("a.gguf"), Path::new("b.gguf"), recipe);
+        assert_eq!(of(&Recipe::default()), "tritscope quantize a.gguf -o b.gguf");
+        let recipe = Recipe { layers: Mask::All, ..Recipe::default() };
+        assert_eq!(of(&recipe), "tritscope quantize a.gguf -o b.gguf --layers all");
     }
 
     #[test]

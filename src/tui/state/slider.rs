@@ -181,6 +181,13 @@ impl Slider {
         self.budget.order().bytes_at(self.count)
     }
 
+    /// Of a size that is out of reach: what is the nearest that can be had.
+    pub fn nearest(&self) -> String {
+        let so_far = if self.missing.0 > 0 { " so far" } else { "" };
+        let (goal, least) = (text::bytes(self.goal), self.words(self.ends().0));
+        format!("{goal} cannot be reached; nearest{so_far}: {least}")
+    }
+
     /// The ends of the slider: the least that can be reached, and nothing ternary that is free.
     pub fn ends(&self) -> (u64, u64) {
         (self.budget.order().least(), self.budget.order().bytes_at(0))

@@ -42,7 +42,13 @@ pub(super) fn act_slider(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Edit(edit) => drop(slider.type_in(edit)),
         Action::Accept if slider.input.is_none() => accept(state),
         // The first enter ends the number, the second accepts where it leads.
-        Action::Accept if slider.problem.is_none() && !slider.is_out_of_reach() => slider.stop_typing(),
+        Action::Accept if slider.problem.is_none() => {
+            let nearest = slider.is_out_of_reach().then(|| slider.nearest());
+            slider.stop_typing();
+            if let Some(words) = nearest {
+                state.notify(Tone::Warning, format!("{words}, taken; enter accepts it"));
+            }
+        }
         Action::Back if slider.input.is_some() => slider.stop_typing(),
         Action::Back => session.slider = None,
         Action::Up => session.tree.move_by(-1),

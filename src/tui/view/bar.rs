@@ -10,8 +10,9 @@ use crate::engine::error::Severity;
 use crate::engine::preview::sqnr_db;
 use crate::engine::progress::Stage;
 use crate::text;
+use crate::tui::action::Action;
 use crate::tui::keymap::Context;
-use crate::tui::state::command::{default_out, quantize};
+use crate::tui::state::command::{brief, default_out, quantize};
 use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Session, State, Tone};
@@ -169,27 +170,39 @@ fn job_line(state: &State, canvas: &Canvas<'_>) -> Option<Line<'static>> {
     Some(Line::from(spans))
 }
 
-/// The equivalent command. Paths are as short as the working folder allows; where the line is too long, they give way
-/// before the flags do.
+/// Columns that a path keeps at least in a command that is too long.
+const PATH: usize = 16;
+
+/// The equivalent command. Paths are as short as the working folder allows. Where the line is too long, what it says
+/// without need goes, then the middle of the paths; where that is not enough it ends with the key that copies it whole.
 fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
+    let (command, recipe) = (&state.settings.command, session.plan.recipe());
     let source = &session.model.path;
-    let out = default_out(source, state.out_folder(source), session.plan.recipe());
+    let out = default_out(source, state.out_folder(source), recipe);
     let near = |path: &Path| path.strip_prefix(&state.settings.folder).map_or_else(|_| path.to_owned(), Path::to_owned);
-    let far = |path: &Path| Path::new("…").join(path.file_name().unwrap_or(path.as_os_str()));
-    let named = |name: &str| PathBuf::from(name);
+    let (source, out) = (near(source), near(&out));
     let room = usize::from(area.width).saturating_sub(4);
-    let paths = [(near(source), near(&out)), (far(source), far(&out)), (far(source), named("OUT"))];
-    let lines = paths.into_iter().chain([(named("FILE"), named("OUT"))]);
-    let mut shown = String::new();
-    for (source, out) in lines {
-        shown = quantize(&state.settings.command, &source, &out, session.plan.recipe());
-        if text::width(&shown) <= room {
-            break;
-        }
-    }
+    let bare = text::width(&brief(command, Path::new("A"), Path::new("B"), recipe)) - 2;
+    let half = (room.saturating_sub(bare) / 2).max(PATH);
+    let short = |path: &Path| PathBuf::from(text::elide(&path.to_string_lossy(), half));
+    let forms = [
+        quantize(command, &source, &out, recipe),
+        brief(command, &source, &out, recipe),
+        brief(command, &short(&source), &out, recipe),
+        brief(command, &source, &short(&out), recipe),
+        brief(command, &short(&source), &short(&out), recipe),
+    ];
     let x = canvas.text(area, area.x + 1, area.y, "$ ", theme.dim);
-    canvas.text(area, x, area.y, &shown, theme.text);
+    if let Some(shown) = forms.iter().find(|shown| text::width(shown) <= room) {
+        canvas.text(area, x, area.y, shown, theme.text);
+        return;
+    }
+    let copies = state.settings.keymap.of(Context::Browse).find(|bound| bound.action == Action::CopyMenu);
+    let note = copies.map_or_else(String::new, |bound| format!(" ({} copies it)", bound.shown));
+    let shown = text::clip(&forms[4], room.saturating_sub(text::width(&note)));
+    let x = canvas.text(area, x, area.y, &shown, theme.text);
+    canvas.text(area, x, area.y, &note, theme.dim);
 }
 
 /// The hints of what has the keys, or the newest message while it is fresh.

@@ -11,6 +11,8 @@ use crate::engine::model::{Model, Tensor};
 use crate::engine::preview::sqnr_db;
 use crate::engine::stats::SignedF16Histogram;
 use crate::text;
+use crate::tui::action::Action;
+use crate::tui::keymap::Context;
 use crate::tui::state::command::shorten;
 use crate::tui::state::compare::{Compare, Show, Stage};
 use crate::tui::state::geometry::scrolled;
@@ -40,7 +42,7 @@ pub(super) fn draw(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, ar
         canvas.centred(body, body.y + body.height / 2, &words, canvas.theme.text);
         return;
     };
-    filters(compare, canvas, chips);
+    filters(state, compare, canvas, chips);
     // The list takes the height that it needs where both stand below each other, the width otherwise.
     let wide = body.width >= 110;
     let [list, detail] = if wide {
@@ -120,17 +122,33 @@ fn verdict(compare: &Compare, theme: &Theme) -> Vec<Span<'static>> {
     }
 }
 
-/// The filters with what each leaves, the chosen one marked.
-fn filters(compare: &Compare, canvas: &mut Canvas<'_>, area: Rect) {
+/// The filters with their keys and what each leaves, the chosen one marked. Where there is little room only that one has
+/// its name.
+fn filters(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
-    let mut x = area.x;
-    for show in Show::ALL {
+    let key = |action: Action| {
+        let bound = state.settings.keymap.of(Context::Compare).find(|bound| bound.action == action);
+        bound.map_or("", |bound| bound.shown.as_str())
+    };
+    let chip = |show: Show, named: bool| {
         let (style, sign) = if show == compare.show { (theme.strong, "▸") } else { (theme.dim, " ") };
-        x = canvas.text(area, x, area.y, &format!("{sign}{} {}  ", show.title(), compare.count(show)), style);
-    }
-    let order = if compare.by_error { "by difference" } else { "in file order" };
-    if x + (order.len() as u16) < area.right() {
-        canvas.right(area, area.y, order, theme.dim);
+        let name = if named || show == compare.show { format!(" {}", show.title()) } else { String::new() };
+        [
+            Span::styled(sign, style),
+            Span::styled(key(Action::ShowPairs(show)).to_owned(), theme.key),
+            Span::styled(format!("{name} {} ", compare.count(show)), style),
+        ]
+    };
+    let line = |named: bool| Line::from(Show::ALL.into_iter().flat_map(|show| chip(show, named)).collect::<Vec<_>>());
+    let named = line(true);
+    let line = if named.width() <= usize::from(area.width) { named } else { line(false) };
+    canvas.line(area, area.y, &line);
+    let words = if compare.by_error { " by difference" } else { " in file order" };
+    let order =
+        Line::from(vec![Span::styled(key(Action::SortPairs).to_owned(), theme.key), Span::styled(words, theme.dim)]);
+    let width = order.width() as u16;
+    if line.width() as u16 + width < area.width {
+        canvas.line(Rect { x: area.right() - width, width, ..area }, area.y, &order);
     }
 }
 

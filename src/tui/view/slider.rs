@@ -120,8 +120,8 @@ fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect)
         return;
     }
     if slider.is_out_of_reach() {
-        let so_far = if slider.missing.0 > 0 { " so far" } else { "" };
-        let words = format!("⚠ {} is the least that can be reached{so_far}", slider.words(slider.ends().0));
+        let enter = if slider.input.is_some() { "; enter takes it" } else { "" };
+        let words = format!("⚠ {}{enter}", slider.nearest());
         canvas.text(area, area.x, area.y, &words, theme.warning);
         return;
     }

@@ -82,7 +82,8 @@ impl Columns {
     fn fitting(width: u16) -> Self {
         let at = |least: u16, columns: usize| if width >= least { columns } else { 0 };
         Self {
-            types: TYPES,
+            // On the least screens a name is worth more: the mark tells what goes ternary, the preview the types.
+            types: at(40, TYPES),
             shape: at(76, 12),
             size: at(90, 9),
             new_size: at(60, 9),
@@ -129,7 +130,8 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
         let i = sticky.get(line).copied().unwrap_or(offset + line);
         let y = inner.y + line as u16;
         let row = Row::new(session, rows[i], canvas.theme);
-        canvas.line(inner, y, &row.line(columns, name_width, canvas.theme));
+        let near = || labels_near(session, i);
+        canvas.line(inner, y, &row.line(columns, name_width, canvas.theme, near));
         if let Some(sign) = selection_sign(session, i, rows[i]) {
             canvas.text(inner, inner.x, y, sign, canvas.theme.marker);
         }
@@ -388,12 +390,28 @@ impl Row {
         }
     }
 
-    fn line(&self, columns: Columns, name_width: usize, theme: &Theme) -> Line<'static> {
+    /// `near`: the names in the rows around it, which one that is cut must not look like.
+    fn line(
+        &self,
+        columns: Columns,
+        name_width: usize,
+        theme: &Theme,
+        near: impl Fn() -> Vec<String>,
+    ) -> Line<'static> {
         let indent = self.indent.min(name_width / 3);
         let room = name_width.saturating_sub(indent + text::width(self.fold));
         // Nearly every name ends so: it is the first to go.
-        let short = self.name.0.strip_suffix(".weight").filter(|_| name_width < 32);
-        let name = text::elide(short.unwrap_or(&self.name.0), room);
+        let short = |name: &'_ str| -> usize {
+            name.strip_suffix(".weight").filter(|_| name_width < 32).map_or(name.len(), str::len)
+        };
+        let name = &self.name.0[..short(&self.name.0)];
+        let name = if text::width(name) > room {
+            let near = near();
+            let others: Vec<&str> = near.iter().map(|other| &other[..short(other)]).collect();
+            text::elide_apart(name, &others, room)
+        } else {
+            name.to_owned()
+        };
         let name = format!("{}{}{name}", " ".repeat(indent), self.fold);
         let mut spans = vec![Span::styled(format!(" {} ", self.mark.0), self.mark.1)];
         // Names of folders are short: what they are made of stands behind them.
@@ -431,6 +449,20 @@ impl Row {
         }
         Line::from(spans)
     }
+}
+
+/// Rows above and below that a name is told apart from.
+const NEAR: usize = 32;
+
+/// The names in the rows around one.
+fn labels_near(session: &Session, row: usize) -> Vec<String> {
+    let rows = session.tree.rows();
+    let near = rows.get(row.saturating_sub(NEAR)..rows.len().min(row + NEAR)).unwrap_or_default();
+    let label = |item: &Item| match item {
+        Item::Node(node) => Some(text::escape(&session.tree.tree().nodes[*node].label)),
+        Item::Model => None,
+    };
+    near.iter().filter_map(label).collect()
 }
 
 /// Cells of a folder's mix.

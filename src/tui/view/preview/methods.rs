@@ -49,9 +49,11 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
     let narrow = take(7);
     let max = take(10);
     let bar = if narrow { 6 + room.min(10) } else { 0 };
+    // Where even these do not fit, a digit goes.
+    let (error_name, error_columns, digits) = if width < 24 { ("error", 7, 3) } else { ("rel MSE", 8, 4) };
     let mut head = left("  method", 10) + &right("SQNR", 6);
     head += &" ".repeat(if bar > 0 { bar + 1 } else { 0 });
-    head += &right("rel MSE", 8);
+    head += &right(error_name, error_columns);
     for (shown, name, columns) in
         [(weighted, importance.0, importance.1), (cosine, "cosine", 7), (zeros, "zeros", 7), (max, "max |e|", 10)]
     {
@@ -87,7 +89,7 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
                 spans.push(Span::styled(right(&text, columns), theme.text));
             }
         };
-        cell(true, format!("{:.4}", method.rel_mse.value), 8);
+        cell(true, format!("{:.digits$}", method.rel_mse.value), error_columns);
         cell(weighted, errors.weighted_rel_mse().map_or_else(String::new, |w| format!("{w:.4}")), importance.1);
         cell(cosine, format!("{:.3}", errors.cosine()), 7);
         cell(zeros, text::percent(errors.zero_share()), 7);
