@@ -8,7 +8,7 @@ mod support_tui;
 use std::sync::Arc;
 use std::time::Duration;
 
-use support_tui::{App, layered};
+use support_tui::{App, dense, layered};
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::Mask;
 use tritscope::jobs::JobEvent;
@@ -44,6 +44,62 @@ fn recalls(effects: &[Effect]) -> bool {
 /// Through the form that it is kept in.
 fn kept(memory: &Memory) -> Box<Memory> {
     serde_json::from_str(&serde_json::to_string(memory).unwrap()).unwrap()
+}
+
+/// A second model, open in place of the first.
+fn another(app: &mut App) {
+    let folder = app.path("other");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = dense().write(&folder);
+    reopen(app, &path);
+    app.serve();
+}
+
+#[test]
+fn what_was_measured_of_a_file_is_there_when_it_is_opened_again() {
+    let (mut app, _) = opened();
+    let path = app.model().path.clone();
+    app.press("L");
+    app.go("blk.0.");
+    app.press("e");
+    app.serve();
+    let (tensor, format) = (app.tensor("blk.0.attn_q.weight"), app.recipe().format);
+    let before = app.session().previews.figures((tensor, format)).unwrap().clone();
+    assert!(before.exact);
+    another(&mut app);
+    reopen(&mut app, &path);
+    let after = app.session().previews.figures((tensor, format)).unwrap();
+    assert!(after.exact && after.methods.len() == before.methods.len());
+    assert!(app.session().exact.contains(&tensor), "and what is still to be measured in full is");
+    let wanted = |app: &App| app.wants().iter().any(|want| want.key.tensor == tensor);
+    assert!(!wanted(&app), "nobody measures it again: {:?}", app.wants());
+    // A file that was written in the meantime is another one.
+    another(&mut app);
+    let later = std::time::SystemTime::now() + Duration::from_secs(60);
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+    reopen(&mut app, &path);
+    assert!(app.session().previews.figures((tensor, format)).is_none());
+}
+
+#[test]
+fn figures_of_a_few_models_are_kept() {
+    let (mut app, _) = opened();
+    let path = app.model().path.clone();
+    app.press("L");
+    app.serve();
+    let subject = (app.tensor("blk.0.attn_q.weight"), app.recipe().format);
+    for others in 0..2 {
+        for other in 0..4 * others {
+            let folder = app.path(&other.to_string());
+            std::fs::create_dir_all(&folder).unwrap();
+            let other = dense().write(&folder);
+            reopen(&mut app, &other);
+            app.press("L");
+            app.serve();
+        }
+        reopen(&mut app, &path);
+        assert_eq!(app.session().previews.figures(subject).is_some(), others == 0, "four models are kept");
+    }
 }
 
 #[test]

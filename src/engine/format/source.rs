@@ -26,6 +26,14 @@ impl FileId {
     }
 }
 
+/// What tells whether a file is the one that it was: which it is, how long, and when it was last written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    id: FileId,
+    len: u64,
+    written: (i64, i64),
+}
+
 /// A read-only file.
 #[derive(Debug)]
 pub struct Source {
@@ -34,6 +42,7 @@ pub struct Source {
     map: Option<memmap2::Mmap>,
     len: u64,
     id: FileId,
+    written: (i64, i64),
 }
 
 impl Source {
@@ -49,7 +58,8 @@ impl Source {
         let metadata = file.metadata().map_err(|e| Error::io(path, "read the metadata", e))?;
         let len = metadata.len();
         let map = if mmap && len > 0 && metadata.is_file() { Some(map_file(path, &file)?) } else { None };
-        Ok(Self { path: path.to_owned(), file, map, len, id: FileId::of(&metadata) })
+        let written = (metadata.mtime(), metadata.mtime_nsec());
+        Ok(Self { path: path.to_owned(), file, map, len, id: FileId::of(&metadata), written })
     }
 
     /// The path it was opened by.
@@ -70,6 +80,11 @@ impl Source {
     /// Device and inode, to recognise the same file under another name.
     pub fn id(&self) -> FileId {
         self.id
+    }
+
+    /// What the file was when it was opened.
+    pub fn stamp(&self) -> Stamp {
+        Stamp { id: self.id, len: self.len, written: self.written }
     }
 
     /// `len` bytes at `offset`: a part of the map, or read into `buffer`.

@@ -23,7 +23,7 @@ use super::codec::dialect::Finding;
 use super::codec::{Decoder, Fill, Layout};
 use super::error::{Diagnostic, Error, Result, Severity};
 use super::format::gguf::{Gguf, Value};
-use super::format::source::{AlignedBuf, FileId, Source};
+use super::format::source::{AlignedBuf, FileId, Source, Stamp};
 
 pub use metadata::Metadata;
 pub use open::OpenOptions;
@@ -83,6 +83,11 @@ impl Model {
     /// Identities of its files.
     pub fn file_ids(&self) -> Vec<FileId> {
         self.files.iter().map(|f| f.id()).collect()
+    }
+
+    /// What its files were when they were opened.
+    pub fn stamps(&self) -> Vec<Stamp> {
+        self.files.iter().map(|f| f.stamp()).collect()
     }
 
     /// Bytes of all files.

@@ -23,6 +23,7 @@ pub mod notice;
 pub mod pages;
 pub mod palette;
 pub mod pane;
+pub mod parked;
 pub mod patterns;
 pub mod picker;
 pub mod plan;
@@ -52,6 +53,7 @@ pub use dialog::Dialog;
 use dialog::JobsDialog;
 pub use geometry::{Area, Geometry};
 use jobs::Job;
+use parked::Parked;
 pub use session::{Screen, Session, Tab};
 
 /// What holds for the whole run of the program.
@@ -110,6 +112,8 @@ pub struct State {
     pub size: (u16, u16),
     /// The model, if one is open.
     pub session: Option<Session>,
+    /// Figures of models that were left.
+    pub parked: Parked,
     /// The file that is being opened.
     pub opening: Option<Opening>,
     /// What lies over the main screen.
@@ -157,6 +161,7 @@ impl State {
             appearance: Appearance::default(),
             size,
             session: None,
+            parked: Parked::default(),
             opening: None,
             dialog: None,
             jobs: JobList::default(),

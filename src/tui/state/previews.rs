@@ -123,6 +123,22 @@ impl Previews {
         }
     }
 
+    /// The figures without whole reports, and without what could not be measured: that may be tried again.
+    #[must_use]
+    pub fn into_figures(self) -> Self {
+        Self { figures: self.figures, revision: self.revision, ..Self::default() }
+    }
+
+    /// How many figures there are: one a tensor and format.
+    pub fn len(&self) -> usize {
+        self.figures.iter().map(Vec::len).sum()
+    }
+
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Notes that a tensor cannot be measured.
     pub fn fail(&mut self, subject: Subject, message: String) {
         self.revision += 1;

@@ -26,7 +26,12 @@ pub fn begin(state: &mut State, path: PathBuf) -> Vec<Effect> {
 
 /// Shows a model that is there already.
 pub fn show_model(state: &mut State, model: Arc<Model>) {
-    state.session = Some(Session::new(model, state.settings.recipe.clone()));
+    if let Some(left) = state.session.take() {
+        state.parked.keep(left);
+    }
+    let mut session = Session::new(model, state.settings.recipe.clone());
+    state.parked.give(&mut session);
+    state.session = Some(session);
     state.opening = None;
     state.wants_changed = true;
     (state.kept, state.keep_at) = (0, None);
