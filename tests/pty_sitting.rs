@@ -45,7 +45,10 @@ fn a_whole_sitting() {
     walk(&mut session, &[("Q", "[ Start ]"), ("\r", "4/28"), ("G", "28/28"), ("g", "1/28")]);
     session.wait_text("written and checked (hash)");
     // The result beside its source: what stayed is equal, what went ternary differs.
-    walk(&mut session, &[("J", "18 of 33 tensors"), ("C", "d differ 17  e equal 16  m missing 0  t type 18"), ("q", "")]);
+    walk(
+        &mut session,
+        &[("J", "18 of 33 tensors"), ("C", "d differ 17  e equal 16  m missing 0  t type 18"), ("q", "")],
+    );
     assert_eq!(session.end(), 0);
 
     let model = Model::open(&folder.path().join("demo-ternary-tq2_0.gguf"), &OpenOptions::default()).unwrap();

@@ -63,7 +63,7 @@ actions! {
     NextFormat = "next-format", "next format for the selection";
     PreviousFormat = "previous-format", "previous format for the selection";
     CycleMask = "next-mask", "next mask: experts, all, custom";
-    Presets = "presets", "presets: experts, all linear, without the end layers, up/gate, none, a file";
+    Presets = "presets", "presets: experts, linear, inner, up/gate, none, file";
     Undo = "undo", "undo the last change of the plan";
     Redo = "redo", "redo";
     Filter = "filter", "filter: words, type:, role:, is:, layer:4..12, sqnr<7; and, or, not";

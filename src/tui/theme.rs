@@ -63,7 +63,7 @@ pub struct Theme {
     pub ramp: Ramp,
 }
 
-/// What a coloured theme is made of: numbers of the terminal's colours.
+/// What a coloured theme is made of: numbers of the terminal's colours. How well each stands out is held by a test.
 struct Colours {
     /// Behind everything; none leaves the terminal's own.
     back: Option<u8>,
@@ -92,7 +92,7 @@ struct Colours {
 const DARK: Colours = Colours {
     back: None,
     text: 252,
-    dim: 244,
+    dim: 245,
     strong: 255,
     border: 239,
     title: 110,
@@ -113,7 +113,6 @@ const DARK: Colours = Colours {
     input: (255, 236),
 };
 
-/// On white, text has at least 4.5 : 1 against it.
 const LIGHT: Colours = Colours {
     back: None,
     text: 236,
@@ -123,7 +122,7 @@ const LIGHT: Colours = Colours {
     title: 25,
     cursor: 253,
     cursor_idle: 255,
-    accent: 30,
+    accent: 23,
     kept: 242,
     protected: 97,
     warning: 130,
@@ -138,7 +137,7 @@ const LIGHT: Colours = Colours {
     input: (232, 254),
 };
 
-/// Black and white, and colours that are at least 7 : 1 against black.
+/// Black and white, and colours that are at least 7 : 1 against what is behind them.
 const CONTRAST: Colours = Colours {
     back: Some(16),
     text: 231,
@@ -159,7 +158,7 @@ const CONTRAST: Colours = Colours {
     bar_zero: 248,
     bar_minus: 217,
     marker: 226,
-    track: 244,
+    track: 247,
     input: (231, 19),
 };
 
@@ -302,5 +301,91 @@ impl Theme {
         } else {
             self.error
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Red, green and blue of one of the terminal's colours from 16 on, which all terminals agree on.
+    fn rgb(n: u8) -> [u8; 3] {
+        const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+        if n >= 232 {
+            return [8 + 10 * (n - 232); 3];
+        }
+        let n = usize::from(n - 16);
+        [LEVELS[n / 36], LEVELS[n / 6 % 6], LEVELS[n % 6]]
+    }
+
+    fn luminance(colour: [u8; 3]) -> f64 {
+        let linear = |v: u8| match f64::from(v) / 255.0 {
+            v if v <= 0.04045 => v / 12.92,
+            v => ((v + 0.055) / 1.055).powf(2.4),
+        };
+        let [r, g, b] = colour.map(linear);
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+
+    /// The contrast ratio of WCAG 2.
+    fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// What is read, what is seen as a mark or matters less, and what is drawn alone (borders and the rest of gauges only
+    /// decorate, and are in no list).
+    fn lists(c: &Colours) -> [Vec<(&'static str, u8)>; 3] {
+        let text = vec![("text", c.text), ("strong", c.strong), ("title", c.title)];
+        let marks = vec![
+            ("accent", c.accent),
+            ("kept", c.kept),
+            ("protected", c.protected),
+            ("warning", c.warning),
+            ("error", c.error),
+            ("good", c.good),
+            ("middling", c.middling),
+        ];
+        let dim = vec![
+            ("dim", c.dim),
+            ("bar", c.bar),
+            ("bar of zeros", c.bar_zero),
+            ("bar of minus", c.bar_minus),
+            ("marker", c.marker),
+        ];
+        [text, marks, dim]
+    }
+
+    #[test]
+    fn everything_stands_out_from_what_is_behind_it() {
+        assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
+        // The terminal's own background is not known: the darkest and lightest, and what is usual beside them.
+        let themes = [
+            ("dark", DARK, vec![[0; 3], [30; 3]], 4.5, 3.0),
+            ("light", LIGHT, vec![[255; 3], [250; 3]], 4.5, 3.0),
+            ("contrast", CONTRAST, vec![rgb(CONTRAST.back.unwrap())], 7.0, 7.0),
+        ];
+        let mut low = Vec::new();
+        for (theme, colours, grounds, text, dim) in themes {
+            let rows = [rgb(colours.cursor), rgb(colours.cursor_idle)];
+            let [read, marks, drawn] = lists(&colours);
+            let mut hold = |list: &[(&str, u8)], grounds: &[[u8; 3]], least: f64| {
+                for ((name, colour), ground) in list.iter().flat_map(|c| grounds.iter().map(move |g| (c, g))) {
+                    let has = contrast(rgb(*colour), *ground);
+                    if has < least {
+                        low.push(format!("{theme}: {name} {colour} on {ground:?} has {has:.2}, not {least}"));
+                    }
+                }
+            };
+            hold(&read, &grounds, text);
+            hold(&marks, &grounds, text);
+            hold(&drawn, &grounds, dim);
+            // Under the cursor words stay words; what else has a colour has a sign of its own.
+            hold(&read, &rows, text);
+            hold(&marks, &rows, dim);
+            hold(&drawn[..1], &rows, dim);
+            hold(&[("input", colours.input.0)], &[rgb(colours.input.1)], text);
+        }
+        assert!(low.is_empty(), "{}", low.join("\n"));
     }
 }
