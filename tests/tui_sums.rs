@@ -38,7 +38,7 @@ fn check(app: &App) {
     let nodes = (0..session.tree.tree().nodes.len()).map(Item::Node);
     for item in nodes.chain([Item::Model]) {
         let (followed, made) = (session.summaries.of(item), anew.of(item));
-        assert_eq!(counts(followed), counts(made), "{}", session.tree.path(item));
+        assert_eq!(counts(&followed), counts(&made), "{}", session.tree.path(item));
         assert!(close(followed.error, made.error), "{:?} {:?}", followed.error, made.error);
         assert!(close(followed.what_if, made.what_if), "{:?} {:?}", followed.what_if, made.what_if);
     }

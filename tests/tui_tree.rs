@@ -136,7 +136,7 @@ fn rows_sorted_by_error_follow_figures_after_a_while() {
     ));
     let errors: Vec<f64> = layers
         .iter()
-        .map(|node| Column::Sqnr.key(session.summaries.of(tritscope::tui::state::tree::Item::Node(*node))))
+        .map(|node| Column::Sqnr.key(&session.summaries.of(tritscope::tui::state::tree::Item::Node(*node))))
         .collect();
     assert_eq!(errors.len(), 20);
     assert!(errors.iter().all(|e| e.is_finite()) && errors.is_sorted(), "worst first: {errors:?}");
@@ -195,7 +195,7 @@ fn w_goes_to_the_tensor_with_the_greatest_error_of_those_in_sight() {
     app.press("- w");
     let sqnr = |app: &App, tensor: usize| {
         let node = app.session().node_of(tensor).unwrap();
-        Column::Sqnr.key(app.session().summaries.of(Item::Node(node)))
+        Column::Sqnr.key(&app.session().summaries.of(Item::Node(node)))
     };
     let worst = app.tensor(app.selected());
     let ternary: Vec<usize> = app.all_ternary().into_iter().map(|name| app.tensor(name)).collect();

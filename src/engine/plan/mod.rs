@@ -6,6 +6,7 @@
 
 pub mod breakdown;
 pub mod budget;
+mod decisions;
 mod kept;
 mod live;
 mod notes;
@@ -20,6 +21,7 @@ mod tally;
 mod tidy;
 
 pub use budget::Budget;
+pub use decisions::{Decisions, Shared};
 pub use live::{Live, Touched};
 pub use notes::Hits;
 pub use pattern::Pattern;

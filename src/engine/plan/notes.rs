@@ -2,6 +2,7 @@
 //!
 //! The notes are part of the plan; both faces show these words and add none of their own.
 
+use super::decisions::{Decisions, Shared};
 use super::recipe::{Mask, Recipe};
 use super::resolve::{Decision, Reason, Step, Totals};
 use super::rule::Action;
@@ -32,7 +33,7 @@ pub struct Hits {
 pub(super) fn notes(
     model: &Model,
     recipe: &Recipe,
-    decisions: &[Decision],
+    decisions: &Decisions,
     tally: &Tally,
     hits: &[Hits],
 ) -> Vec<Diagnostic> {
@@ -76,7 +77,7 @@ pub(super) fn notes(
 }
 
 /// What the formats ask of whoever loads the output, and what they make of tensors that stay.
-pub(super) fn notes_on_formats(model: &Model, decisions: &[Decision], tally: &Tally, notes: &mut Vec<Diagnostic>) {
+pub(super) fn notes_on_formats(model: &Model, decisions: &Decisions, tally: &Tally, notes: &mut Vec<Diagnostic>) {
     for format in Format::ALL {
         let count = tally.written(format);
         if let Some(runtime) = format.only_in().filter(|_| count > 0) {
@@ -87,9 +88,9 @@ pub(super) fn notes_on_formats(model: &Model, decisions: &[Decision], tally: &Ta
     }
     notes.extend(foreign_architecture(model, tally));
     let mut forced: BTreeMap<(&str, DType), u64> = BTreeMap::new();
-    for decision in if tally.forces() { decisions } else { &[] } {
+    for Shared { decision, tensors, .. } in decisions.shared() {
         if let (Some(why), Step::Convert(to)) = (&decision.forced, decision.step) {
-            *forced.entry((why, to)).or_default() += 1;
+            *forced.entry((why, to)).or_default() += tensors;
         }
     }
     for ((why, to), count) in forced {
@@ -143,7 +144,7 @@ fn selection(model: &Model, recipe: &Recipe, totals: &Totals, hits: &[Hits]) -> 
 }
 
 /// Lifted protections that change nothing.
-fn lifting(model: &Model, recipe: &Recipe, decisions: &[Decision], notes: &mut Vec<Diagnostic>) {
+fn lifting(model: &Model, recipe: &Recipe, decisions: &Decisions, notes: &mut Vec<Diagnostic>) {
     for pattern in &recipe.unprotect {
         let mut picked = model.tensors.iter().zip(decisions).filter(|(t, _)| pattern.matches(t)).peekable();
         let text = if picked.peek().is_none() {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use globset::{GlobBuilder, GlobMatcher};
 use regex::Regex;
 
-use crate::engine::model::{RoleSet, Tensor};
+use crate::engine::model::{Model, RoleSet, Tensor};
 
 /// Characters that make a pattern a glob.
 const GLOB_CHARACTERS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
@@ -128,6 +128,11 @@ impl Pattern {
             Self::Regex(regex) => by(&|n| regex.is_match(n)),
             Self::Role(roles) => roles.contains(tensor.role),
         }
+    }
+
+    /// The tensors of a model that it picks, in file order.
+    pub(super) fn picks(&self, model: &Model) -> Vec<usize> {
+        model.tensors.iter().enumerate().filter(|(_, t)| self.matches(t)).map(|(index, _)| index).collect()
     }
 
     /// Whether it names one tensor outright.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::decisions::Decisions;
 use super::notes::notes_on_formats;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
@@ -69,6 +70,7 @@ pub fn repack(model: &Model, to: Format, recipe: &Recipe, partial: bool, unfit: 
     }
     notes.extend(in_doubt(model, &decisions));
     notes.extend(one_meaning(model, &mut decisions));
+    let decisions: Decisions = decisions.into_iter().collect();
     let tally = Tally::of(model, &decisions);
     notes_on_formats(model, &decisions, &tally, &mut notes);
     Plan { totals: tally.totals(), decisions, notes, hits: Vec::new() }

@@ -3,9 +3,14 @@
 //! Order of decision: mask, then the last rule that applies, then protections, then the shape. Only names, roles, types
 //! and shapes are asked; no data is read.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::decisions::{Classes, Decisions};
 use super::kept::kept_step;
 use super::notes::{Hits, notes};
 use super::numbers::one_meaning;
+use super::pattern::Pattern;
 use super::protect::Protection;
 use super::recipe::{Fallback, Mask, Recipe};
 use super::rule::Action;
@@ -251,10 +256,10 @@ fn per_weight(bytes: u64, params: u64) -> f64 {
 }
 
 /// What becomes of every tensor, in file order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// One decision a tensor.
-    pub decisions: Vec<Decision>,
+    pub decisions: Decisions,
     /// Their sums.
     pub totals: Totals,
     /// What the user should know: an empty mask, rules that match nothing, overrides, added losses. One of severity
@@ -319,36 +324,79 @@ impl Plan {
 
 /// Decides what becomes of every tensor.
 pub fn resolve(model: &Model, recipe: &Recipe) -> Plan {
-    resolve_all(model, recipe).plan
+    resolve_with(model, recipe, &Classes::new(model), |pattern| Arc::new(pattern.picks(model)))
 }
 
-/// A plan, and what it takes to go on from it.
-pub(super) struct Resolved {
-    pub(super) plan: Plan,
-    /// The sums of its decisions.
-    pub(super) tally: Tally,
-    /// Whether types would have taken each other's numbers.
-    pub(super) conflict: bool,
-}
-
-/// The same, with its sums.
-pub(super) fn resolve_all(model: &Model, recipe: &Recipe) -> Resolved {
-    let mut hits = vec![Hits::default(); recipe.rules.len()];
-    let mut decisions: Vec<Decision> = model.tensors.iter().map(|t| decide(t, recipe, &mut hits)).collect();
+/// The same where the tensors' classes are known, and the tensors that a pattern picks may be.
+pub(super) fn resolve_with(
+    model: &Model,
+    recipe: &Recipe,
+    classes: &Classes,
+    picks: impl FnMut(&Pattern) -> Arc<Vec<usize>>,
+) -> Plan {
+    let (mut decisions, mut hits) = decide_all(model, recipe, classes, picks);
     let mut tally = Tally::of(model, &decisions);
-    let conflict = tally.has_conflict();
-    let conflicts = if conflict { one_meaning(model, &mut decisions) } else { Vec::new() };
-    if conflict {
+    let mut conflicts = Vec::new();
+    if tally.has_conflict() {
+        let mut each: Vec<Decision> = decisions.iter().cloned().collect();
+        conflicts = one_meaning(model, &mut each);
+        decisions = each.into_iter().collect();
         tally = Tally::of(model, &decisions);
     }
     let mut notes = notes(model, recipe, &decisions, &tally, &hits);
     notes.extend(conflicts);
-    for decision in &decisions {
-        if let Winner::Rule(i) = decision.winner {
-            hits[i].decided += 1;
+    for shared in decisions.shared() {
+        if let Winner::Rule(i) = shared.decision.winner {
+            hits[i].decided += shared.tensors;
         }
     }
-    Resolved { plan: Plan { decisions, totals: tally.totals(), notes, hits }, tally, conflict }
+    Plan { decisions, totals: tally.totals(), notes, hits }
+}
+
+/// What mask and rules make of every tensor. A class is decided about once for each rule that picks any of it.
+fn decide_all(
+    model: &Model,
+    recipe: &Recipe,
+    classes: &Classes,
+    mut picks: impl FnMut(&Pattern) -> Arc<Vec<usize>>,
+) -> (Decisions, Vec<Hits>) {
+    let mut asked = vec![Asked::default(); model.tensors.len()];
+    for pattern in &recipe.unprotect {
+        picks(pattern).iter().for_each(|tensor| asked[*tensor].lifted = true);
+    }
+    let protected: Vec<bool> = classes.examples(model).map(|t| Protection::of(t).is_some()).collect();
+    let mut hits = vec![Hits::default(); recipe.rules.len()];
+    for ((number, rule), hits) in recipe.rules.iter().enumerate().zip(&mut hits) {
+        let picked = picks(&rule.pattern);
+        hits.matched = picked.len() as u64;
+        for tensor in picked.iter() {
+            let asked = &mut asked[*tensor];
+            if rule.may_act(protected[classes.of()[*tensor] as usize] && !asked.lifted) {
+                hits.applied += 1;
+                asked.rule = Some(number as u32);
+            }
+        }
+    }
+    let mut decisions = Decisions::with_capacity(model.tensors.len());
+    let mut known: HashMap<(u32, Asked), u32> = HashMap::new();
+    // What was asked of the last tensor of a class: mostly the next one is asked the same.
+    let mut last: Vec<Option<(Asked, u32)>> = vec![None; classes.len()];
+    for ((tensor, class), asked) in model.tensors.iter().zip(classes.of()).zip(asked) {
+        let before = match last[*class as usize] {
+            Some((before, number)) if before == asked => Some(number),
+            _ => known.get(&(*class, asked)).copied(),
+        };
+        let number = if let Some(number) = before {
+            decisions.share(number);
+            number
+        } else {
+            let number = decisions.add(decide(tensor, recipe, asked));
+            known.insert((*class, asked), number);
+            number
+        };
+        last[*class as usize] = Some((asked, number));
+    }
+    (decisions, hits)
 }
 
 /// Whether the source's own loss is added to. A block of trits keeps trits and scale when it is coded again as one block or
@@ -377,19 +425,28 @@ struct Request {
     overridden: bool,
 }
 
-fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, hits: &mut [Hits]) -> Request {
-    let lifted = recipe.unprotect.iter().any(|p| p.matches(tensor));
-    let mut winning = None;
-    for (i, rule) in recipe.rules.iter().enumerate() {
-        if !rule.pattern.matches(tensor) {
-            continue;
-        }
-        hits[i].matched += 1;
-        if rule.may_act(protection.is_some() && !lifted) {
-            hits[i].applied += 1;
-            winning = Some((i, rule.action));
-        }
+/// What a recipe's patterns say of a tensor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Asked {
+    /// The last rule that picks it and may act on it.
+    rule: Option<u32>,
+    /// Its protection is lifted.
+    lifted: bool,
+}
+
+impl Asked {
+    /// Of one tensor, by asking every pattern.
+    pub(super) fn of(tensor: &Tensor, recipe: &Recipe) -> Self {
+        let lifted = recipe.unprotect.iter().any(|p| p.matches(tensor));
+        let protected = Protection::of(tensor).is_some() && !lifted;
+        let rule = recipe.rules.iter().rposition(|rule| rule.pattern.matches(tensor) && rule.may_act(protected));
+        Self { rule: rule.map(|i| i as u32), lifted }
     }
+}
+
+fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, asked: Asked) -> Request {
+    let rule = asked.rule.map(|i| i as usize);
+    let winning = rule.and_then(|i| Some((i, recipe.rules.get(i)?.action)));
     let overridden = protection.is_some_and(|p| !p.is_absolute());
     match winning {
         Some((i, Action::Keep)) => {
@@ -403,7 +460,7 @@ fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, hit
         },
         None => {
             let by_mask = recipe.layers.takes(tensor.role) && protection.is_none();
-            let by_lifting = lifted && protection.is_some() && recipe.layers == Mask::All;
+            let by_lifting = asked.lifted && protection.is_some() && recipe.layers == Mask::All;
             let winner = if by_lifting { Winner::Unprotect } else { Winner::Mask(recipe.layers) };
             Request {
                 wanted: (by_mask || by_lifting).then_some((recipe.format, recipe.method)),
@@ -437,9 +494,10 @@ pub(super) fn keep(tensor: &Tensor, recipe: &Recipe, winner: Winner, reason: Rea
     decision
 }
 
-pub(super) fn decide(tensor: &Tensor, recipe: &Recipe, hits: &mut [Hits]) -> Decision {
+/// What becomes of a tensor of which this is asked. Nothing but its class and this may decide.
+pub(super) fn decide(tensor: &Tensor, recipe: &Recipe, asked: Asked) -> Decision {
     let protection = Protection::of(tensor);
-    let request = request(tensor, protection, recipe, hits);
+    let request = request(tensor, protection, recipe, asked);
     let kept = |reason: Reason| Decision { requested: request.wanted, ..keep(tensor, recipe, request.winner, reason) };
     let Some((format, method)) = request.wanted else {
         return kept(match protection {

@@ -1,22 +1,24 @@
-//! Running sums over decisions: what totals and notes are made from. A decision is added, and can be taken away again.
+//! Sums over decisions: what totals and notes are made from.
 
+use super::decisions::Decisions;
 use super::resolve::{Decision, Reason, Step, Totals, loses_twice};
 use crate::engine::codec::DType;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::Format;
 
-/// What a kind of tensors comes to. Wider than any file, so that what is taken away was there.
+/// What a kind of tensors comes to: wider than any file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Sum(u128);
 
 impl Sum {
-    fn change(&mut self, by: u64, added: bool) {
-        let by = u128::from(by);
-        self.0 = if added { self.0.saturating_add(by) } else { self.0.saturating_sub(by) };
+    /// Adds so many tensors of this.
+    fn add(&mut self, each: u64, tensors: u64) {
+        self.0 = self.0.saturating_add(u128::from(each) * u128::from(tensors));
     }
 
-    fn count(&mut self, is: bool, added: bool) {
-        self.change(u64::from(is), added);
+    /// Adds them where they are of this kind.
+    fn count(&mut self, is: bool, tensors: u64) {
+        self.add(u64::from(is), tensors);
     }
 
     /// As 64 bits hold it.
@@ -44,8 +46,6 @@ pub(super) struct Tally {
     recoded_tensors: Sum,
     /// Ternary tensors that are made ternary anew.
     again: Sum,
-    /// Those converted although nobody asked.
-    forced: Sum,
     /// Those written in each format, in the order of [`Format::ALL`].
     written: [Sum; Format::ALL.len()],
     /// Types in the output.
@@ -54,60 +54,53 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Of all of a model.
-    pub(super) fn of(model: &Model, decisions: &[Decision]) -> Self {
+    pub(super) fn of(model: &Model, decisions: &Decisions) -> Self {
         let mut tally = Self::default();
-        model.tensors.iter().zip(decisions).for_each(|(tensor, decision)| tally.add(tensor, decision));
+        for shared in decisions.shared() {
+            tally.add(&model.tensors[shared.first], &shared.decision, shared.tensors);
+        }
         tally
     }
 
-    pub(super) fn add(&mut self, tensor: &Tensor, decision: &Decision) {
-        self.change(tensor, decision, true);
-    }
-
-    /// Takes away a decision that was added before.
-    pub(super) fn remove(&mut self, tensor: &Tensor, decision: &Decision) {
-        self.change(tensor, decision, false);
-    }
-
-    fn change(&mut self, tensor: &Tensor, decision: &Decision, added: bool) {
+    /// Adds a decision that so many tensors like this one share.
+    fn add(&mut self, tensor: &Tensor, decision: &Decision, tensors: u64) {
         let elements = tensor.elements();
-        self.tensors.count(true, added);
-        self.params.change(elements, added);
-        self.bytes.change(tensor.bytes, added);
-        self.new_bytes.change(decision.new_bytes, added);
-        self.overridden.count(decision.overridden, added);
-        self.forced.count(decision.forced.is_some(), added);
+        self.tensors.count(true, tensors);
+        self.params.add(elements, tensors);
+        self.bytes.add(tensor.bytes, tensors);
+        self.new_bytes.add(decision.new_bytes, tensors);
+        self.overridden.count(decision.overridden, tensors);
         if decision.new_type.is_ternary() && !decision.is_ternary() {
-            self.already_ternary_tensors.count(true, added);
-            self.already_ternary_params.change(elements, added);
+            self.already_ternary_tensors.count(true, tensors);
+            self.already_ternary_params.add(elements, tensors);
         }
         match decision.step {
             Step::Copy => {}
-            Step::Convert(_) => self.converted_tensors.count(true, added),
-            Step::Recode(_) => self.recoded_tensors.count(true, added),
+            Step::Convert(_) => self.converted_tensors.count(true, tensors),
+            Step::Recode(_) => self.recoded_tensors.count(true, tensors),
             Step::Ternary(..) => {
-                self.ternary_tensors.count(true, added);
-                self.ternary_params.change(elements, added);
-                self.requantized.count(loses_twice(tensor, decision), added);
-                self.again.count(tensor.dtype.is_ternary(), added);
+                self.ternary_tensors.count(true, tensors);
+                self.ternary_params.add(elements, tensors);
+                self.requantized.count(loses_twice(tensor, decision), tensors);
+                self.again.count(tensor.dtype.is_ternary(), tensors);
             }
         }
         if decision.misses_request() {
             match decision.reason {
-                Reason::FellBack { .. } => self.fallbacks.count(true, added),
-                _ => self.misses.count(true, added),
+                Reason::FellBack { .. } => self.fallbacks.count(true, tensors),
+                _ => self.misses.count(true, tensors),
             }
         }
         if let Step::Ternary(format, _) | Step::Recode(format) = decision.step
             && let Some(at) = Format::ALL.iter().position(|f| *f == format)
         {
-            self.written[at].count(true, added);
+            self.written[at].count(true, tensors);
         }
         if let Some((_, sum)) = self.types.iter_mut().find(|(dtype, _)| *dtype == decision.new_type) {
-            sum.count(true, added);
+            sum.count(true, tensors);
         } else {
             let mut sum = Sum::default();
-            sum.count(true, added);
+            sum.count(true, tensors);
             self.types.push((decision.new_type, sum));
         }
     }
@@ -122,11 +115,6 @@ impl Tally {
     /// Tensors written in a format.
     pub(super) fn written(&self, format: Format) -> u64 {
         Format::ALL.iter().position(|f| *f == format).map_or(0, |at| self.written[at].get())
-    }
-
-    /// Whether any is converted although nobody asked.
-    pub(super) fn forces(&self) -> bool {
-        self.forced.0 > 0
     }
 
     /// Whether a ternary tensor is made ternary anew.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::summary::Changed;
 use crate::engine::model::{Model, Tensor};
-use crate::engine::plan::{Decision, Fallback, Live, Plan, Recipe, Step, Touched};
+use crate::engine::plan::{Decision, Fallback, Live, Plan, Recipe, Shared, Step, Touched};
 use crate::engine::ternary::Format;
 
 /// Steps that can be undone.
@@ -30,6 +30,7 @@ struct Edit {
 #[derive(Debug, Clone)]
 pub struct PlanState {
     live: Live,
+    /// By the numbers of decisions.
     outlook: Vec<Outlook>,
     /// What the session began with.
     start: Arc<Vec<Step>>,
@@ -75,7 +76,7 @@ impl PlanState {
 
     /// What could be done with a tensor.
     pub fn outlook(&self, tensor: usize) -> &Outlook {
-        &self.outlook[tensor]
+        &self.outlook[self.live.plan().decisions.number(tensor)]
     }
 
     /// Another number after every change.
@@ -131,18 +132,11 @@ impl PlanState {
     fn replace(&mut self, model: &Model, recipe: Recipe) -> Recipe {
         self.revision += 1;
         let (before, touched) = self.live.step(model, recipe);
-        match touched {
-            Touched::All => {
-                self.look_out(model);
-                self.touched = Changed::All;
-            }
-            Touched::These(tensors) => {
-                for index in &tensors {
-                    self.outlook[*index] = Outlook::of(&model.tensors[*index], self.decision(*index), self.recipe());
-                }
-                self.touched.join(Changed::These(tensors));
-            }
-        }
+        self.look_out(model);
+        self.touched.join(match touched {
+            Touched::All => Changed::All,
+            Touched::These(tensors) => Changed::These(tensors),
+        });
         before
     }
 
@@ -157,8 +151,8 @@ impl PlanState {
     }
 
     fn look_out(&mut self, model: &Model) {
-        let outlook = |(tensor, decision)| Outlook::of(tensor, decision, self.recipe());
-        self.outlook = model.tensors.iter().zip(&self.plan().decisions).map(outlook).collect();
+        let outlook = |shared: &Shared| Outlook::of(&model.tensors[shared.first], &shared.decision, self.recipe());
+        self.outlook = self.plan().decisions.shared().iter().map(outlook).collect();
     }
 }
 

@@ -311,7 +311,7 @@ impl Session {
             return;
         }
         let summaries = &self.summaries;
-        let key = |node: usize| sort.column.key(summaries.of(Item::Node(node)));
+        let key = |node: usize| sort.column.key(&summaries.of(Item::Node(node)));
         let keys: Vec<f64> = (0..self.tree.tree().nodes.len()).map(key).collect();
         self.tree.arrange(|a, b| sort.compare(keys[a], keys[b]));
     }

@@ -1,5 +1,7 @@
 //! Sums over parts of the tree: what a folder's row, the plan bar and a folder's preview show.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::plan::PlanState;
@@ -7,8 +9,8 @@ use super::previews::{Figures, Previews};
 use super::tree::{Item, TreeView};
 use crate::engine::codec::DType;
 use crate::engine::model::Model;
-use crate::engine::model::tree::NodeKind;
-use crate::engine::plan::Step;
+use crate::engine::model::tree::{Node, NodeKind};
+use crate::engine::plan::{Plan, Shared, Step};
 use crate::engine::stats::{Estimate, Pooled};
 use crate::engine::ternary::{Format, Method};
 
@@ -96,6 +98,18 @@ impl Summary {
         self.tried_exact += other.tried_exact;
     }
 
+    /// A tensor's, with what was measured of it.
+    fn with(&self, part: Option<&Part>) -> Self {
+        let mut sum = self.clone();
+        if let Some(part) = part {
+            let (ternary, eligible, exact) = (self.ternary, self.eligible, usize::from(part.exact));
+            (sum.measured, sum.exact, sum.error) = (ternary, ternary * exact, (ternary > 0).then_some(part.rel_mse));
+            (sum.tried, sum.tried_exact) = (eligible, eligible * exact);
+            sum.what_if = (eligible > 0).then_some(part.rel_mse);
+        }
+        sum
+    }
+
     /// Takes away what was added before.
     fn remove(&mut self, other: &Self) {
         self.tensors -= other.tensors;
@@ -143,17 +157,56 @@ impl Changed {
 /// The errors that a row sums up: of what goes ternary, and of what may.
 type Pools = [Pooled; 2];
 
+/// What one tensor adds to the rows above it, as long as nothing is measured; and in what it is measured.
+#[derive(Debug, Clone)]
+struct Base {
+    sum: Summary,
+    what_if: Option<(Format, Method)>,
+}
+
+/// What was measured of a tensor.
+#[derive(Debug, Clone)]
+struct Part {
+    exact: bool,
+    rel_mse: Estimate,
+    pooled: Arc<Pooled>,
+}
+
+/// A row: a tensor, or one of the folders.
+#[derive(Debug, Clone, Copy)]
+enum Row {
+    Tensor(usize),
+    Folder(usize),
+}
+
+/// The sums over a folder.
+#[derive(Debug, Clone, Default)]
+struct Folder {
+    sum: Summary,
+    pools: Box<Pools>,
+}
+
+impl Folder {
+    fn estimate(&mut self) {
+        let of = |pool: &Pooled| (!pool.is_empty()).then(|| pool.estimate());
+        let [error, what_if] = &*self.pools;
+        (self.sum.error, self.sum.what_if) = (of(error), of(what_if));
+    }
+}
+
 /// The summaries of every node and of the model. They follow changes tensor by tensor, up through the folders.
 #[derive(Debug, Clone, Default)]
 pub struct Summaries {
-    nodes: Vec<Summary>,
-    model: Summary,
-    /// What was counted of a tensor that was measured.
-    parts: Vec<Option<Arc<Pooled>>>,
-    /// Sums of folders, by node.
-    pools: Vec<Option<Box<Pools>>>,
-    /// Those of the model.
-    all: Pools,
+    /// The plan that they are of.
+    plan: Arc<Plan>,
+    /// By the numbers of its decisions.
+    bases: Vec<Base>,
+    /// By tensor.
+    parts: Vec<Option<Box<Part>>>,
+    /// By node.
+    rows: Vec<Row>,
+    folders: Vec<Folder>,
+    model: Folder,
     /// Whether sums are too great for 64 bits, so that nothing can be taken from them again.
     saturated: bool,
 }
@@ -162,41 +215,55 @@ impl Summaries {
     /// Sums everything up, children before their folders.
     pub fn new(model: &Model, tree: &TreeView, plan: &PlanState, previews: &Previews) -> Self {
         let nodes = &tree.tree().nodes;
+        let bases = bases(model, plan);
+        let mut folders = 0;
+        let row = |node: &Node| match node.kind {
+            NodeKind::Tensor(index) => Row::Tensor(index),
+            NodeKind::Folder(_) => {
+                folders += 1;
+                Row::Folder(folders - 1)
+            }
+        };
         let mut made = Self {
-            nodes: vec![Summary::default(); nodes.len()],
+            rows: nodes.iter().map(row).collect(),
             parts: vec![None; model.tensors.len()],
-            pools: vec![None; nodes.len()],
-            saturated: is_vast(model),
+            folders: vec![Folder::default(); folders],
+            plan: Arc::clone(plan.plan()),
+            saturated: is_vast(&bases, plan.plan()),
+            bases,
             ..Self::default()
         };
         for (id, node) in nodes.iter().enumerate().rev() {
-            if let NodeKind::Tensor(index) = node.kind {
-                let (sum, part) = of_tensor(model, plan, previews, index);
-                let pools = match node.parent {
-                    Some(parent) => &mut **made.pools[parent].get_or_insert_default(),
-                    None => &mut made.all,
-                };
-                if let Some(part) = &part {
-                    count(pools, &sum, part, Pooled::add);
+            match made.rows[id] {
+                Row::Tensor(index) => {
+                    let base = &made.bases[made.plan.decisions.number(index)];
+                    let part = measured(previews, index, base).map(Box::new);
+                    let above = match node.parent.map(|parent| made.rows[parent]) {
+                        Some(Row::Folder(folder)) => &mut made.folders[folder],
+                        _ => &mut made.model,
+                    };
+                    if let Some(part) = &part {
+                        let sum = base.sum.with(Some(part));
+                        above.sum.add(&sum);
+                        count(&mut above.pools, &sum, part, Pooled::add);
+                    } else {
+                        above.sum.add(&base.sum);
+                    }
+                    made.parts[index] = part;
                 }
-                made.parts[index] = part;
-                made.nodes[id] = sum;
-            } else {
-                let pools = made.pools[id].get_or_insert_default().clone();
-                estimate(&mut made.nodes[id], &pools);
-                let above = match node.parent {
-                    Some(parent) => &mut **made.pools[parent].get_or_insert_default(),
-                    None => &mut made.all,
-                };
-                above.iter_mut().zip(pools.iter()).for_each(|(sum, more)| sum.add(more));
-            }
-            let sum = made.nodes[id].clone();
-            match node.parent {
-                Some(parent) => made.nodes[parent].add(&sum),
-                None => made.model.add(&sum),
+                Row::Folder(folder) => {
+                    made.folders[folder].estimate();
+                    let done = made.folders[folder].clone();
+                    let above = match node.parent.map(|parent| made.rows[parent]) {
+                        Some(Row::Folder(folder)) => &mut made.folders[folder],
+                        _ => &mut made.model,
+                    };
+                    above.sum.add(&done.sum);
+                    above.pools.iter_mut().zip(done.pools.iter()).for_each(|(sum, more)| sum.add(more));
+                }
             }
         }
-        estimate(&mut made.model, &made.all);
+        made.model.estimate();
         made
     }
 
@@ -204,85 +271,127 @@ impl Summaries {
     pub fn follow(&mut self, model: &Model, tree: &TreeView, plan: &PlanState, previews: &Previews, changed: &Changed) {
         let nodes = &tree.tree().nodes;
         let few = match changed {
-            Changed::These(list) if !self.saturated && nodes.len() == self.nodes.len() => list,
+            Changed::These(list) if !self.saturated && nodes.len() == self.rows.len() => list,
             _ => return *self = Self::new(model, tree, plan, previews),
         };
         // A change walks up; all at once are cheaper from the bottom.
-        if few.len() > model.tensors.len() / 4 + 64 {
+        if few.len() > model.tensors.len() / 8 + 64 {
             return *self = Self::new(model, tree, plan, previews);
         }
+        if few.is_empty() && Arc::ptr_eq(&self.plan, plan.plan()) {
+            return;
+        }
+        // One that is named twice has changed once.
+        let few: BTreeSet<usize> = few.iter().copied().collect();
+        let new = bases(model, plan);
         let mut folders = Vec::new();
-        for index in few {
+        for index in &few {
             let Some(leaf) = tree.tree().leaf(*index) else { continue };
-            let (sum, part) = of_tensor(model, plan, previews, *index);
-            let before = std::mem::replace(&mut self.nodes[leaf], sum.clone());
+            let base = &new[plan.plan().decisions.number(*index)];
+            let part = measured(previews, *index, base).map(Box::new);
+            let sum = base.sum.with(part.as_deref());
+            let before = self.leaf(*index);
             let old = std::mem::replace(&mut self.parts[*index], part.clone());
             let mut at = nodes[leaf].parent;
             loop {
-                let (above, pools) = match at {
-                    Some(folder) => (&mut self.nodes[folder], &mut **self.pools[folder].get_or_insert_default()),
-                    None => (&mut self.model, &mut self.all),
+                let above = match at.map(|node| self.rows[node]) {
+                    Some(Row::Folder(folder)) => {
+                        folders.push(folder);
+                        &mut self.folders[folder]
+                    }
+                    _ => &mut self.model,
                 };
-                above.remove(&before);
-                above.add(&sum);
+                above.sum.remove(&before);
+                above.sum.add(&sum);
                 if let Some(old) = &old {
-                    count(pools, &before, old, Pooled::remove);
+                    count(&mut above.pools, &before, old, Pooled::remove);
                 }
                 if let Some(part) = &part {
-                    count(pools, &sum, part, Pooled::add);
+                    count(&mut above.pools, &sum, part, Pooled::add);
                 }
                 let Some(folder) = at else { break };
-                folders.push(folder);
                 at = nodes[folder].parent;
             }
         }
         folders.sort_unstable();
         folders.dedup();
-        for folder in folders {
-            if let Some(pools) = &self.pools[folder] {
-                estimate(&mut self.nodes[folder], pools);
-            }
-        }
-        estimate(&mut self.model, &self.all);
+        folders.into_iter().for_each(|folder| self.folders[folder].estimate());
+        self.model.estimate();
+        (self.bases, self.plan) = (new, Arc::clone(plan.plan()));
     }
 
     /// The summary of a row.
-    pub fn of(&self, item: Item) -> &Summary {
-        match item {
-            Item::Node(node) => self.nodes.get(node).unwrap_or(&self.model),
-            Item::Model => &self.model,
+    pub fn of(&self, item: Item) -> Cow<'_, Summary> {
+        let Item::Node(node) = item else { return Cow::Borrowed(&self.model.sum) };
+        match self.rows.get(node) {
+            Some(Row::Tensor(index)) => Cow::Owned(self.leaf(*index)),
+            Some(Row::Folder(folder)) => Cow::Borrowed(&self.folders[*folder].sum),
+            None => Cow::Borrowed(&self.model.sum),
         }
+    }
+
+    fn leaf(&self, index: usize) -> Summary {
+        self.bases[self.plan.decisions.number(index)].sum.with(self.parts[index].as_deref())
     }
 }
 
+/// What tensors add, by the numbers of the plan's decisions.
+fn bases(model: &Model, plan: &PlanState) -> Vec<Base> {
+    let base = |shared: &Shared| {
+        let (tensor, decision, outlook) = (&model.tensors[shared.first], &shared.decision, plan.outlook(shared.first));
+        let ternary = decision.is_ternary();
+        let sum = Summary {
+            tensors: 1,
+            eligible: usize::from(outlook.eligible),
+            ternary: usize::from(ternary),
+            already: usize::from(tensor.dtype.is_ternary()),
+            params: tensor.elements(),
+            ternary_params: if ternary { tensor.elements() } else { 0 },
+            mix: Mix::of(decision.new_type, tensor.elements()),
+            bytes: tensor.bytes,
+            new_bytes: decision.new_bytes,
+            ..Summary::default()
+        };
+        Base { sum, what_if: what_if(plan, shared.first) }
+    };
+    plan.plan().decisions.shared().iter().map(base).collect()
+}
+
+/// The figures of a tensor in what it goes ternary with, or would.
+fn measured(previews: &Previews, index: usize, base: &Base) -> Option<Part> {
+    let (format, method) = base.what_if?;
+    let figures = previews.figures((index, format))?;
+    let of_method = figures.method(method)?;
+    Some(Part { exact: figures.exact, rel_mse: of_method.rel_mse, pooled: Arc::clone(&of_method.pooled) })
+}
+
 /// Whether a model claims so much that sums of it reach the end of 64 bits.
-fn is_vast(model: &Model) -> bool {
+fn is_vast(bases: &[Base], plan: &Plan) -> bool {
     // No type of an output has more than eight bytes a weight.
-    let most = model.tensors.iter().map(|t| u128::from(t.elements()) * 8 + u128::from(t.bytes)).sum::<u128>();
+    let each = |sum: &Summary| u128::from(sum.params) * 8 + u128::from(sum.bytes);
+    let shared = bases.iter().zip(plan.decisions.shared());
+    let most = shared.fold(0u128, |most, (base, shared)| {
+        most.saturating_add(each(&base.sum).saturating_mul(u128::from(shared.tensors)))
+    });
     most > u128::from(u64::MAX)
 }
 
 /// Adds a tensor's error to the sums that it belongs in, or takes it from them.
-fn count(pools: &mut Pools, sum: &Summary, part: &Pooled, how: fn(&mut Pooled, &Pooled)) {
+fn count(pools: &mut Pools, sum: &Summary, part: &Part, how: fn(&mut Pooled, &Pooled)) {
     let [error, what_if] = pools;
     if sum.error.is_some() {
-        how(error, part);
+        how(error, &part.pooled);
     }
     if sum.what_if.is_some() {
-        how(what_if, part);
+        how(what_if, &part.pooled);
     }
-}
-
-fn estimate(sum: &mut Summary, [error, what_if]: &Pools) {
-    let of = |pool: &Pooled| (!pool.is_empty()).then(|| pool.estimate());
-    (sum.error, sum.what_if) = (of(error), of(what_if));
 }
 
 /// The format and method that a tensor goes ternary with, or would.
 pub fn what_if(plan: &PlanState, tensor: usize) -> Option<(Format, Method)> {
     match plan.decision(tensor).step {
         Step::Ternary(format, method) => Some((format, method)),
-        _ => Some((plan.outlook(tensor).format.clone().ok()?, plan.recipe().method)),
+        _ => Some((plan.outlook(tensor).format.as_ref().ok().copied()?, plan.recipe().method)),
     }
 }
 
@@ -290,30 +399,4 @@ pub fn what_if(plan: &PlanState, tensor: usize) -> Option<(Format, Method)> {
 pub fn figures<'a>(plan: &PlanState, previews: &'a Previews, tensor: usize) -> Option<(&'a Figures, Method)> {
     let (format, method) = what_if(plan, tensor)?;
     Some((previews.figures((tensor, format))?, method))
-}
-
-/// What a tensor adds to the rows above it, and its error if it was measured.
-fn of_tensor(model: &Model, plan: &PlanState, previews: &Previews, index: usize) -> (Summary, Option<Arc<Pooled>>) {
-    let (tensor, decision, outlook) = (&model.tensors[index], plan.decision(index), plan.outlook(index));
-    let measured = figures(plan, previews, index).and_then(|(f, method)| Some((f, f.method(method)?)));
-    let ternary = decision.is_ternary();
-    let known = usize::from(measured.is_some());
-    let sum = Summary {
-        tensors: 1,
-        eligible: usize::from(outlook.eligible),
-        ternary: usize::from(ternary),
-        already: usize::from(tensor.dtype.is_ternary()),
-        params: tensor.elements(),
-        ternary_params: if ternary { tensor.elements() } else { 0 },
-        mix: Mix::of(decision.new_type, tensor.elements()),
-        bytes: tensor.bytes,
-        new_bytes: decision.new_bytes,
-        measured: if ternary { known } else { 0 },
-        exact: usize::from(ternary && measured.is_some_and(|(f, _)| f.exact)),
-        error: measured.filter(|_| ternary).map(|(_, m)| m.rel_mse),
-        tried: if outlook.eligible { known } else { 0 },
-        tried_exact: usize::from(outlook.eligible && measured.is_some_and(|(f, _)| f.exact)),
-        what_if: measured.filter(|_| outlook.eligible).map(|(_, m)| m.rel_mse),
-    };
-    (sum, measured.map(|(_, m)| Arc::clone(&m.pooled)))
 }

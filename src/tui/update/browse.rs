@@ -128,7 +128,7 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
 fn to_worst(session: &mut Session) -> String {
     let sqnr = |tensor: &usize| {
         let node = session.node_of(*tensor)?;
-        let key = Column::Sqnr.key(session.summaries.of(Item::Node(node)));
+        let key = Column::Sqnr.key(&session.summaries.of(Item::Node(node)));
         key.is_finite().then_some((*tensor, node, key))
     };
     let seen = session.tree.visible_below(Item::Model);

@@ -240,7 +240,10 @@ impl Session {
     /// The sums of a row: while the budget slider is open, with what its place would make of the tensors.
     pub fn sums(&self, item: Item) -> Summary {
         let plain = self.summaries.of(item);
-        self.slider.as_ref().map_or_else(|| plain.clone(), |slider| slider.tally.over(item, plain))
+        match &self.slider {
+            Some(slider) => slider.tally.over(item, &plain),
+            None => plain.into_owned(),
+        }
     }
 
     /// What the open slider makes of a tensor, if it has to do with it.
