@@ -45,7 +45,7 @@ fn assert_means(tiny: &Tiny, written: &[(String, Coded)], dtype: DType, dialects
             assert_eq!(tensor(&model, name).dtype, dtype, "{name}");
             let meant = coded.weights(dtype);
             assert_same(&bits(&weights(&model, name)), &bits(&meant), &format!("{name} as {dtype}, mapped: {mmap}"));
-            assert_eq!(tensor(&model, name).dims, [coded.row as u64, (coded.codes.len() / coded.row) as u64]);
+            assert_eq!(tensor(&model, name).dims[..], [coded.row as u64, (coded.codes.len() / coded.row) as u64]);
         }
     }
 }
@@ -135,19 +135,19 @@ fn files_of_ruvllm_are_read_in_either_order_of_dimensions() {
     assert!(model.rows_first);
     assert_eq!(votes(&model, 30), [(DType::BF16, Some(0)), (DType::T158, Some(4))]);
     assert!(messages(&model, "dialect").concat().contains("as T158 4 of 4 tensors fit; as BF16 0 of 4 tensors fit"));
-    assert_eq!(tensor(&model, "model.layers.0.mlp.gate.weight").dims, [256, 2]);
+    assert_eq!(tensor(&model, "model.layers.0.mlp.gate.weight").dims[..], [256, 2]);
     assert_eq!(complaints(&model), [""; 0]);
     // The user may say that the file has GGUF's order after all: the same elements in other rows.
     let turned = open_as(&tiny, &[], Some(false), true);
     for (name, coded) in &written {
-        assert_eq!(tensor(&turned, name).dims, [(coded.codes.len() / coded.row) as u64, coded.row as u64]);
+        assert_eq!(tensor(&turned, name).dims[..], [(coded.codes.len() / coded.row) as u64, coded.row as u64]);
         assert_same(&bits(&weights(&turned, name)), &bits(&coded.weights(DType::T158)), "weights");
     }
     // Any other architecture has GGUF's order; there too it can be said.
     let (name, coded) = &written[0];
     let own = Tiny::default().coded(name, DType::T158, coded);
-    assert_eq!(tensor(&own.open().unwrap(), name).dims, [96, 40]);
-    assert_eq!(tensor(&open_as(&own, &[], Some(true), true), name).dims, [40, 96]);
+    assert_eq!(tensor(&own.open().unwrap(), name).dims[..], [96, 40]);
+    assert_eq!(tensor(&open_as(&own, &[], Some(true), true), name).dims[..], [40, 96]);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn order_metadata_alignment_and_kept_bytes_are_carried_over() {
     let (_folder, written, summary) = quantized(&model, &all());
     let names = |m: &Model| m.tensors.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&written), names(&model));
-    assert_eq!(written.tensors[2].dims, [256, 16, 1]);
+    assert_eq!(written.tensors[2].dims[..], [256, 16, 1]);
     let keys: Vec<&str> = written.gguf().unwrap().kvs.iter().map(|kv| kv.key.as_str()).collect();
     assert_eq!(
         keys,

@@ -248,7 +248,7 @@ fn scalars_empty_tensors_and_trailing_ones_are_shapes_like_others() {
 fn the_tree_is_in_natural_order() {
     let model = moe().open().unwrap();
     let tree = Tree::build(&model.tensors);
-    let labels = |ids: &[usize]| ids.iter().map(|id| tree.nodes[*id].label.clone()).collect::<Vec<_>>();
+    let labels = |ids: &[usize]| ids.iter().map(|id| tree.nodes[*id].label().to_owned()).collect::<Vec<_>>();
     assert_eq!(labels(&tree.roots), ["blk.", "output.weight", "output_norm.weight", "token_embd.weight"]);
     let NodeKind::Folder(blocks) = &tree.nodes[tree.roots[0]].kind else { panic!("blk. is a folder") };
     let numbers: Vec<String> = (0..12).map(|i| format!("{i}.")).collect();

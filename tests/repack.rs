@@ -78,7 +78,7 @@ fn every_pair_of_formats_keeps_trits_and_weights() {
         for to in formats().filter(|to| *to != from) {
             let out = repacked(&model, to, false).unwrap_or_else(|e| panic!("{from} → {to}: {e}"));
             let found = tensor(&out.model, NAME);
-            assert_eq!((found.dtype, &found.dims), (to.dtype(), &vec![512, 12]), "{from} → {to}");
+            assert_eq!((found.dtype, &found.dims[..]), (to.dtype(), &[512, 12][..]), "{from} → {to}");
             assert_same(&trits(&out.model, NAME), &coded.codes, &format!("{from} → {to}"));
             assert_same(&weights(&out.model, NAME), &coded.weights(from.dtype()), &format!("{from} → {to}"));
             let met = survey(&model, &out);
@@ -347,7 +347,10 @@ fn flattened_and_merged_tensors_move_too() {
     let model = tiny.open().unwrap();
     for to in [Format::Q2_0, Format::I2SArm] {
         let out = repacked(&model, to, false).unwrap();
-        assert_eq!((trits(&out.model, NAME), &tensor(&out.model, NAME).dims), (coded.codes.clone(), &vec![64, 5, 5]));
+        assert_eq!(
+            (trits(&out.model, NAME), &tensor(&out.model, NAME).dims[..]),
+            (coded.codes.clone(), &[64, 5, 5][..])
+        );
         let back = repacked(&out.model, Format::T158, false).unwrap();
         assert_same(&raw(&back.model, NAME), &raw(&model, NAME), &format!("{to}"));
     }

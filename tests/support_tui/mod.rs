@@ -134,7 +134,7 @@ impl App {
             return;
         }
         let nodes = &session.tree.tree().nodes;
-        let node = nodes.iter().position(|n| n.path == path).unwrap_or_else(|| panic!("no row {path}"));
+        let node = nodes.iter().position(|n| *n.path == *path).unwrap_or_else(|| panic!("no row {path}"));
         session.tree.select(node);
         self.state.wants_changed = true;
     }

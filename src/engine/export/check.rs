@@ -305,7 +305,7 @@ fn compare_headers<R: Read + Seek>(independent: &GGUFFileReader<R>, own: &Gguf, 
     }
     for (theirs, ours) in independent.tensor_infos().iter().zip(&own.tensors) {
         let same = theirs.name() == ours.name
-            && theirs.shape().dims() == ours.dims
+            && theirs.shape().dims() == ours.dims.as_slice()
             && Some(theirs.tensor_type() as u32) == ours.dtype.number()
             && theirs.data_offset() == ours.offset;
         if !same {

@@ -65,7 +65,7 @@ fn header_tensor(model: &Model, plan: &Plan, index: usize) -> Result<HeaderTenso
         let what = format!("{} is no type that a GGUF can hold; {hint}", decision.new_type);
         Error::tensor(&model.path, &tensor.name, what)
     })?;
-    let mut dims = tensor.dims.clone();
+    let mut dims = tensor.dims.to_vec();
     if writes_rows_first(model, plan) {
         dims.reverse();
     }

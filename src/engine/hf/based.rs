@@ -164,7 +164,7 @@ fn plan(tensor: &Tensor, found: &[Place], tensors: &[HfTensor], heads: &Heads) -
     let count = first.expert.map(|_| found.len() as u64);
     let dims = dims(transform, shape, count)
         .ok_or_else(|| format!("{}: shape {shape:?} has no elements", tensors[first.part].name))?;
-    if dims != tensor.dims {
+    if *dims != *tensor.dims {
         return Err(format!("{} has shape {:?} in the base, {dims:?} here", tensor.name, tensor.dims));
     }
     let parts = found.iter().map(|p| p.part).collect();

@@ -3,6 +3,8 @@
 //! The order matters: what is more special comes first (a router is named `ffn_gate_inp`, a shared expert
 //! `ffn_gate_shexp`). Names follow llama.cpp's tables (`llama-arch.cpp`) and Hugging Face's modelling files.
 
+use std::collections::HashMap;
+
 use super::names;
 use super::role::Role;
 
@@ -15,7 +17,7 @@ pub fn role_of(name: &str, dims: &[u64]) -> Role {
     let lower = name.to_ascii_lowercase();
     let stem = lower.strip_suffix(".weight").or_else(|| lower.strip_suffix(".bias")).unwrap_or(&lower);
     let has = |part: &str| stem.contains(part);
-    let vector = dims.iter().filter(|d| **d != 1).count() < 2;
+    let vector = is_vector(dims);
 
     if has("rope_freqs") || has("rope_factors") || has("position_embd") || has("token_types") || has("rotary_emb") {
         return Role::Position;
@@ -45,6 +47,37 @@ pub fn role_of(name: &str, dims: &[u64]) -> Role {
         Some(role) => role,
         None => Role::Other,
     }
+}
+
+/// Roles of many names: what differs in the numbers of layers and experts only is asked for once.
+#[derive(Debug, Default)]
+pub(super) struct Roles {
+    known: HashMap<String, [Option<Role>; 2]>,
+    /// The form of the name that was asked for last.
+    form: String,
+}
+
+impl Roles {
+    /// [`role_of`], which knows of a part of digits that it is a number and no more.
+    pub(super) fn role_of(&mut self, name: &str, dims: &[u64]) -> Role {
+        self.form.clear();
+        for part in name.split('.') {
+            let is_number = (1..10).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+            self.form.push_str(if is_number { "0" } else { part });
+            self.form.push('.');
+        }
+        let vector = usize::from(is_vector(dims));
+        if let Some(Some(role)) = self.known.get(&self.form).map(|roles| roles[vector]) {
+            return role;
+        }
+        let role = role_of(name, dims);
+        self.known.entry(self.form.clone()).or_default()[vector] = Some(role);
+        role
+    }
+}
+
+fn is_vector(dims: &[u64]) -> bool {
+    dims.iter().filter(|d| **d != 1).count() < 2
 }
 
 fn is_modality(stem: &str) -> bool {
@@ -214,6 +247,29 @@ mod tests {
         for (gguf, hf, role) in pairs {
             assert_eq!(role_of(gguf, &matrix), role, "{gguf}");
             assert_eq!(role_of(hf, &matrix), role, "{hf}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_form_is_what_would_be_said() {
+        let mut roles = Roles::default();
+        for name in [
+            "blk.3.ffn_gate.7.weight",
+            "blk.12.ffn_gate.0.weight",
+            "blk.3.ffn_gate.weight",
+            "model.layers.1.mlp.experts.3.w1.weight",
+            "model.layers.1.mlp.experts.3.w2.weight",
+            "blk.99999999999.ffn_up.3.weight",
+            "blk.0.ffn_up.3.weight",
+            "h.0.ln_1.weight",
+            "0.weight",
+            "",
+            ".",
+        ] {
+            for dims in [&[256, 512][..], &[256]] {
+                assert_eq!(roles.role_of(name, dims), role_of(name, dims), "{name}");
+                assert_eq!(roles.role_of(name, dims), role_of(name, dims), "{name}");
+            }
         }
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::assembly::Assembly;
 use super::names;
 use super::role::Role;
-use super::roles;
+use super::roles::{self, Roles};
 use crate::engine::codec::{self, DType, Decoder, Fill};
 use crate::engine::format::gguf::read::number_words;
-use crate::engine::format::gguf::{Gguf, TensorInfo};
+use crate::engine::format::gguf::{Dims, Gguf, TensorInfo};
 
 /// Most matrices of a tensor that have figures of their own.
 const MAX_SLICES: u64 = 4096;
@@ -21,7 +21,7 @@ pub struct Tensor {
     /// Other names that patterns may pick it by: those of its parts in the files it was assembled from.
     pub aliases: Vec<String>,
     /// Dimensions in GGUF order, row length first; empty for a scalar.
-    pub dims: Vec<u64>,
+    pub dims: Dims,
     /// Type.
     pub dtype: DType,
     /// Index of its file in the model.
@@ -44,11 +44,17 @@ pub struct Tensor {
 
 impl Tensor {
     /// A tensor with this name, shape (row length first) and type; its place is yet to be filled in.
-    pub fn named(name: String, dims: Vec<u64>, dtype: DType) -> Self {
+    pub fn named(name: String, dims: impl Into<Dims>, dtype: DType) -> Self {
+        let dims = dims.into();
+        let role = roles::role_of(&name, &dims);
+        Self::with_role(name, role, dims, dtype)
+    }
+
+    fn with_role(name: String, role: Role, dims: Dims, dtype: DType) -> Self {
         let parsed = names::parse(&name);
         let bytes = dtype.bytes_for(dims.iter().product()).unwrap_or(0);
         Self {
-            role: roles::role_of(&name, &dims),
+            role,
             layer: parsed.layer,
             expert: parsed.expert,
             name,
@@ -66,10 +72,18 @@ impl Tensor {
     /// Every tensor of a GGUF, in file order; `rows_first` where the file writes dimensions the other way round.
     pub fn all_of(gguf: &Gguf, file: usize, rows_first: bool) -> Vec<Self> {
         let last_offset = gguf.tensors.iter().map(|t| t.offset).max().unwrap_or(0);
-        gguf.tensors.iter().map(|info| Self::from_info(gguf, info, file, (last_offset, rows_first))).collect()
+        let mut roles = Roles::default();
+        let infos = gguf.tensors.iter();
+        infos.map(|info| Self::from_info(gguf, info, file, (last_offset, rows_first), &mut roles)).collect()
     }
 
-    fn from_info(gguf: &Gguf, info: &TensorInfo, file: usize, (last_offset, rows_first): (u64, bool)) -> Self {
+    fn from_info(
+        gguf: &Gguf,
+        info: &TensorInfo,
+        file: usize,
+        (last_offset, rows_first): (u64, bool),
+        roles: &mut Roles,
+    ) -> Self {
         let fits = info.bytes.is_some_and(|bytes| {
             // Writers differ in what stands behind the last tensor. A number with one meaning is believed, and so is
             // that there are no elements.
@@ -85,7 +99,7 @@ impl Tensor {
             offset: gguf.data_offset.saturating_add(info.offset),
             bytes: info.bytes.filter(|_| fits).unwrap_or(info.extent),
             layout_fits: fits,
-            ..Self::named(info.name.clone(), dims, info.dtype)
+            ..Self::with_role(info.name.clone(), roles.role_of(&info.name, &dims), dims, info.dtype)
         }
     }
 

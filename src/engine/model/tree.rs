@@ -3,7 +3,9 @@
 //! Every dot ends a folder, but `weight` and its like stay with the part before them. The tree is an arena of nodes with
 //! parents before children, so that aggregates are one pass from the back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::names::natural_cmp;
 use super::role::{Role, RoleSet};
@@ -16,17 +18,24 @@ const MAX_DEPTH: usize = 16;
 /// A folder or a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// What is shown behind the parent's label: `blk.`, `3.`, `ffn_down.weight`.
-    pub label: String,
     /// The whole name of a tensor; of a folder the prefix that its tensors share, with the closing dot, or the pattern
     /// `role:…` that picks them. A folder of a layer within a role has the layer behind that.
-    pub path: String,
+    pub path: Arc<str>,
+    /// Where in the path its label begins.
+    label: usize,
     /// Index of the folder it lies in.
     pub parent: Option<usize>,
     /// Folders above it.
     pub depth: usize,
     /// What it is.
     pub kind: NodeKind,
+}
+
+impl Node {
+    /// What is shown behind the parent's label: `blk.`, `3.`, `ffn_down.weight`.
+    pub fn label(&self) -> &str {
+        self.path.get(self.label..).unwrap_or_default()
+    }
 }
 
 /// What a [`Node`] is.
@@ -63,9 +72,9 @@ pub struct Tree {
 
 /// One level while it is being built.
 #[derive(Default)]
-struct Builder {
-    folders: BTreeMap<String, Builder>,
-    tensors: Vec<(String, usize)>,
+struct Builder<'a> {
+    folders: BTreeMap<&'a str, Builder<'a>>,
+    tensors: Vec<(&'a str, usize)>,
 }
 
 impl Tree {
@@ -76,9 +85,9 @@ impl Tree {
             let (folders, label) = split(&tensor.name);
             let mut at = &mut root;
             for folder in folders {
-                at = at.folders.entry(folder.to_owned()).or_default();
+                at = at.folders.entry(folder).or_default();
             }
-            at.tensors.push((label.to_owned(), index));
+            at.tensors.push((label, index));
         }
         let mut tree = Self::default();
         tree.roots = tree.add_level(root, None, "", 0);
@@ -86,25 +95,25 @@ impl Tree {
         tree
     }
 
-    fn add_level(&mut self, level: Builder, parent: Option<usize>, prefix: &str, depth: usize) -> Vec<usize> {
-        enum Item {
-            Folder(Builder),
+    fn add_level(&mut self, level: Builder<'_>, parent: Option<usize>, prefix: &str, depth: usize) -> Vec<usize> {
+        enum Item<'a> {
+            Folder(Builder<'a>),
             Tensor(usize),
         }
-        let folders = level.folders.into_iter().map(|(part, b)| (format!("{part}."), Item::Folder(b)));
-        let tensors = level.tensors.into_iter().map(|(label, i)| (label, Item::Tensor(i)));
-        let mut items: Vec<(String, Item)> = folders.chain(tensors).collect();
+        let folders = level.folders.into_iter().map(|(part, b)| (Cow::from(format!("{part}.")), Item::Folder(b)));
+        let tensors = level.tensors.into_iter().map(|(label, i)| (Cow::from(label), Item::Tensor(i)));
+        let mut items: Vec<(Cow<'_, str>, Item<'_>)> = folders.chain(tensors).collect();
         items.sort_by(|a, b| natural_cmp(&a.0, &b.0));
         let mut ids = Vec::with_capacity(items.len());
         for (label, item) in items {
             let id = self.nodes.len();
-            let path = format!("{prefix}{label}");
             ids.push(id);
-            let node = |kind| Node { label, path: path.clone(), parent, depth, kind };
+            let path: Arc<str> = [prefix, &label].concat().into();
+            let node = |path, kind| Node { path, label: prefix.len(), parent, depth, kind };
             match item {
-                Item::Tensor(index) => self.nodes.push(node(NodeKind::Tensor(index))),
+                Item::Tensor(index) => self.nodes.push(node(path, NodeKind::Tensor(index))),
                 Item::Folder(inner) => {
-                    self.nodes.push(node(NodeKind::Folder(Vec::new())));
+                    self.nodes.push(node(Arc::clone(&path), NodeKind::Folder(Vec::new())));
                     let children = self.add_level(inner, Some(id), &path, depth + 1);
                     self.nodes[id].kind = NodeKind::Folder(children);
                 }
@@ -124,6 +133,7 @@ impl Tree {
             }
         }
         let mut tree = Self { grouping: Grouping::Roles, ..Self::default() };
+        let names = |tensor: usize| Arc::clone(&self.nodes[self.leaves[tensor]].path);
         let mut families: Vec<(RoleSet, usize)> = Vec::new();
         for (role, members) in &of_role {
             let set = RoleSet::One(*role);
@@ -132,48 +142,49 @@ impl Tree {
             let parent = family.map(|family| {
                 let open = families.iter().find(|(f, _)| *f == family).map(|(_, node)| *node);
                 open.unwrap_or_else(|| {
-                    let node = tree.add_folder(family.name().to_owned(), format!("role:{}", family.name()), None);
+                    let node = tree.add_folder(family.name(), format!("role:{}", family.name()), None);
                     families.push((family, node));
                     node
                 })
             });
-            let folder = tree.add_folder(set.name().to_owned(), format!("role:{}", set.name()), parent);
-            tree.add_members(folder, tensors, members);
+            let folder = tree.add_folder(set.name(), format!("role:{}", set.name()), parent);
+            tree.add_members(folder, tensors, members, &names);
         }
         tree.find_leaves(tensors.len());
         tree
     }
 
     /// The tensors of a role, in folders of their layers if one of these has several.
-    fn add_members(&mut self, folder: usize, tensors: &[Tensor], members: &[usize]) {
+    fn add_members(&mut self, folder: usize, tensors: &[Tensor], members: &[usize], names: &dyn Fn(usize) -> Arc<str>) {
         let layer = |index: &usize| tensors[*index].layer;
         let mut layers: BTreeMap<Option<u32>, Vec<usize>> = BTreeMap::new();
         members.iter().for_each(|index| layers.entry(layer(index)).or_default().push(*index));
         let crowded = layers.len() > 1 && layers.iter().any(|(layer, all)| layer.is_some() && all.len() > 1);
         if !crowded {
-            members.iter().for_each(|index| self.add_tensor(folder, *index, &tensors[*index]));
+            members.iter().for_each(|index| self.add_tensor(folder, *index, names(*index)));
             return;
         }
         for (layer, all) in layers {
             let parent = match layer {
                 Some(layer) => {
                     let path = format!("{} layer {layer}", self.nodes[folder].path);
-                    self.add_folder(format!("layer {layer}"), path, Some(folder))
+                    self.add_folder(&format!("layer {layer}"), path, Some(folder))
                 }
                 None => folder,
             };
-            all.iter().for_each(|index| self.add_tensor(parent, *index, &tensors[*index]));
+            all.iter().for_each(|index| self.add_tensor(parent, *index, names(*index)));
         }
     }
 
-    fn add_folder(&mut self, label: String, path: String, parent: Option<usize>) -> usize {
-        self.add(Node { label, path, parent, depth: 0, kind: NodeKind::Folder(Vec::new()) })
+    /// A folder whose path ends with its label.
+    fn add_folder(&mut self, label: &str, path: String, parent: Option<usize>) -> usize {
+        let label = path.len().saturating_sub(label.len());
+        self.add(Node { path: path.into(), label, parent, depth: 0, kind: NodeKind::Folder(Vec::new()) })
     }
 
-    fn add_tensor(&mut self, parent: usize, index: usize, tensor: &Tensor) {
-        let name = tensor.name.clone();
+    fn add_tensor(&mut self, parent: usize, index: usize, path: Arc<str>) {
         let kind = NodeKind::Tensor(index);
-        self.add(Node { label: name.clone(), path: name, parent: Some(parent), depth: 0, kind });
+        self.add(Node { path, label: 0, parent: Some(parent), depth: 0, kind });
     }
 
     /// Puts a node below its parent, behind its other children.
@@ -258,7 +269,7 @@ mod tests {
         let tensor = |name: &&str| Tensor::named((*name).to_owned(), vec![4, 4], crate::engine::codec::DType::F16);
         let tensors: Vec<Tensor> = names.iter().chain(&experts).map(tensor).collect();
         let tree = Tree::build(&tensors).by_role(&tensors);
-        let paths: Vec<&str> = tree.nodes.iter().map(|n| n.path.as_str()).collect();
+        let paths: Vec<&str> = tree.nodes.iter().map(|n| &*n.path).collect();
         assert_eq!(
             paths[..7],
             [

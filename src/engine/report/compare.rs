@@ -162,7 +162,7 @@ impl CompareReport {
 fn row(a: &Model, b: &Model, pair: &Pair, outcome: &Outcome) -> Option<CompareRow> {
     let (one, other) = pair.tensors(a, b);
     let tensor = one.or(other)?;
-    let side = |t: &Tensor| CompareSide { shape: t.dims.clone(), dtype: t.dtype.to_string(), bytes: t.bytes };
+    let side = |t: &Tensor| CompareSide { shape: t.dims.to_vec(), dtype: t.dtype.to_string(), bytes: t.bytes };
     let rel_mse = outcome.rel_mse().and_then(finite);
     Some(CompareRow {
         name: tensor.name.clone(),

@@ -200,7 +200,7 @@ fn row(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<TritRow> {
-    let (name, shape, dtype) = (tensor.name.clone(), tensor.dims.clone(), tensor.dtype);
+    let (name, shape, dtype) = (tensor.name.clone(), tensor.dims.to_vec(), tensor.dtype);
     if tensor.decoder().is_none() {
         let problem = Some(tensor.undecodable_reason());
         return Ok(TritRow { name, shape, dtype, figures: None, problem });

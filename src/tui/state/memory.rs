@@ -62,7 +62,7 @@ impl Memory {
 
     /// The row that the cursor was on, where the tree still has it.
     pub fn row(&self, session: &Session) -> Item {
-        let node = session.tree.tree().nodes.iter().position(|node| node.path == self.cursor);
+        let node = session.tree.tree().nodes.iter().position(|node| *node.path == *self.cursor);
         node.filter(|_| !self.cursor.is_empty()).map_or(Item::Model, Item::Node)
     }
 }

@@ -43,9 +43,8 @@ pub struct PlanState {
 }
 
 impl PlanState {
-    /// Begins with this recipe.
-    pub fn new(model: &Model, recipe: Recipe) -> Self {
-        let live = Live::new(model, recipe);
+    /// Begins with this recipe and its plan.
+    pub fn new(model: &Model, live: Live) -> Self {
         let mut state = Self {
             start: Arc::new(live.plan().decisions.iter().map(|d| d.step).collect()),
             live,

@@ -21,7 +21,7 @@ use crate::engine::error::Diagnostic;
 use crate::engine::lint::structural;
 use crate::engine::model::tree::{Grouping, Tree};
 use crate::engine::model::{Model, RoleSet};
-use crate::engine::plan::{Recipe, Rule};
+use crate::engine::plan::{Live, Recipe, Rule};
 use crate::jobs::Subject as Look;
 
 /// Rows are put in order again no oftener while figures come in.
@@ -229,11 +229,14 @@ pub struct Session {
 impl Session {
     /// A model just opened: the list of layers in sight, the cursor on the first tensor that goes ternary, or could.
     pub fn new(model: Arc<Model>, recipe: Recipe) -> Self {
-        let tree = TreeView::new(Tree::build(&model.tensors));
-        let plan = PlanState::new(&model, recipe);
-        let kinds = Kinds::of(&model, 0..model.tensors.len());
+        // What the first frame waits for, side by side.
+        let (tree, (live, problems, kinds)) = rayon::join(
+            || TreeView::new(Tree::build(&model.tensors)),
+            || (Live::new(&model, recipe), structural(&model), Kinds::of(&model, 0..model.tensors.len())),
+        );
+        let plan = PlanState::new(&model, live);
         let mut session = Self {
-            problems: structural(&model),
+            problems,
             model,
             tree,
             plan,

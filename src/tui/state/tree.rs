@@ -205,14 +205,14 @@ impl TreeView {
     pub fn open_folders(&self) -> impl Iterator<Item = &str> {
         let open = self.unfiltered.as_ref().unwrap_or(&self.open);
         let nodes = self.tree.nodes.iter().enumerate().zip(open);
-        nodes.filter(|((id, _), open)| **open && self.is_folder(*id)).map(|((_, node), _)| node.path.as_str())
+        nodes.filter(|((id, _), open)| **open && self.is_folder(*id)).map(|((_, node), _)| &*node.path)
     }
 
     /// Opens these folders and closes all others; whether that changes anything.
     pub fn open_only(&mut self, folders: &[String]) -> bool {
         let wanted: std::collections::HashSet<&str> = folders.iter().map(String::as_str).collect();
         let is_open = |node: &crate::engine::model::tree::Node| {
-            matches!(node.kind, NodeKind::Folder(_)) && wanted.contains(node.path.as_str())
+            matches!(node.kind, NodeKind::Folder(_)) && wanted.contains(&*node.path)
         };
         let open: Vec<bool> = self.tree.nodes.iter().map(is_open).collect();
         let folders = self.tree.nodes.iter().zip(open.iter().zip(&self.open));

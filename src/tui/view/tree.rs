@@ -304,7 +304,7 @@ impl Row {
             }
             Item::Node(node) => {
                 let tree = session.tree.tree();
-                let label = text::escape(&tree.nodes[node].label);
+                let label = text::escape(tree.nodes[node].label());
                 let mut row = match tree.nodes[node].kind {
                     NodeKind::Tensor(index) => Self::tensor(session, item, index, theme),
                     NodeKind::Folder(_) => Self::folder(session, item, theme),

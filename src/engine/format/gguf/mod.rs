@@ -8,7 +8,7 @@ pub mod read;
 pub mod value;
 pub mod write;
 
-pub use read::{Gguf, KvEntry, TensorInfo};
+pub use read::{Dims, Gguf, KvEntry, TensorInfo};
 pub use value::{Value, ValueType};
 pub use write::{Header, HeaderTensor};
 

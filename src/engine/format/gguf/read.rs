@@ -5,7 +5,10 @@
 //! refuses a file that has one of severity `error`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
+
+use smallvec::SmallVec;
 
 use super::value::{self, Value, ValueType};
 use super::{DEFAULT_ALIGNMENT, MAGIC, MAX_DIMS, MAX_NAME, MAX_STRING, align_up};
@@ -42,7 +45,7 @@ pub struct TensorInfo {
     /// The name; bytes that are not UTF-8 are replaced.
     pub name: String,
     /// Dimensions, row length first; at most four, none for a scalar.
-    pub dims: Vec<u64>,
+    pub dims: Dims,
     /// The type: what the number means in this file.
     pub dtype: DType,
     /// Offset in the data section.
@@ -179,6 +182,9 @@ impl TensorInfo {
     }
 }
 
+/// Dimensions of a tensor. GGML has four at the most, which need no memory of their own.
+pub type Dims = SmallVec<[u64; 4]>;
+
 /// Diagnostics while a file is read. Of each kind only the first hundred are kept: a run of zeros parses as hundreds of
 /// thousands of nameless tensors, and each complaint is larger than what it is about.
 #[derive(Default)]
@@ -296,7 +302,7 @@ fn read_alignment(source: &Source, kvs: &[KvEntry]) -> Result<u64> {
 
 fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Findings) -> Result<Vec<TensorInfo>> {
     let mut tensors: Vec<TensorInfo> = Vec::new();
-    let mut seen: HashMap<String, u64> = HashMap::new();
+    let mut seen = Seen::default();
     for _ in 0..n {
         let start = cursor.position();
         let raw = cursor.string(MAX_STRING, "a tensor name")?;
@@ -311,7 +317,7 @@ fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Findings) -> Re
             );
             return Err(cursor.error(what));
         }
-        let mut dims = Vec::with_capacity(n_dims as usize);
+        let mut dims = Dims::new();
         for _ in 0..n_dims {
             dims.push(cursor.u64("a dimension")?);
         }
@@ -336,12 +342,29 @@ fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Findings) -> Re
         if name.is_empty() {
             report(Severity::Error, "empty-name", "the name is empty".to_owned());
         }
-        if let Some(first) = seen.insert(name.clone(), start) {
+        if let Some(first) = seen.before(&name, &tensors) {
             report(Severity::Error, "duplicate-name", format!("the name was there before, at offset {first}"));
         }
         tensors.push(TensorInfo { name, dims, dtype, offset, bytes: None, extent: 0, info_offset: start });
     }
     Ok(tensors)
+}
+
+/// Names that were there, by their hashes, so that none is kept twice.
+#[derive(Default)]
+struct Seen {
+    hasher: RandomState,
+    known: HashMap<u64, SmallVec<[u32; 2]>>,
+}
+
+impl Seen {
+    /// Where the last tensor of this name was described. The next tensor will have it.
+    fn before(&mut self, name: &str, tensors: &[TensorInfo]) -> Option<u64> {
+        let alike = self.known.entry(self.hasher.hash_one(name)).or_default();
+        let found = alike.iter().rev().map(|i| &tensors[*i as usize]).find(|t| t.name == name).map(|t| t.info_offset);
+        alike.push(tensors.len() as u32);
+        found
+    }
 }
 
 /// `type number 99`, for types without a name.

@@ -43,10 +43,18 @@ impl Names {
     pub fn new(model: &Model) -> Self {
         let mut names = Self::default();
         for tensor in &model.tensors {
+            let start = names.text.len();
+            if tensor.name.is_ascii() {
+                names.text.push_str(&tensor.name);
+                names.text[start..].make_ascii_lowercase();
+            } else {
+                names.text.extend(tensor.name.chars().flat_map(char::to_lowercase));
+            }
             // A line break of the name's own would end its line.
-            names
-                .text
-                .extend(tensor.name.chars().flat_map(char::to_lowercase).map(|c| if c == '\n' { ' ' } else { c }));
+            if names.text[start..].contains('\n') {
+                let line = names.text.split_off(start).replace('\n', " ");
+                names.text.push_str(&line);
+            }
             names.ends.push(names.text.len());
             names.text.push('\n');
         }
@@ -63,8 +71,9 @@ impl Names {
         let Ok(finder) = regex::Regex::new(&regex::escape(&text.to_lowercase())) else { return found };
         let (mut at, mut index) = (0, 0);
         while let Some(hit) = finder.find_at(&self.text, at) {
-            // Hits come in order: the line is not far from that of the one before.
-            index += self.ends[index..].partition_point(|end| *end < hit.start());
+            // Hits come in order: the line is not far from that of the one before, or far behind it.
+            let step = self.ends[index..].iter().take(8).position(|end| *end >= hit.start());
+            index += step.unwrap_or_else(|| self.ends[index..].partition_point(|end| *end < hit.start()));
             let Some(passes) = found.get_mut(index) else { break };
             *passes = true;
             at = self.ends[index] + 1;

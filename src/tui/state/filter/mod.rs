@@ -64,7 +64,10 @@ impl Filter {
     pub fn begin(&mut self, model: &Model, plan: &PlanState, home: Item) {
         self.editing = true;
         self.home = Some(home);
-        let types = model.tensors.iter().zip(&plan.plan().decisions).flat_map(|(t, d)| [t.dtype, d.new_type]);
+        // So that the first letter need not wait for them.
+        self.names.get_or_insert_with(|| Arc::new(Names::new(model)));
+        let shared = plan.plan().decisions.shared().iter();
+        let types = shared.flat_map(|s| [model.tensors[s.first].dtype, s.decision.new_type]);
         self.types.clear();
         for dtype in types {
             if !self.types.contains(&dtype) {

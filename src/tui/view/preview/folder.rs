@@ -114,7 +114,7 @@ fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rec
         .iter()
         .map(|node| {
             let sum = session.sums(Item::Node(*node));
-            let label = nodes[*node].label.trim_end_matches('.');
+            let label = nodes[*node].label().trim_end_matches('.');
             let label = text::escape(label.strip_suffix(".weight").unwrap_or(label));
             (label, sum.what_if.map(|e| e.value), sum.ternary > 0)
         })
