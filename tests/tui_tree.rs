@@ -132,7 +132,7 @@ fn rows_sorted_by_error_follow_figures_after_a_while() {
     app.settle();
     let session = app.session();
     let layers = session.tree.children(tritscope::tui::state::tree::Item::Node(
-        session.tree.tree().nodes.iter().position(|n| n.path == "blk.").unwrap(),
+        session.tree.tree().nodes.iter().position(|n| &*n.path == "blk.").unwrap(),
     ));
     let errors: Vec<f64> = layers
         .iter()
