@@ -116,7 +116,7 @@ fn every_type_decodes_to_its_values() {
     let model = open_bytes(&safe.bytes()).unwrap();
     assert_eq!(model.tensors.len(), 15);
     for (name, dtype, _, meant) in &cases {
-        assert_eq!((tensor(&model, name).dtype, &tensor(&model, name).dims), (*dtype, &vec![2, 2]), "{name}");
+        assert_eq!((tensor(&model, name).dtype, &tensor(&model, name).dims[..]), (*dtype, &[2, 2][..]), "{name}");
         assert_same(&bits(&weights(&model, name)), &bits(meant), name);
     }
 }

@@ -254,7 +254,7 @@ fn the_tree_is_in_natural_order() {
     let numbers: Vec<String> = (0..12).map(|i| format!("{i}.")).collect();
     assert_eq!(labels(blocks), numbers);
     assert_eq!(tree.tensors_below(tree.roots[0]).len(), 12 * 7);
-    assert_eq!(tree.nodes[blocks[10]].path, "blk.10.");
+    assert_eq!(&*tree.nodes[blocks[10]].path, "blk.10.");
     assert!(tree.nodes.iter().enumerate().all(|(i, n)| n.parent.is_none_or(|p| p < i)));
 }
 
