@@ -459,7 +459,7 @@ fn labels_near(session: &Session, row: usize) -> Vec<String> {
     let rows = session.tree.rows();
     let near = rows.get(row.saturating_sub(NEAR)..rows.len().min(row + NEAR)).unwrap_or_default();
     let label = |item: &Item| match item {
-        Item::Node(node) => Some(text::escape(&session.tree.tree().nodes[*node].label)),
+        Item::Node(node) => Some(text::escape(session.tree.tree().nodes[*node].label())),
         Item::Model => None,
     };
     near.iter().filter_map(label).collect()
