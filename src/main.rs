@@ -135,7 +135,7 @@ fn theme(choice: ThemeChoice) -> ThemeName {
     match choice {
         ThemeChoice::Named(theme) => theme,
         ThemeChoice::Auto if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) => ThemeName::None,
-        ThemeChoice::Auto => ThemeName::Dark,
+        ThemeChoice::Auto => ThemeName::for_terminal(variable("TERM").as_deref(), variable("COLORTERM").as_deref()),
     }
 }
 
@@ -202,7 +202,8 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
         base,
         imatrix,
         appearance,
-        auto_theme: config.theme.value == ThemeChoice::Auto && theme(ThemeChoice::Auto) != ThemeName::None && answers(),
+        // The other themes are for dark and for light.
+        auto_theme: config.theme.value == ThemeChoice::Auto && appearance.theme == ThemeName::Dark && answers(),
         keymap: Arc::new(config.keymap),
         columns: config.columns.value,
         notes: config.notes,

@@ -51,6 +51,16 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
 }
 
 #[test]
+fn gnu_screen_has_the_mouse_unless_somebody_wants_it() {
+    let mouse = |file: &str, env: &[(&str, &str)]| load(file, &Flags::default(), env).unwrap().mouse.value;
+    assert!(mouse("", &[]));
+    assert!(!mouse("", &[("STY", "123.pts-0.host")]));
+    assert!(mouse("", &[("STY", "123.pts-0.host"), ("TMUX", "/tmp/tmux-0/default,1,0")]), "tmux is nearer");
+    assert!(mouse("mouse = true\n", &[("STY", "123.pts-0.host")]));
+    assert!(mouse("", &[("STY", "123.pts-0.host"), ("TRITSCOPE_MOUSE", "on")]));
+}
+
+#[test]
 fn a_file_that_is_not_there_says_nothing() {
     let config = Config::load(&Flags::default(), |_| None, Some(Path::new("/nowhere/config.toml"))).unwrap();
     assert_eq!(config.theme.value, ThemeChoice::Auto);

@@ -265,3 +265,41 @@ fn a_terminal_that_is_closed_ends_the_program_and_nothing_is_lost() {
     session.send("q");
     assert_eq!(session.end(), 0);
 }
+
+/// As GNU screen does: an ESC is held back and comes with the next key, and there is no alternate screen.
+#[test]
+fn in_gnu_screen_keys_come_whole_the_mouse_stays_and_no_frame_is_left() {
+    let folder = with_demo();
+    let setup = Setup::new(folder.path()).env("TERM", "screen").env("STY", "1.pts-0.host");
+    let mut session = setup.start(&["demo.gguf"]);
+    session.wait_text("92.2 % ternary");
+    let mode = session.look(|shown| shown.parser.screen().mouse_protocol_mode());
+    assert_eq!(mode, vt100::MouseProtocolMode::None);
+    session.send("/attn_q");
+    session.wait_text("4/8");
+    session.send("\x1b\x1b[B");
+    session.wait_text("8/18");
+    assert!(!session.text().contains("free tensors"), "the last byte of the arrow is no key: {}", session.text());
+    session.send("q");
+    let position =
+        |shown: &support_pty::Shown, bytes: &[u8]| shown.bytes.windows(bytes.len()).rposition(|w| w == bytes);
+    session.wait("the end", |shown| position(shown, b"\x1b[?1049l").is_some());
+    let (cleared, left) = session.look(|shown| (position(shown, b"\x1b[2J"), position(shown, b"\x1b[?1049l")));
+    assert!(cleared.is_some_and(|at| Some(at) < left && left < Some(at + 40)), "{cleared:?} {left:?}");
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
+fn a_terminal_of_sixteen_colours_gets_no_more() {
+    let folder = with_demo();
+    let shown = |term: &str| {
+        let mut session = Setup::new(folder.path()).env("TERM", term).start(&["demo.gguf"]);
+        session.wait_text("92.2 % ternary");
+        let colour = title(&session);
+        session.send("q");
+        assert_eq!(session.end(), 0);
+        colour
+    };
+    assert_eq!(shown("xterm-16color"), vt100::Color::Idx(4));
+    assert_eq!(shown("xterm-256color"), vt100::Color::Idx(110));
+}

@@ -8,7 +8,7 @@ mod support_tui;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use support_tui::{App, dense, layered};
 use tritscope::engine::export::{Check, ExportSummary, Reader, Verify};
 use tritscope::engine::model::{Model, OpenOptions};
@@ -294,6 +294,19 @@ fn what_belongs_to_another_file_is_dropped() {
     let opened = JobEvent::Opened { path: app.path("other.gguf"), model: Err("gone".to_owned()) };
     app.send(Event::Job(opened));
     assert!(app.state.dialog.is_none());
+}
+
+/// As tmux and screen send Esc with a key soon after it.
+#[test]
+fn alt_with_a_key_that_means_nothing_is_esc_and_that_key() {
+    let mut app = App::on(&layered());
+    app.press("/");
+    app.type_text("attn_q");
+    let alt = |c| Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::ALT));
+    app.send(alt('L'));
+    app.settle();
+    assert!(!app.session().tree.is_filtered(), "Esc leaves the filter");
+    assert_eq!(app.recipe().layers, Mask::All, "and the key does what it does");
 }
 
 #[test]

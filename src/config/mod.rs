@@ -93,7 +93,7 @@ pub struct Flags {
 pub struct Config {
     /// The colours.
     pub theme: Setting<ThemeChoice>,
-    /// Whether the mouse is the program's.
+    /// Whether the mouse is the program's: by default, but in GNU screen.
     pub mouse: Setting<bool>,
     /// Whether only ASCII is drawn.
     pub ascii: Setting<bool>,
@@ -166,6 +166,11 @@ impl Config {
 
     /// What variables say.
     fn environment(&mut self, variable: impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) {
+        // GNU screen holds a lone ESC back until the next key while a program has the mouse.
+        let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
+        if self.mouse.origin == Origin::Default && is_set("STY") && !is_set("TMUX") {
+            self.mouse.value = false;
+        }
         let mut env = Environment { variable: &|name| variable(name), problems };
         env.take("TRITSCOPE_THEME", &mut self.theme, str::parse);
         env.take("TRITSCOPE_MOUSE", &mut self.mouse, switch);

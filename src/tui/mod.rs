@@ -11,6 +11,7 @@ pub mod crash;
 pub mod effect;
 pub mod event;
 mod files;
+mod joined;
 pub mod journal;
 mod keeping;
 pub mod keymap;
@@ -334,10 +335,15 @@ impl Driver {
 /// `typed` has been read already; `filter` picks a late answer about the background out.
 fn read_input(sender: &Sender<Event>, typed: Vec<input::Event>, mut filter: background::Filter) -> Result<()> {
     let sender = sender.clone();
-    let mut typed = typed.into_iter();
+    let mut waiting = std::collections::VecDeque::from(typed);
     let run = move || {
         loop {
-            let read = typed.next().map_or_else(input::read, Ok);
+            let read = waiting.pop_front().map_or_else(input::read, Ok);
+            if let Ok(event) = &read
+                && waiting.is_empty()
+            {
+                waiting.extend(joined::behind(event));
+            }
             let event = match read.map(|event| filter.sift(event)) {
                 Ok(Sifted::Pass(input::Event::Key(key))) => Event::Key(key),
                 Ok(Sifted::Pass(input::Event::Mouse(mouse))) => Event::Mouse(mouse),

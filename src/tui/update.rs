@@ -19,7 +19,7 @@ mod selection;
 mod tour;
 mod wants;
 
-use crossterm::event::{KeyEvent, KeyEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::action::Action;
 use super::effect::{Effect, Exit};
@@ -75,10 +75,16 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     if key.kind == KeyEventKind::Release {
         return Vec::new();
     }
-    match state.settings.keymap.resolve(Context::of(state), key) {
-        Some(action) => act(state, action),
-        None => Vec::new(),
+    if let Some(action) = state.settings.keymap.resolve(Context::of(state), key) {
+        return act(state, action);
     }
+    // Esc with a key soon after it: what holds an ESC back for a while, as tmux and screen do, makes it alt and that key.
+    if !key.modifiers.contains(KeyModifiers::ALT) {
+        return Vec::new();
+    }
+    let mut effects = press(state, &KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+    effects.extend(press(state, &KeyEvent { modifiers: key.modifiers - KeyModifiers::ALT, ..*key }));
+    effects
 }
 
 /// Does what an action means in the present context.

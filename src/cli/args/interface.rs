@@ -14,7 +14,7 @@ pub struct InterfaceArgs {
     /// Draw with ASCII only
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
     ascii: Option<Switch>,
-    /// Take the mouse, or leave it to the terminal [default: on]
+    /// Take the mouse, or leave it to the terminal [default: on, but in GNU screen]
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
     mouse: Option<Switch>,
     /// Open a file as it was left: cursor, folds, filter, rules [default: on]

@@ -35,6 +35,16 @@ impl ThemeName {
         }
     }
 
+    /// The one for a terminal of this `TERM`, as long as its background is not known: 16 colours where it has no more.
+    pub fn for_terminal(term: Option<&str>, colorterm: Option<&str>) -> Self {
+        let term = term.unwrap_or_default();
+        let few = matches!(term, "linux" | "ansi" | "xterm-color" | "cons25" | "dumb")
+            || term.ends_with("-16color")
+            || term.starts_with("vt1")
+            || term.starts_with("vt2");
+        if few && colorterm.is_none_or(str::is_empty) { Self::Sixteen } else { Self::Dark }
+    }
+
     /// The one for a background.
     pub fn suiting(background: Background) -> Self {
         match background {
@@ -74,5 +84,22 @@ pub struct Appearance {
 impl Default for Appearance {
     fn default() -> Self {
         Self { theme: ThemeName::default(), ascii: false, mouse: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_of_few_colours_get_few() {
+        let of = |term, colorterm| ThemeName::for_terminal(Some(term), colorterm);
+        for term in ["xterm-16color", "linux", "vt220", "xterm-color"] {
+            assert_eq!(of(term, None), ThemeName::Sixteen, "{term}");
+            assert_eq!(of(term, Some("truecolor")), ThemeName::Dark, "{term}");
+        }
+        for term in ["xterm", "xterm-256color", "screen", "screen-256color", "tmux-256color", "alacritty"] {
+            assert_eq!(of(term, None), ThemeName::Dark, "{term}");
+        }
     }
 }
