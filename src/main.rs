@@ -17,6 +17,7 @@ use tritscope::engine::imatrix::Imatrix;
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::Recipe;
 use tritscope::engine::progress::Cancel;
+use tritscope::engine::ternary::kernels::Kernel;
 use tritscope::tui;
 use tritscope::tui::state::appearance::ThemeName;
 use tritscope::tui::tape::{Pace, Player, Recorder};
@@ -53,6 +54,9 @@ fn run() -> Result<u8> {
     {
         show_path()?;
         return Ok(0);
+    }
+    if let Some(name) = variable("TRITSCOPE_KERNEL").filter(|name| !name.is_empty()) {
+        Kernel::force(&name).map_err(Error::from)?;
     }
     let config = configuration(&cli)?;
     let available = std::thread::available_parallelism().map_or(1, usize::from);

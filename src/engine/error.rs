@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ternary::kernels::KernelError;
 use crate::text::{elide, escape};
 
 /// Columns of a tensor name in a line of text; names that llama.cpp takes have 63 at most.
@@ -71,6 +72,9 @@ pub enum Error {
     /// The request contradicts itself, or would overwrite something it was not told to.
     #[error("{0}")]
     Usage(String),
+    /// The kernel that was asked for cannot be had.
+    #[error("TRITSCOPE_KERNEL: {}", escape(&.0.to_string()))]
+    Kernel(#[from] KernelError),
     /// The request is fine but would leave everything as it is.
     #[error("nothing to do: {0}")]
     NothingToDo(String),
@@ -107,7 +111,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Check(_) => 1,
-            Self::Usage(_) | Self::NothingToDo(_) => 2,
+            Self::Usage(_) | Self::Kernel(_) | Self::NothingToDo(_) => 2,
             Self::Format { .. } | Self::Content { .. } | Self::Tensor { .. } => 3,
             Self::Io { .. } | Self::NoSpace { .. } => 4,
             Self::Cancelled => 130,

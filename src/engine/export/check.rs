@@ -28,8 +28,9 @@ use crate::engine::preview::{bands_of, slices_in};
 use crate::engine::progress::{Cancel, Delta, Progress};
 use crate::engine::stats::ErrorSums;
 
-/// How far a recomputed error may lie from the reported one: both are the same sums, added up in different groups.
-const TOLERANCE: f64 = 1e-9;
+/// How far a recomputed error may lie from the reported one, relative: it is added up in f64, the reported one within
+/// blocks in f32.
+const TOLERANCE: f64 = 1e-6;
 
 /// Which reader looked at the output's header.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

@@ -225,7 +225,7 @@ impl Pipeline<'_> {
     }
 
     fn band(&self, job: &Job<'_>, band: (u64, u64), work: &mut Work) -> Result<BandOutcome> {
-        if matches!(job.action, JobAction::Convert(_) | JobAction::Ternary(..)) {
+        if matches!(job.action, JobAction::Convert(_)) {
             let (first, len) = band;
             work.weights.resize(len as usize, 0.0);
             self.model.read_f32(job.tensor, first, &mut work.weights, &mut work.raw)?;
@@ -233,7 +233,7 @@ impl Pipeline<'_> {
         match job.action {
             JobAction::Copy => self.copy(job, band, work),
             JobAction::Convert(to) => self.convert(job, to, band.0, work),
-            JobAction::Ternary(coder, weighing) => self.ternary(job, (coder, weighing), band.0, work),
+            JobAction::Ternary(coder, weighing) => self.ternary(job, (coder, weighing), band, work),
             JobAction::Recode(to) => self.recode(job, to, band, work),
         }
     }
@@ -277,22 +277,30 @@ impl Pipeline<'_> {
         &self,
         job: &Job<'_>,
         (coder, weighing): (&Coder, &Weighing<'_>),
-        first: u64,
+        (first, len): (u64, u64),
         work: &mut Work,
     ) -> Result<BandOutcome> {
         let format = coder.format();
         let (block_len, block_bytes) = (format.block_len(), format.block_bytes());
-        work.out.clear();
-        work.out.resize(work.weights.len().div_ceil(block_len) * block_bytes, 0);
+        let Work { raw, weights, out, coder: coder_work, importance, .. } = work;
+        let weights = self.model.read_weights(job.tensor, (first, len), weights, raw)?;
+        let blocks = weights.len().div_ceil(block_len);
+        out.clear();
+        out.resize(blocks * block_bytes, 0);
         let mut stats = BlockStats::default();
-        let blocks = work.weights.chunks(block_len).zip(work.out.chunks_exact_mut(block_bytes));
-        for (i, (weights, out)) in blocks.enumerate() {
-            let at = first + (i * block_len) as u64;
-            let importance = weighing.of_block(at, weights.len(), &mut work.importance);
-            let coded = coder
-                .code(weights, importance, &mut work.coder, &mut stats)
-                .map_err(|e| self.refuse(job, block_problem(&e, at, block_len)))?;
-            coder.write(&coded, &mut work.coder, out);
+        let mut block = 0;
+        while block < blocks {
+            let at = first + (block * block_len) as u64;
+            let rest = weights.part(block * block_len, usize::MAX);
+            let out = &mut out[block * block_bytes..];
+            let coded = if weighing.is_known() {
+                let weights = rest.part(0, block_len);
+                let importance = weighing.of_block(at, weights.len(), importance);
+                coder.code_one(weights, importance, coder_work, &mut out[..block_bytes], &mut stats).map(|()| 1)
+            } else {
+                coder.code_many(rest, coder_work, out, &mut stats)
+            };
+            block += coded.map_err(|e| self.refuse(job, block_problem(&e, at, block_len)))?;
         }
         let hash = self.emit(job, &work.out, job.base + first / block_len as u64 * block_bytes as u64)?;
         Ok(BandOutcome { stats, non_finite: 0, hash: Some(hash) })

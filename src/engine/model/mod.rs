@@ -20,10 +20,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::codec::dialect::Finding;
-use super::codec::{Decoder, Fill, Layout};
+use super::codec::{DType, Decoder, Fill, Layout};
 use super::error::{Diagnostic, Error, Result, Severity};
 use super::format::gguf::{Gguf, Value};
 use super::format::source::{AlignedBuf, FileId, Source, Stamp};
+use super::ternary::kernels::Weights;
 
 pub use metadata::Metadata;
 pub use open::OpenOptions;
@@ -242,6 +243,25 @@ impl Model {
             (rest, at) = (later, at + len);
         }
         Ok(())
+    }
+
+    /// Elements of a tensor from `first` on: F16 and BF16 as they are in the file, all else decoded into `decoded`.
+    /// Errors: as [`Model::read_f32`].
+    pub fn read_weights<'a>(
+        &'a self,
+        tensor: &'a Tensor,
+        (first, len): (u64, u64),
+        decoded: &'a mut Vec<f32>,
+        buffer: &'a mut AlignedBuf,
+    ) -> Result<Weights<'a>> {
+        let short = matches!(tensor.dtype, DType::F16 | DType::BF16) && tensor.assembly.is_none();
+        if !short {
+            decoded.resize(len as usize, 0.0);
+            self.read_f32(tensor, first, decoded, buffer)?;
+            return Ok(Weights::F32(decoded));
+        }
+        let pairs = self.read_raw(tensor, 2 * first, 2 * len as usize, buffer)?.as_chunks::<2>().0;
+        Ok(if tensor.dtype == DType::F16 { Weights::F16(pairs) } else { Weights::BF16(pairs) })
     }
 
     /// Raw bytes of a tensor from byte `first` on.

@@ -1,9 +1,12 @@
 //! Sums from which every error figure follows, and the same for scales.
 //!
-//! Sums are in f64 and in a fixed order: four interleaved lanes inside a block, blocks one after the other, parts
-//! merged by the caller in file order. Derived figures are computed from the sums when asked for, never stored.
+//! Sums are in a fixed order: interleaved lanes inside a block (see [`super::lanes`]; four of f64 where magnitudes are beyond
+//! f16, and of decoded weights), blocks one after the other in f64, parts merged by the caller in file order. Derived
+//! figures are computed from the sums when asked for, never stored.
 
-/// Lanes of the accumulators inside a block.
+use super::lanes::{Lanes, fits_f32};
+
+/// Lanes of the f64 accumulators inside a block.
 const LANES: usize = 4;
 
 /// What a comparison of weights w with their reconstruction q adds up to.
@@ -56,12 +59,61 @@ impl Lane {
     }
 }
 
+/// What is added up of a block in f32.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NarrowSums {
+    /// Weights.
+    pub n: u64,
+    /// Σ w².
+    pub w2: f32,
+    /// Σ (w − q)².
+    pub e2: f32,
+    /// Σ |w − q|.
+    pub abs: f32,
+    /// Greatest |w − q|.
+    pub max: f32,
+    /// Trits that are zero.
+    pub zeros: u64,
+}
+
 impl ErrorSums {
     /// Adds a block whose weight i is coded as `scale` × `trits[i]`. A zero is a zero trit, whatever the scale.
     pub fn add_block(&mut self, weights: &[f32], scale: f32, trits: &[i8]) {
+        let zeros = trits.iter().map(|t| u64::from(*t == 0)).sum::<u64>();
+        let greatest = weights.iter().fold(0.0f32, |greatest, w| if w.abs() > greatest { w.abs() } else { greatest });
+        if !fits_f32(greatest, scale) {
+            let scale = f64::from(scale);
+            self.add_pairs(weights, trits, |t| scale * f64::from(t));
+            self.zeros += zeros;
+            return;
+        }
+        let error = |w: f32, t: i8| (w - scale * f32::from(t)).abs();
+        let max = weights.iter().zip(trits).map(|(w, t)| error(*w, *t));
+        let sums = NarrowSums {
+            n: weights.len() as u64,
+            w2: Lanes::of(weights, |w| w * w).total(),
+            e2: Lanes::of_pairs(weights, trits, |w, t| error(w, t) * error(w, t)).total(),
+            abs: Lanes::of_pairs(weights, trits, error).total(),
+            max: max.fold(0.0, |max, e| if e > max { e } else { max }),
+            zeros,
+        };
+        self.add_narrow(&sums, scale);
+    }
+
+    /// Adds a block that was summed in f32. What follows from the rest is not summed: Σq² is d² for every trit that is not
+    /// zero, and Σwq is half of Σw² + Σq² − Σ(w − q)².
+    pub(crate) fn add_narrow(&mut self, sums: &NarrowSums, scale: f32) {
         let scale = f64::from(scale);
-        self.add_pairs(weights, trits, |t| scale * f64::from(t));
-        self.zeros += trits.iter().map(|t| u64::from(*t == 0)).sum::<u64>();
+        let (w2, e2) = (f64::from(sums.w2), f64::from(sums.e2));
+        let q2 = scale * scale * (sums.n - sums.zeros) as f64;
+        self.n += sums.n;
+        self.sum_w2 += w2;
+        self.sum_e2 += e2;
+        self.sum_wq += (w2 + q2 - e2) / 2.0;
+        self.sum_q2 += q2;
+        self.sum_abs_err += f64::from(sums.abs);
+        self.max_abs_err = self.max_abs_err.max(f64::from(sums.max));
+        self.zeros += sums.zeros;
     }
 
     /// Adds weights beside what they decode to.
@@ -269,7 +321,31 @@ mod tests {
         let (mut a, mut b) = (ErrorSums::default(), ErrorSums::default());
         a.add_block(&weights, 0.75, &trits);
         b.add_decoded(&weights, &decoded);
-        assert_eq!(a, b);
+        assert_eq!((a.n, a.zeros), (b.n, b.zeros));
+        let pairs = [
+            (a.sum_w2, b.sum_w2),
+            (a.sum_e2, b.sum_e2),
+            (a.sum_wq, b.sum_wq),
+            (a.sum_q2, b.sum_q2),
+            (a.sum_abs_err, b.sum_abs_err),
+            (a.max_abs_err, b.max_abs_err),
+        ];
+        assert!(pairs.iter().all(|(a, b)| (a - b).abs() < 5e-7 * b.abs()), "{a:?} {b:?}");
+    }
+
+    #[test]
+    fn blocks_beyond_f16_are_summed_in_f64() {
+        for size in [1e-30f32, 1e30] {
+            let weights: Vec<f32> = (0..64).map(|i| size * ((i * 37 % 101) as f32 - 50.0)).collect();
+            let trits: Vec<i8> =
+                weights.iter().map(|w| i8::from(*w > 20.0 * size) - i8::from(*w < -20.0 * size)).collect();
+            let decoded: Vec<f32> = trits.iter().map(|t| 32.0 * size * f32::from(*t)).collect();
+            let (mut a, mut b) = (ErrorSums::default(), ErrorSums::default());
+            a.add_block(&weights, 32.0 * size, &trits);
+            b.add_decoded(&weights, &decoded);
+            assert_eq!(a, b);
+            assert!(a.rel_mse() > 0.0 && a.rel_mse() < 1.0);
+        }
     }
 
     #[test]

@@ -5,11 +5,14 @@
 
 pub mod forensics;
 mod histogram;
+mod lanes;
 mod metrics;
 mod pooled;
 mod sample;
 
 pub use histogram::{F16Histogram, Outliers, SignedF16Histogram};
+pub(crate) use lanes::{Lanes, fits_f32};
+pub(crate) use metrics::NarrowSums;
 pub use metrics::{BlockStats, ErrorSums, ScaleSums};
 pub use pooled::Pooled;
 pub use sample::{Estimate, SampleMoments, SamplePlan};

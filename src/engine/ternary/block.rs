@@ -10,6 +10,7 @@ use super::{Format, Method};
 use crate::engine::codec::{
     encode_i2_s_a, encode_i2_s_b, encode_q2_0, encode_q2_0_g128, encode_t158, encode_tq1_0, encode_tq2_0,
 };
+use crate::engine::stats::Lanes;
 
 /// A coded block's scale and what is worth counting about it; the trits are in the caller's buffer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -155,11 +156,15 @@ fn above(weights: &[f32], threshold: f32, trits: &mut [i8]) {
     }
 }
 
-/// The seed's γ of a block: mean|w| + 10⁻⁸, summed one weight after the other in f32 (its result is compared bit for
-/// bit). An empty block has 10⁻⁸.
-pub(super) fn absmean_scale(weights: &[f32]) -> f32 {
-    let sum = weights.iter().fold(0.0f32, |sum, w| sum + w.abs());
-    sum / weights.len().max(1) as f32 + 1e-8
+/// γ of a block: mean|w| + 10⁻⁸, summed in lanes. The seed sums one after the other, which [`super::pt_bitnet`] keeps to; the
+/// two differ in the last digits of an f32.
+fn absmean_scale(weights: &[f32]) -> f32 {
+    mean_abs(weights) + 1e-8
+}
+
+/// Mean of |w|; 0 of nothing.
+fn mean_abs(weights: &[f32]) -> f32 {
+    Lanes::of(weights, f32::abs).total() / weights.len().max(1) as f32
 }
 
 /// Trits round(clamp(w/γ, −1, 1)), half away from zero: that is ±1 from |w/γ| = ½ up. The quotient is taken as the seed
@@ -179,40 +184,11 @@ fn absmean(weights: &[f32], trits: &mut [i8]) -> f32 {
     gamma
 }
 
-/// Σ|w| in f64, in four interleaved sums: one would wait for each addition.
-fn sum_abs(weights: &[f32]) -> f64 {
-    let mut lanes = [0.0f64; 4];
-    let (fours, rest) = weights.as_chunks::<4>();
-    for w in fours {
-        for (lane, w) in lanes.iter_mut().zip(w) {
-            *lane += f64::from(w.abs());
-        }
-    }
-    for (lane, w) in lanes.iter_mut().zip(rest) {
-        *lane += f64::from(w.abs());
-    }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
-}
-
-/// Mean of |w| where the trit is not 0, summed like [`sum_abs`]; 0 where there is none.
+/// Mean of |w| where the trit is not 0, summed in lanes; 0 where there is none.
 fn support_mean(weights: &[f32], trits: &[i8]) -> f64 {
-    let mut lanes = [0.0f64; 4];
-    let mut count = 0u32;
-    let (fours, rest) = weights.as_chunks::<4>();
-    let (trit_fours, trit_rest) = trits.as_chunks::<4>();
-    let mut add = |lane: &mut f64, w: f32, t: i8| {
-        *lane += f64::from(w) * f64::from(t);
-        count += u32::from(t != 0);
-    };
-    for (w, t) in fours.iter().zip(trit_fours) {
-        for ((lane, w), t) in lanes.iter_mut().zip(w).zip(t) {
-            add(lane, *w, *t);
-        }
-    }
-    for ((lane, w), t) in lanes.iter_mut().zip(rest).zip(trit_rest) {
-        add(lane, *w, *t);
-    }
-    if count == 0 { 0.0 } else { ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) / f64::from(count) }
+    let sum = Lanes::of_pairs(weights, trits, |w, t| w * f32::from(t)).wide_total();
+    let count = trits.iter().map(|t| u32::from(*t != 0)).sum::<u32>();
+    if count == 0 { 0.0 } else { sum / f64::from(count) }
 }
 
 fn refit(weights: &[f32], trits: &mut [i8]) -> Result<f16, BlockError> {
@@ -222,11 +198,7 @@ fn refit(weights: &[f32], trits: &mut [i8]) -> Result<f16, BlockError> {
 
 /// Ternary weight networks' rule (arXiv 1605.04711, with 0.75 for its 0.7).
 fn twn(weights: &[f32], trits: &mut [i8]) -> Result<f16, BlockError> {
-    let threshold = 0.75 * (sum_abs(weights) / weights.len().max(1) as f64);
-    for (t, w) in trits.iter_mut().zip(weights) {
-        let w = f64::from(*w);
-        *t = i8::from(w > threshold) - i8::from(w < -threshold);
-    }
+    above(weights, 0.75 * mean_abs(weights), trits);
     to_f16(support_mean(weights, trits))
 }
 

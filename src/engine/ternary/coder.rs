@@ -6,6 +6,7 @@
 
 use super::block::{BlockError, code_block, encode_block};
 use super::exact::Scratch;
+use super::kernels::{Kernel, Task, Weights};
 use super::whole::WholeCode;
 use super::{Format, Method};
 use crate::engine::codec::{EncodeError, Iq1Scratch, decoder, encode_iq1_s};
@@ -18,11 +19,13 @@ pub struct Coder {
     method: Method,
     whole: Option<WholeCode>,
     blind: bool,
+    kernel: Kernel,
 }
 
 /// Buffers of one worker.
 #[derive(Debug, Default)]
 pub struct CoderWork {
+    weights: Vec<f32>,
     trits: Vec<i8>,
     /// The bytes of an IQ1_S block, and what they decode to.
     bytes: Vec<u8>,
@@ -52,7 +55,13 @@ impl CoderWork {
 impl Coder {
     /// `whole` is the tensor's code where [`Format::has_one_scale`].
     pub fn new(format: Format, method: Method, whole: Option<WholeCode>) -> Self {
-        Self { format, method, whole, blind: false }
+        Self { format, method, whole, blind: false, kernel: Kernel::current() }
+    }
+
+    /// The same with another kernel than the current one.
+    #[must_use]
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Self { kernel, ..self }
     }
 
     /// The same without regard to importance: its figures are weighted all the same, to be compared.
@@ -64,6 +73,46 @@ impl Coder {
     /// The format.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Codes blocks from the front of `weights` without importance and writes them into `out`, which has room for all of
+    /// them, as [`Coder::code`] and [`Coder::write`] would; returns how many. It is at least one unless there are none.
+    /// The last block may be short. Errors: that of the first block, counting from it.
+    pub fn code_many(
+        &self,
+        weights: Weights<'_>,
+        work: &mut CoderWork,
+        out: &mut [u8],
+        stats: &mut BlockStats,
+    ) -> Result<usize, BlockError> {
+        if self.whole.is_none() && self.format.is_plain() {
+            let task = Task { method: self.method, format: self.format };
+            let done = self.kernel.blocks(task, weights, out, stats);
+            if done > 0 {
+                return Ok(done);
+            }
+        }
+        if weights.is_empty() {
+            return Ok(0);
+        }
+        let block = weights.part(0, self.format.block_len());
+        self.code_one(block, None, work, &mut out[..self.format.block_bytes()], stats).map(|()| 1)
+    }
+
+    /// Codes one block and writes it into its bytes. `importance` is as long as `weights`.
+    pub fn code_one(
+        &self,
+        weights: Weights<'_>,
+        importance: Option<&[f32]>,
+        work: &mut CoderWork,
+        out: &mut [u8],
+        stats: &mut BlockStats,
+    ) -> Result<(), BlockError> {
+        let mut buffer = std::mem::take(&mut work.weights);
+        let coded = self.code(weights.singles(&mut buffer), importance, work, stats);
+        work.weights = buffer;
+        self.write(&coded?, work, out);
+        Ok(())
     }
 
     /// Codes one block and adds what it cost to `stats`. `weights` are a block's, or fewer at the end of a flattened

@@ -1,12 +1,13 @@
 //! The ternary quantizers: pure functions from a block of weights to trits and one scale.
 //!
 //! [`code_block`] is the one door for blocks with a scale of their own (rounded to f16), [`Whole`] finds the one scale of a
-//! tensor, [`Coder`] is what previews and exports call for either; [`pt_bitnet`] is the seed's whole-tensor
+//! tensor, [`Coder`] is what previews and exports call for either, [`kernels`] do many blocks at a time; [`pt_bitnet`] is the seed's whole-tensor
 //! interface with f32 scales. Nothing here knows files, tensors' names or threads.
 
 mod block;
 mod coder;
 mod exact;
+pub mod kernels;
 mod method;
 pub mod pt_bitnet;
 mod whole;

@@ -4,7 +4,7 @@
 //! here (their scales are f16 and their blocks keep to rows); this is the reference that a user of the seed expects,
 //! with its configuration in full.
 
-use super::block::{absmean_scale, absmean_trits};
+use super::block::absmean_trits;
 use super::exact::{Scratch, optimum};
 
 /// Which tensors a run turns ternary.
@@ -243,6 +243,13 @@ fn check(len: usize, (rows, cols): (usize, usize), config: &PtBitnetConfig) -> R
         Some(v) if v.len() != cols => Err(PtBitnetError::ImportanceLength { len: v.len(), cols }),
         _ => Ok(elements),
     }
+}
+
+/// The seed's γ of a block: mean|w| + 10⁻⁸, summed one weight after the other in f32 (its result is compared bit for
+/// bit). An empty block has 10⁻⁸.
+fn absmean_scale(weights: &[f32]) -> f32 {
+    let sum = weights.iter().fold(0.0f32, |sum, w| sum + w.abs());
+    sum / weights.len().max(1) as f32 + 1e-8
 }
 
 /// Quantizes a tensor of `(rows, cols)` weights, row after row in `weights`.

@@ -1,0 +1,386 @@
+//! AVX2 with F16C, FMA, BMI2 and POPCNT: sixteen lanes in two registers, masks as lanes of all ones.
+
+use std::arch::x86_64::*;
+
+use super::lanes::{Lanes, Source};
+use super::{Task, Weights, quantize};
+use crate::engine::stats::BlockStats;
+
+/// Proof that the CPU has AVX2, F16C, FMA, BMI1, BMI2, LZCNT and POPCNT.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// Evaluates intrinsics inside a method of a value of [`Avx2`].
+macro_rules! op {
+    ($e:expr) => {
+        // SAFETY: `self` is an `Avx2`, which exists only where the CPU was asked for these instructions; what is read or
+        // written through a pointer is an array borrowed for as long as the intrinsic says.
+        unsafe { $e }
+    };
+}
+
+/// For every set of eight lanes where each of them is taken from to stand one after the other at the front.
+const FRONT: [[u32; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut set = 0;
+    while set < 256 {
+        let (mut lane, mut at) = (0, 0);
+        while lane < 8 {
+            if set >> lane & 1 == 1 {
+                table[set][at] = lane;
+                at += 1;
+            }
+            lane += 1;
+        }
+        set += 1;
+    }
+    table
+};
+
+impl Avx2 {
+    pub(super) fn detect() -> Option<Self> {
+        let here = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("f16c")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt");
+        here.then_some(Self(()))
+    }
+
+    pub(super) fn blocks(self, task: Task, weights: Weights<'_>, out: &mut [u8], stats: &mut BlockStats) -> usize {
+        match weights {
+            // SAFETY: `self` proves that the CPU has the instructions.
+            Weights::F16(w) => unsafe { blocks::<super::lanes::Half>(self, task, w, out, stats) },
+            // SAFETY: as above.
+            Weights::BF16(w) => unsafe { blocks::<super::lanes::Brain>(self, task, w, out, stats) },
+            // SAFETY: as above.
+            Weights::F32(w) => unsafe { blocks::<super::lanes::Single>(self, task, w, out, stats) },
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn total_of_eight(self, x: __m256) -> f32 {
+        op!({
+            let x = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+            let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+            _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)))
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn total_of_four(self, x: __m256d) -> f64 {
+        op!({
+            let x = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd::<1>(x));
+            _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)))
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn greatest_of_eight(self, x: __m256) -> f32 {
+        op!({
+            let x = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+            let x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+            _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)))
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn half(self, x: f32) -> u16 {
+        op!(_mm_cvtsi128_si32(_mm_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm_set_ss(x))) as u16)
+    }
+
+    /// Eight 32-bit lanes of each of four registers, narrowed to bytes in order.
+    #[inline(always)]
+    fn narrow(self, x: [__m256i; 4]) -> __m256i {
+        op!({
+            let x = _mm256_packs_epi16(_mm256_packs_epi32(x[0], x[1]), _mm256_packs_epi32(x[2], x[3]));
+            _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
+        })
+    }
+
+    /// Codes of 32 weights; returns how many are zero.
+    #[inline(always)]
+    fn codes_of(self, signs: __m256i, kept: [[__m256; 2]; 2], to: &mut [u8]) -> u32 {
+        debug_assert_eq!(to.len(), 32);
+        op!({
+            let lanes = |m: __m256| _mm256_castps_si256(m);
+            let kept =
+                self.narrow([lanes(kept[0][0]), lanes(kept[0][1]), lanes(kept[1][0]), lanes(kept[1][1])]);
+            let one = _mm256_set1_epi8(1);
+            let trits = _mm256_and_si256(kept, _mm256_or_si256(signs, one));
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_add_epi8(trits, one));
+            (_mm256_movemask_epi8(kept) as u32).count_zeros()
+        })
+    }
+
+    #[inline(always)]
+    fn front(self, m: u32, x: __m256, to: &mut [f32]) {
+        debug_assert_eq!(to.len(), 8);
+        op!({
+            let order = _mm256_loadu_si256(FRONT[m as usize & 255].as_ptr().cast());
+            _mm256_storeu_ps(to.as_mut_ptr(), _mm256_permutevar8x32_ps(x, order));
+        });
+    }
+
+    /// ⌈256v/243⌉ of sixteen numbers up to 242: v + ⌈13v/243⌉, and x/243 is 270x/2¹⁶ for what 13v + 242 can be.
+    #[inline(always)]
+    fn as_fraction(self, v: __m256i) -> __m256i {
+        op!({
+            let x = _mm256_add_epi16(_mm256_mullo_epi16(v, _mm256_set1_epi16(13)), _mm256_set1_epi16(242));
+            _mm256_add_epi16(v, _mm256_mulhi_epu16(x, _mm256_set1_epi16(270)))
+        })
+    }
+
+    /// 32 numbers of five base-3 digits as bytes of TQ1_0.
+    #[inline(always)]
+    fn fractions(self, v: __m256i) -> __m256i {
+        op!({
+            let low = self.as_fraction(_mm256_unpacklo_epi8(v, _mm256_setzero_si256()));
+            let high = self.as_fraction(_mm256_unpackhi_epi8(v, _mm256_setzero_si256()));
+            _mm256_packus_epi16(low, high)
+        })
+    }
+
+    /// 3v + digit.
+    #[inline(always)]
+    fn append(self, v: __m256i, digit: __m256i) -> __m256i {
+        op!(_mm256_add_epi8(_mm256_add_epi8(v, v), _mm256_add_epi8(v, digit)))
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn blocks<S: Source>(l: Avx2, task: Task, w: &[S::Raw], out: &mut [u8], stats: &mut BlockStats) -> usize {
+    match task.format.block_len() {
+        256 => quantize::blocks::<Avx2, S, 16>(l, task, w, out, stats),
+        128 => quantize::blocks::<Avx2, S, 8>(l, task, w, out, stats),
+        64 => quantize::blocks::<Avx2, S, 4>(l, task, w, out, stats),
+        _ => 0,
+    }
+}
+
+impl Lanes for Avx2 {
+    type V = [__m256; 2];
+    type W = [__m256d; 4];
+    type M = [__m256; 2];
+    type Signs = [__m256i; 2];
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> [__m256; 2] {
+        op!([_mm256_set1_ps(x); 2])
+    }
+    #[inline(always)]
+    fn singles(self, from: &[f32; 16]) -> [__m256; 2] {
+        op!([_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from.as_ptr().add(8))])
+    }
+    #[inline(always)]
+    fn halves(self, from: &[[u8; 2]; 16]) -> [__m256; 2] {
+        op!({
+            let at: *const __m128i = from.as_ptr().cast();
+            [_mm256_cvtph_ps(_mm_loadu_si128(at)), _mm256_cvtph_ps(_mm_loadu_si128(at.add(1)))]
+        })
+    }
+    #[inline(always)]
+    fn brains(self, from: &[[u8; 2]; 16]) -> [__m256; 2] {
+        op!({
+            let at: *const __m128i = from.as_ptr().cast();
+            let wide = |x| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(x)));
+            [wide(_mm_loadu_si128(at)), wide(_mm_loadu_si128(at.add(1)))]
+        })
+    }
+    #[inline(always)]
+    fn store(self, x: [__m256; 2], to: &mut [f32; 16]) {
+        op!({
+            _mm256_storeu_ps(to.as_mut_ptr(), x[0]);
+            _mm256_storeu_ps(to.as_mut_ptr().add(8), x[1]);
+        });
+    }
+
+    #[inline(always)]
+    fn abs(self, x: [__m256; 2]) -> [__m256; 2] {
+        op!({
+            let sign = _mm256_set1_ps(-0.0);
+            [_mm256_andnot_ps(sign, x[0]), _mm256_andnot_ps(sign, x[1])]
+        })
+    }
+    #[inline(always)]
+    fn add(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn mul(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn max(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn above(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]), _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn without(self, m: [__m256; 2], out: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_andnot_ps(out[0], m[0]), _mm256_andnot_ps(out[1], m[1])])
+    }
+    #[inline(always)]
+    fn add_where(self, sum: [__m256; 2], m: [__m256; 2], x: [__m256; 2]) -> [__m256; 2] {
+        op!([
+            _mm256_add_ps(sum[0], _mm256_and_ps(m[0], x[0])),
+            _mm256_add_ps(sum[1], _mm256_and_ps(m[1], x[1]))
+        ])
+    }
+    #[inline(always)]
+    fn sub_where(self, a: [__m256; 2], m: [__m256; 2], x: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_sub_ps(a[0], _mm256_and_ps(m[0], x[0])), _mm256_sub_ps(a[1], _mm256_and_ps(m[1], x[1]))])
+    }
+    #[inline(always)]
+    fn bits(self, m: [__m256; 2]) -> u32 {
+        op!(_mm256_movemask_ps(m[0]) as u32 | (_mm256_movemask_ps(m[1]) as u32) << 8)
+    }
+
+    #[inline(always)]
+    fn wide_zero(self) -> [__m256d; 4] {
+        op!([_mm256_setzero_pd(); 4])
+    }
+    #[inline(always)]
+    fn wide_add_where(self, sum: [__m256d; 4], m: [__m256; 2], x: [__m256; 2]) -> [__m256d; 4] {
+        op!({
+            let x = [_mm256_and_ps(m[0], x[0]), _mm256_and_ps(m[1], x[1])];
+            let low = |x| _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+            let high = |x| _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
+            [
+                _mm256_add_pd(sum[0], low(x[0])),
+                _mm256_add_pd(sum[1], high(x[0])),
+                _mm256_add_pd(sum[2], low(x[1])),
+                _mm256_add_pd(sum[3], high(x[1])),
+            ]
+        })
+    }
+
+    #[inline(always)]
+    fn total(self, x: [__m256; 2]) -> f32 {
+        op!(self.total_of_eight(_mm256_add_ps(x[0], x[1])))
+    }
+    #[inline(always)]
+    fn wide_total(self, x: [__m256; 2]) -> f64 {
+        op!({
+            let low = |x| _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+            let high = |x| _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
+            self.total_of_wide([low(x[0]), high(x[0]), low(x[1]), high(x[1])])
+        })
+    }
+    #[inline(always)]
+    fn total_of_wide(self, x: [__m256d; 4]) -> f64 {
+        op!({
+            let (low, high) = (_mm256_add_pd(x[0], x[2]), _mm256_add_pd(x[1], x[3]));
+            self.total_of_four(_mm256_add_pd(low, high))
+        })
+    }
+    #[inline(always)]
+    fn greatest(self, x: [__m256; 2]) -> f32 {
+        op!(self.greatest_of_eight(_mm256_max_ps(x[0], x[1])))
+    }
+
+    #[inline(always)]
+    fn compress(self, m: [__m256; 2], x: [__m256; 2], to: &mut [f32; 16]) {
+        let (low, high) = op!((_mm256_movemask_ps(m[0]) as u32, _mm256_movemask_ps(m[1]) as u32));
+        let many = low.count_ones() as usize;
+        self.front(low, x[0], &mut to[..8]);
+        self.front(high, x[1], &mut to[many..many + 8]);
+    }
+
+    #[inline(always)]
+    fn to_half(self, x: f32) -> u16 {
+        self.half(x)
+    }
+    #[inline(always)]
+    fn of_half(self, bits: u16) -> f32 {
+        op!(_mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits)))))
+    }
+
+    #[inline(always)]
+    fn signs_of_pairs(self, from: &[[[u8; 2]; 16]; 4]) -> [__m256i; 2] {
+        op!({
+            let sign = |i: usize| _mm256_srai_epi16::<15>(_mm256_loadu_si256(from[i].as_ptr().cast()));
+            let pair = |a, b| _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(a, b));
+            [pair(sign(0), sign(1)), pair(sign(2), sign(3))]
+        })
+    }
+    #[inline(always)]
+    fn signs_of_singles(self, from: &[[f32; 16]; 4]) -> [__m256i; 2] {
+        op!({
+            let sign = |i: usize, at: usize| {
+                _mm256_srai_epi32::<31>(_mm256_loadu_si256(from[i][at..at + 8].as_ptr().cast()))
+            };
+            let four = |i: usize| self.narrow([sign(i, 0), sign(i, 8), sign(i + 1, 0), sign(i + 1, 8)]);
+            [four(0), four(2)]
+        })
+    }
+    #[inline(always)]
+    fn codes(self, signs: [__m256i; 2], kept: [[__m256; 2]; 4], to: &mut [u8; 64]) -> u32 {
+        let (low, high) = to.split_at_mut(32);
+        self.codes_of(signs[0], [kept[0], kept[1]], low) + self.codes_of(signs[1], [kept[2], kept[3]], high)
+    }
+
+    #[inline(always)]
+    fn pack_strided<const REVERSED: bool>(self, codes: &[u8; 128], to: &mut [u8; 32]) {
+        op!({
+            let at: *const __m256i = codes.as_ptr().cast();
+            let mut packed = _mm256_setzero_si256();
+            for n in 0..4 {
+                let codes = _mm256_loadu_si256(at.add(if REVERSED { n } else { 3 - n }));
+                packed = _mm256_or_si256(_mm256_slli_epi16::<2>(packed), codes);
+            }
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), packed);
+        });
+    }
+    #[inline(always)]
+    fn pack_strided_16(self, codes: &[u8; 64], to: &mut [u8; 16]) {
+        op!({
+            let at: *const __m128i = codes.as_ptr().cast();
+            let mut packed = _mm_setzero_si128();
+            for n in 0..4 {
+                packed = _mm_or_si128(_mm_slli_epi16::<2>(packed), _mm_loadu_si128(at.add(n)));
+            }
+            _mm_storeu_si128(to.as_mut_ptr().cast(), packed);
+        });
+    }
+    #[inline(always)]
+    fn pack_in_order(self, codes: &[u8; 64], to: &mut [u8; 16]) {
+        op!({
+            let at: *const __m256i = codes.as_ptr().cast();
+            // Pairs c + 4c', then pairs of those p + 16p': a byte in every 32 bits.
+            let pairs = |x| _mm256_maddubs_epi16(x, _mm256_set1_epi16(0x0401));
+            let bytes = |x| _mm256_madd_epi16(pairs(x), _mm256_set1_epi32(0x0010_0001));
+            let (low, high) = (bytes(_mm256_loadu_si256(at)), bytes(_mm256_loadu_si256(at.add(1))));
+            // The halves of both registers stand crosswise; the bytes are those of words, so that packing loses nothing.
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
+            let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), _mm_packus_epi16(low, high));
+        });
+    }
+    #[inline(always)]
+    fn pack_digits(self, codes: &[u8; 256], to: &mut [u8; 52]) {
+        op!({
+            let wide: *const __m256i = codes.as_ptr().cast();
+            let mut v = _mm256_setzero_si256();
+            for n in 0..5 {
+                v = self.append(v, _mm256_loadu_si256(wide.add(n)));
+            }
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), self.fractions(v));
+            // Sixteen bytes of five digits each beside four of four, which have a zero for the fifth.
+            let mut v = _mm256_setzero_si256();
+            for n in 0..5 {
+                let first = _mm_loadu_si128(codes[160 + 16 * n..176 + 16 * n].as_ptr().cast());
+                let four = codes.get(240 + 4 * n..244 + 4 * n).and_then(|four| four.first_chunk::<4>());
+                let last = _mm_cvtsi32_si128(four.map_or(0, |four| i32::from_le_bytes(*four)));
+                v = self.append(v, _mm256_set_m128i(last, first));
+            }
+            let mut rest = [0u8; 32];
+            _mm256_storeu_si256(rest.as_mut_ptr().cast(), self.fractions(v));
+            to[32..].copy_from_slice(&rest[..20]);
+        });
+    }
+}

@@ -1,0 +1,233 @@
+//! AVX-512 (F, BW, DQ, VL): sixteen lanes in a register, masks in registers of their own.
+
+use std::arch::x86_64::*;
+
+use super::avx2::Avx2;
+use super::lanes::{Lanes, Source};
+use super::{Task, Weights, quantize};
+use crate::engine::stats::BlockStats;
+
+/// Proof that the CPU has what this kernel uses: the four parts of AVX-512, and all of [`Avx2`].
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(Avx2);
+
+/// Evaluates intrinsics inside a method of a value of [`Avx512`].
+macro_rules! op {
+    ($e:expr) => {
+        // SAFETY: `self` is an `Avx512`, which exists only where the CPU was asked for these instructions; what is read
+        // or written through a pointer is an array borrowed for as long as the intrinsic says.
+        unsafe { $e }
+    };
+}
+
+impl Avx512 {
+    pub(super) fn detect() -> Option<Self> {
+        let here = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        Avx2::detect().filter(|_| here).map(Self)
+    }
+
+    pub(super) fn blocks(self, task: Task, weights: Weights<'_>, out: &mut [u8], stats: &mut BlockStats) -> usize {
+        match weights {
+            // SAFETY: `self` proves that the CPU has the instructions.
+            Weights::F16(w) => unsafe { blocks::<super::lanes::Half>(self, task, w, out, stats) },
+            // SAFETY: as above.
+            Weights::BF16(w) => unsafe { blocks::<super::lanes::Brain>(self, task, w, out, stats) },
+            // SAFETY: as above.
+            Weights::F32(w) => unsafe { blocks::<super::lanes::Single>(self, task, w, out, stats) },
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn blocks<S: Source>(l: Avx512, task: Task, w: &[S::Raw], out: &mut [u8], stats: &mut BlockStats) -> usize {
+    match task.format.block_len() {
+        256 => quantize::blocks::<Avx512, S, 16>(l, task, w, out, stats),
+        128 => quantize::blocks::<Avx512, S, 8>(l, task, w, out, stats),
+        64 => quantize::blocks::<Avx512, S, 4>(l, task, w, out, stats),
+        _ => 0,
+    }
+}
+
+impl Lanes for Avx512 {
+    type V = __m512;
+    type W = [__m512d; 2];
+    type M = __mmask16;
+    type Signs = u64;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        op!(_mm512_set1_ps(x))
+    }
+    #[inline(always)]
+    fn singles(self, from: &[f32; 16]) -> __m512 {
+        op!(_mm512_loadu_ps(from.as_ptr()))
+    }
+    #[inline(always)]
+    fn halves(self, from: &[[u8; 2]; 16]) -> __m512 {
+        op!(_mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())))
+    }
+    #[inline(always)]
+    fn brains(self, from: &[[u8; 2]; 16]) -> __m512 {
+        op!(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(
+            from.as_ptr().cast()
+        )))))
+    }
+    #[inline(always)]
+    fn store(self, x: __m512, to: &mut [f32; 16]) {
+        op!(_mm512_storeu_ps(to.as_mut_ptr(), x));
+    }
+
+    #[inline(always)]
+    fn abs(self, x: __m512) -> __m512 {
+        op!(_mm512_abs_ps(x))
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn above(self, a: __m512, b: __m512) -> __mmask16 {
+        op!(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b))
+    }
+    #[inline(always)]
+    fn without(self, m: __mmask16, out: __mmask16) -> __mmask16 {
+        m & !out
+    }
+    #[inline(always)]
+    fn add_where(self, sum: __m512, m: __mmask16, x: __m512) -> __m512 {
+        op!(_mm512_mask_add_ps(sum, m, sum, x))
+    }
+    #[inline(always)]
+    fn sub_where(self, a: __m512, m: __mmask16, x: __m512) -> __m512 {
+        op!(_mm512_mask_sub_ps(a, m, a, x))
+    }
+    #[inline(always)]
+    fn bits(self, m: __mmask16) -> u32 {
+        u32::from(m)
+    }
+
+    #[inline(always)]
+    fn wide_zero(self) -> [__m512d; 2] {
+        op!([_mm512_setzero_pd(); 2])
+    }
+    #[inline(always)]
+    fn wide_add_where(self, sum: [__m512d; 2], m: __mmask16, x: __m512) -> [__m512d; 2] {
+        op!({
+            let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+            let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
+            [
+                _mm512_mask_add_pd(sum[0], m as u8, sum[0], low),
+                _mm512_mask_add_pd(sum[1], (m >> 8) as u8, sum[1], high),
+            ]
+        })
+    }
+
+    #[inline(always)]
+    fn total(self, x: __m512) -> f32 {
+        op!({
+            let x = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x));
+            self.0.total_of_eight(x)
+        })
+    }
+    #[inline(always)]
+    fn wide_total(self, x: __m512) -> f64 {
+        op!({
+            let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+            let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
+            self.total_of_wide([low, high])
+        })
+    }
+    #[inline(always)]
+    fn total_of_wide(self, x: [__m512d; 2]) -> f64 {
+        op!({
+            let x = _mm512_add_pd(x[0], x[1]);
+            self.0.total_of_four(_mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x)))
+        })
+    }
+    #[inline(always)]
+    fn greatest(self, x: __m512) -> f32 {
+        op!(self.0.greatest_of_eight(_mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x))))
+    }
+
+    #[inline(always)]
+    fn compress(self, m: __mmask16, x: __m512, to: &mut [f32; 16]) {
+        // To memory by way of a register: storing under a mask is slow on some CPUs.
+        op!(_mm512_storeu_ps(to.as_mut_ptr(), _mm512_maskz_compress_ps(m, x)));
+    }
+
+    #[inline(always)]
+    fn to_half(self, x: f32) -> u16 {
+        self.0.half(x)
+    }
+    #[inline(always)]
+    fn of_half(self, bits: u16) -> f32 {
+        self.0.of_half(bits)
+    }
+
+    #[inline(always)]
+    fn signs_of_pairs(self, from: &[[[u8; 2]; 16]; 4]) -> u64 {
+        op!({
+            let at: *const __m512i = from.as_ptr().cast();
+            let (low, high) = (_mm512_loadu_si512(at), _mm512_loadu_si512(at.add(1)));
+            _mm512_kunpackd(u64::from(_mm512_movepi16_mask(high)), u64::from(_mm512_movepi16_mask(low)))
+        })
+    }
+    #[inline(always)]
+    fn signs_of_singles(self, from: &[[f32; 16]; 4]) -> u64 {
+        op!({
+            let sign = |i: usize| _mm512_movepi32_mask(_mm512_loadu_si512(from[i].as_ptr().cast()));
+            join([sign(0), sign(1), sign(2), sign(3)])
+        })
+    }
+    #[inline(always)]
+    fn codes(self, signs: u64, kept: [__mmask16; 4], to: &mut [u8; 64]) -> u32 {
+        op!({
+            let kept = join(kept);
+            let one = _mm512_set1_epi8(1);
+            let codes = _mm512_mask_add_epi8(one, kept & !signs, one, one);
+            let codes = _mm512_mask_sub_epi8(codes, kept & signs, codes, one);
+            _mm512_storeu_si512(to.as_mut_ptr().cast(), codes);
+            kept.count_zeros()
+        })
+    }
+
+    #[inline(always)]
+    fn pack_strided<const REVERSED: bool>(self, codes: &[u8; 128], to: &mut [u8; 32]) {
+        self.0.pack_strided::<REVERSED>(codes, to);
+    }
+    #[inline(always)]
+    fn pack_strided_16(self, codes: &[u8; 64], to: &mut [u8; 16]) {
+        self.0.pack_strided_16(codes, to);
+    }
+    #[inline(always)]
+    fn pack_in_order(self, codes: &[u8; 64], to: &mut [u8; 16]) {
+        op!({
+            let x = _mm512_loadu_si512(codes.as_ptr().cast());
+            // Pairs c + 4c', then pairs of those p + 16p': a byte in every 32 bits.
+            let pairs = _mm512_maddubs_epi16(x, _mm512_set1_epi16(0x0401));
+            let bytes = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x0010_0001));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(bytes));
+        });
+    }
+    #[inline(always)]
+    fn pack_digits(self, codes: &[u8; 256], to: &mut [u8; 52]) {
+        self.0.pack_digits(codes, to);
+    }
+}
+
+/// Four masks of sixteen as one of 64.
+#[inline(always)]
+fn join(m: [__mmask16; 4]) -> u64 {
+    u64::from(m[0]) | u64::from(m[1]) << 16 | u64::from(m[2]) << 32 | u64::from(m[3]) << 48
+}

@@ -1,0 +1,209 @@
+//! Many blocks at a time, by what the CPU has: the fast way to what [`Coder`](super::Coder) does block by block.
+//!
+//! `code_block`, `ErrorSums` and the encoders are the readable scalar truth. A kernel gives the same bytes and the same
+//! figures, bit for bit, for ordinary blocks of whole length, and leaves every other block to them: so every rule and every
+//! error stays in one place. Which kernel runs is decided once, by the CPU or by who forces one; `quantize` and `support`
+//! are written over `lanes`, which `avx2` and `avx512` implement.
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
+mod avx512;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+mod lanes;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+mod quantize;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+mod support;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use half::{bf16, f16};
+
+use self::lanes::Lanes;
+use super::{Format, Method};
+use crate::engine::stats::BlockStats;
+
+/// A set of instructions that blocks are coded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// Those that every CPU has.
+    Scalar,
+    /// AVX2, with F16C, FMA, BMI2.
+    Avx2,
+    /// AVX-512: F, BW, DQ, VL, and what [`Kernel::Avx2`] has.
+    Avx512,
+}
+
+/// A kernel that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KernelError {
+    /// No kernel has that name.
+    #[error("unknown kernel '{0}': one of scalar, avx2, avx512")]
+    Unknown(String),
+    /// The CPU lacks its instructions.
+    #[error("this CPU does not have the instructions of kernel '{wanted}'; it has {}", list(available))]
+    Unavailable {
+        /// What was asked for.
+        wanted: Kernel,
+        /// What there is.
+        available: Vec<Kernel>,
+    },
+}
+
+fn list(kernels: &[Kernel]) -> String {
+    kernels.iter().map(|k| k.name()).collect::<Vec<_>>().join(", ")
+}
+
+static CHOSEN: OnceLock<Kernel> = OnceLock::new();
+
+impl Kernel {
+    /// Every kernel, slowest first.
+    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+
+    /// Name in `TRITSCOPE_KERNEL`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// Those that this CPU has, slowest first.
+    pub fn available() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|k| k.is_here()).collect()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_here(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            Self::Avx2 => avx2::Avx2::detect().is_some(),
+            Self::Avx512 => avx512::Avx512::detect().is_some(),
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_here(self) -> bool {
+        self == Self::Scalar
+    }
+
+    /// A kernel by its name. Errors: there is none, or this CPU lacks its instructions.
+    pub fn named(name: &str) -> Result<Self, KernelError> {
+        let found = Self::ALL.into_iter().find(|k| k.name().eq_ignore_ascii_case(name));
+        let kernel = found.ok_or_else(|| KernelError::Unknown(name.to_owned()))?;
+        if kernel.is_here() {
+            Ok(kernel)
+        } else {
+            Err(KernelError::Unavailable { wanted: kernel, available: Self::available() })
+        }
+    }
+
+    /// The kernel that works where nobody names another: the fastest, or the one that was forced.
+    pub fn current() -> Self {
+        *CHOSEN.get_or_init(|| Self::available().last().copied().unwrap_or(Self::Scalar))
+    }
+
+    /// Makes a kernel the current one, for the whole process. To be called before any work; later it changes nothing.
+    /// Errors: as [`Kernel::named`].
+    pub fn force(name: &str) -> Result<(), KernelError> {
+        let kernel = Self::named(name)?;
+        let _ = CHOSEN.set(kernel);
+        Ok(())
+    }
+
+    /// Codes blocks from the front of `weights` into `out` until one is not ordinary, and adds what they cost to `stats`;
+    /// returns how many were coded.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn blocks(self, task: Task, weights: Weights<'_>, out: &mut [u8], stats: &mut BlockStats) -> usize {
+        match self {
+            Self::Scalar => 0,
+            Self::Avx2 => avx2::Avx2::detect().map_or(0, |l| l.blocks(task, weights, out, stats)),
+            Self::Avx512 => avx512::Avx512::detect().map_or(0, |l| l.blocks(task, weights, out, stats)),
+        }
+    }
+
+    /// No kernel is built for this kind of CPU.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn blocks(self, _: Task, _: Weights<'_>, _: &mut [u8], _: &mut BlockStats) -> usize {
+        0
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What blocks are coded to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Task {
+    pub method: Method,
+    pub format: Format,
+}
+
+/// Weights as a file has them.
+#[derive(Debug, Clone, Copy)]
+pub enum Weights<'a> {
+    /// F16, little-endian.
+    F16(&'a [[u8; 2]]),
+    /// BF16, little-endian.
+    BF16(&'a [[u8; 2]]),
+    /// F32, in memory.
+    F32(&'a [f32]),
+}
+
+impl<'a> Weights<'a> {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F16(w) | Self::BF16(w) => w.len(),
+            Self::F32(w) => w.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those from `first` on, `len` of them or as many as there are.
+    #[must_use]
+    pub fn part(&self, first: usize, len: usize) -> Self {
+        fn of<T>(all: &[T], first: usize, len: usize) -> &[T] {
+            let rest = all.get(first..).unwrap_or(&[]);
+            &rest[..len.min(rest.len())]
+        }
+        match self {
+            Self::F16(w) => Self::F16(of(w, first, len)),
+            Self::BF16(w) => Self::BF16(of(w, first, len)),
+            Self::F32(w) => Self::F32(of(w, first, len)),
+        }
+    }
+
+    /// The same in f32, in `buffer` where they are not yet.
+    pub fn singles<'b>(&self, buffer: &'b mut Vec<f32>) -> &'b [f32]
+    where
+        'a: 'b,
+    {
+        buffer.clear();
+        match self {
+            Self::F16(w) => buffer.extend(w.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
+            Self::BF16(w) => buffer.extend(w.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
+            Self::F32(w) => return w,
+        }
+        buffer
+    }
+}
+
+/// The sum of 32 lanes in two vectors, in the order of `stats::lanes`.
+#[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+fn fold<L: Lanes>(l: L, lanes: [L::V; 2]) -> f32 {
+    l.total(l.add(lanes[0], lanes[1]))
+}

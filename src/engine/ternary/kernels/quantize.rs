@@ -1,0 +1,214 @@
+//! Blocks coded over [`Lanes`]: the scale by a method, the codes, the error sums, the bytes.
+//!
+//! What is done here is what `code_block`, `ErrorSums::add_block` and `encode_block` do, operation for operation, for
+//! ordinary blocks: finite, no more than f16 holds, not ternary already, with a scale that is a normal f16. Any other is
+//! left to them.
+
+use super::lanes::{Codes, Lanes, Source};
+use super::support::best_scale;
+use super::{Task, fold};
+use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
+use crate::engine::ternary::{Format, Method};
+
+/// Least f16 bits of a normal scale, and of infinity.
+const NORMAL: u16 = 0x0400;
+const INFINITE: u16 = 0x7c00;
+
+/// Codes blocks of 16·N weights one after the other until one is not ordinary; returns how many were coded. `stats` has
+/// theirs and nothing of the next.
+#[inline(always)]
+pub(super) fn blocks<L: Lanes, S: Source, const N: usize>(
+    l: L,
+    task: Task,
+    weights: &[S::Raw],
+    out: &mut [u8],
+    stats: &mut BlockStats,
+) -> usize {
+    let bytes = task.format.block_bytes();
+    let mut codes = Codes([0; 256]);
+    let mut done = 0;
+    for (weights, out) in weights.chunks_exact(16 * N).zip(out.chunks_exact_mut(bytes)) {
+        let Some(weights) = weights.as_chunks::<16>().0.first_chunk::<N>() else { return done };
+        let Some(scale) = block::<L, S, N>(l, task.method, weights, &mut codes, stats) else { return done };
+        pack(l, task.format, scale, &codes, out);
+        done += 1;
+    }
+    done
+}
+
+/// A threshold above which weights are kept, and the scale.
+struct Rule {
+    above: f32,
+    scale: f64,
+}
+
+/// Codes one block; returns the bits of its scale.
+#[inline(always)]
+fn block<L: Lanes, S: Source, const N: usize>(
+    l: L,
+    method: Method,
+    weights: &[[S::Raw; 16]; N],
+    codes: &mut Codes,
+    stats: &mut BlockStats,
+) -> Option<u16> {
+    let n = 16 * N;
+    let zero = l.splat(0.0);
+    let mut a = [zero; N];
+    let (mut sums, mut squares, mut tops) = ([zero; 2], [zero; 2], [zero; 2]);
+    for i in 0..N {
+        let x = l.abs(S::load(l, &weights[i]));
+        a[i] = x;
+        sums[i & 1] = l.add(sums[i & 1], x);
+        squares[i & 1] = l.add(squares[i & 1], l.mul(x, x));
+        tops[i & 1] = l.max(tops[i & 1], x);
+    }
+    let (total, square) = (fold(l, sums), fold(l, squares));
+    let greatest = l.greatest(l.max(tops[0], tops[1]));
+    // The total is NaN or infinite if a weight is.
+    if !total.is_finite() || !fits_f32(greatest, 0.0) {
+        return None;
+    }
+    // Of a block {−s, 0, +s} greatest · Σ|w| = Σw², and with magnitudes that round to one f16 nearly: such blocks are
+    // looked at more closely elsewhere, as are the few that only look like it.
+    if greatest * total - square <= square * (1.0 / 512.0) {
+        return None;
+    }
+    let mean = total / n as f32;
+    let rule = match method {
+        Method::Absmean => {
+            let gamma = mean + 1e-8;
+            Rule { above: (gamma * 0.5).next_down(), scale: f64::from(gamma) }
+        }
+        Method::Refit => refit(l, &a, ((mean + 1e-8) * 0.5).next_down()),
+        Method::Twn => refit(l, &a, mean * 0.75),
+        Method::Max => Rule { above: rounds_up_from(greatest).next_down(), scale: f64::from(greatest) },
+        Method::Exact => Rule { above: -1.0, scale: best_scale::<L, S, N>(l, &a, mean, greatest)? },
+        Method::Lossless => return None,
+    };
+    let bits = l.to_half(rule.scale as f32);
+    if !(NORMAL..INFINITE).contains(&bits) {
+        return None;
+    }
+    let scale = l.of_half(bits);
+    let above = if method == Method::Exact { scale / 2.0 } else { rule.above };
+    let found = finish::<L, S, N>(l, weights, &a, (above, scale, greatest), codes);
+    stats.errors.add_narrow(&NarrowSums { n: n as u64, w2: square, ..found }, scale);
+    stats.scales.add(scale, false, false);
+    Some(bits)
+}
+
+/// The codes and what they cost.
+#[inline(always)]
+fn finish<L: Lanes, S: Source, const N: usize>(
+    l: L,
+    weights: &[[S::Raw; 16]; N],
+    a: &[L::V; N],
+    (above, scale, greatest): (f32, f32, f32),
+    codes: &mut Codes,
+) -> NarrowSums {
+    let zero = l.splat(0.0);
+    let (threshold, d) = (l.splat(above), l.splat(scale));
+    let (mut squares, mut sums) = ([zero; 2], [zero; 2]);
+    let mut zeros = 0;
+    let (quads, to) = (weights.as_chunks::<4>().0, codes.0.as_chunks_mut::<64>().0);
+    for j in 0..N / 4 {
+        let mut kept = [l.above(zero, zero); 4];
+        for i in 0..4 {
+            let x = a[4 * j + i];
+            kept[i] = l.above(x, threshold);
+            let e = l.abs(l.sub_where(x, kept[i], d));
+            squares[i & 1] = l.add(squares[i & 1], l.mul(e, e));
+            sums[i & 1] = l.add(sums[i & 1], e);
+        }
+        zeros += l.codes(S::signs(l, &quads[j]), kept, &mut to[j]);
+    }
+    // No weight that is dropped is above the threshold, and of those kept none is further below d than it: the greatest
+    // error is mostly that of the greatest weight. Rounding keeps order, so it needs not be looked for among all.
+    let mut max = greatest - scale;
+    if max < above.max(scale - above) {
+        let mut tops = zero;
+        for x in a {
+            tops = l.max(tops, l.abs(l.sub_where(*x, l.above(*x, threshold), d)));
+        }
+        max = l.greatest(tops);
+    }
+    NarrowSums { n: 0, w2: 0.0, e2: fold(l, squares), abs: fold(l, sums), max, zeros: u64::from(zeros) }
+}
+
+/// The mean of what a threshold keeps.
+#[inline(always)]
+fn refit<L: Lanes, const N: usize>(l: L, a: &[L::V; N], above: f32) -> Rule {
+    let zero = l.splat(0.0);
+    let threshold = l.splat(above);
+    let mut sums = [zero; 2];
+    let mut count = 0;
+    for i in 0..N {
+        let kept = l.above(a[i], threshold);
+        sums[i & 1] = l.add_where(sums[i & 1], kept, a[i]);
+        count += l.bits(kept).count_ones();
+    }
+    let sum = l.wide_total(l.add(sums[0], sums[1]));
+    Rule { above, scale: if count == 0 { 0.0 } else { sum / f64::from(count) } }
+}
+
+/// The least magnitude whose product with 1/d, both in f32, is ½ or more: d/2 or a neighbour of it.
+#[inline(always)]
+fn rounds_up_from(d: f32) -> f32 {
+    let inverse = 1.0 / d;
+    let mut least = d * 0.5;
+    while least.next_down() * inverse >= 0.5 {
+        least = least.next_down();
+    }
+    while least * inverse < 0.5 {
+        least = least.next_up();
+    }
+    least
+}
+
+/// Writes a block's bytes.
+#[inline(always)]
+fn pack<L: Lanes>(l: L, format: Format, scale: u16, codes: &Codes, out: &mut [u8]) {
+    let halves = codes.0.as_chunks::<128>().0;
+    let quarters = codes.0.as_chunks::<64>().0;
+    let scale = scale.to_le_bytes();
+    match format {
+        Format::Tq2_0 => {
+            let (to, d) = out.split_at_mut(64);
+            for (codes, to) in halves.iter().zip(to.as_chunks_mut::<32>().0) {
+                l.pack_strided::<false>(codes, to);
+            }
+            d.copy_from_slice(&scale);
+        }
+        Format::Tq1_0 => {
+            if let Some((to, d)) = out.split_first_chunk_mut::<52>() {
+                l.pack_digits(&codes.0, to);
+                d.copy_from_slice(&scale);
+            }
+        }
+        Format::T158 => {
+            let (to, d) = out.split_at_mut(64);
+            for (codes, to) in quarters.iter().zip(to.as_chunks_mut::<16>().0) {
+                l.pack_in_order(codes, to);
+            }
+            d.copy_from_slice(&scale);
+        }
+        Format::Q2_0 | Format::Q2_0G128 => {
+            let (d, to) = out.split_at_mut(2);
+            for (codes, to) in quarters.iter().zip(to.as_chunks_mut::<16>().0) {
+                l.pack_in_order(codes, to);
+            }
+            d.copy_from_slice(&scale);
+        }
+        Format::I2S => {
+            if let Some(to) = out.first_chunk_mut::<32>() {
+                l.pack_strided::<true>(&halves[0], to);
+            }
+        }
+        Format::I2SArm => {
+            if let Some(to) = out.first_chunk_mut::<16>() {
+                l.pack_strided_16(&quarters[0], to);
+            }
+        }
+        Format::Iq1S => {}
+    }
+}

@@ -1,0 +1,244 @@
+//! Every kernel that this CPU has against the scalar truth: the same bytes, the same figures, the same errors.
+
+#![allow(clippy::unwrap_used, reason = "a test's helper may fail the test")]
+
+#[path = "support/noise.rs"]
+mod noise;
+
+use half::{bf16, f16};
+use noise::{Noise, assorted};
+use tritscope::engine::stats::BlockStats;
+use tritscope::engine::ternary::kernels::{Kernel, KernelError, Weights};
+use tritscope::engine::ternary::{BlockError, Coder, CoderWork, Format, Method};
+
+/// Formats whose blocks have a scale of their own.
+const FORMATS: [Format; 5] = [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::T158];
+
+/// Kernels beside the scalar one. None is left out in silence: a CPU without any says so.
+fn fast() -> Vec<Kernel> {
+    let found: Vec<Kernel> = Kernel::available().into_iter().filter(|k| *k != Kernel::Scalar).collect();
+    if found.is_empty() {
+        println!("this CPU has the scalar kernel only");
+    }
+    found
+}
+
+/// Weights of one type, owned.
+enum Owned {
+    F16(Vec<[u8; 2]>),
+    BF16(Vec<[u8; 2]>),
+    F32(Vec<f32>),
+}
+
+impl Owned {
+    /// The same numbers in each type, rounded to it.
+    fn all(weights: &[f32]) -> [Self; 3] {
+        [
+            Self::F16(weights.iter().map(|w| f16::from_f32(*w).to_le_bytes()).collect()),
+            Self::BF16(weights.iter().map(|w| bf16::from_f32(*w).to_le_bytes()).collect()),
+            Self::F32(weights.to_vec()),
+        ]
+    }
+
+    fn weights(&self) -> Weights<'_> {
+        match self {
+            Self::F16(w) => Weights::F16(w),
+            Self::BF16(w) => Weights::BF16(w),
+            Self::F32(w) => Weights::F32(w),
+        }
+    }
+}
+
+/// What coding gives: bytes, figures, and the block and reason where it ended.
+type Outcome = (Vec<u8>, BlockStats, Option<(usize, BlockError)>);
+
+fn code(coder: Coder, weights: Weights<'_>) -> (Outcome, usize) {
+    let (len, bytes) = (coder.format().block_len(), coder.format().block_bytes());
+    let blocks = weights.len().div_ceil(len);
+    // A value that shows where nothing is written.
+    let mut out = vec![0x5a; blocks * bytes];
+    let (mut stats, mut work) = (BlockStats::default(), CoderWork::default());
+    let (mut block, mut calls) = (0, 0);
+    while block < blocks {
+        let rest = weights.part(block * len, usize::MAX);
+        match coder.code_many(rest, &mut work, &mut out[block * bytes..], &mut stats) {
+            Ok(done) => block += done,
+            Err(e) => return ((out, stats, Some((block, e))), calls),
+        }
+        calls += 1;
+    }
+    ((out, stats, None), calls)
+}
+
+/// Asserts that all kernels agree on some weights in all types, for a method and a format.
+fn agree(method: Method, format: Format, weights: &[f32], what: &str) {
+    let coder = Coder::new(format, method, None);
+    for owned in Owned::all(weights) {
+        let (truth, _) = code(coder.with_kernel(Kernel::Scalar), owned.weights());
+        for kernel in fast() {
+            let (found, _) = code(coder.with_kernel(kernel), owned.weights());
+            // Debug prints of f64 tell −0 from 0 and are one a value: equal text is equal bits.
+            assert_eq!(found.0, truth.0, "{kernel} {method} {format} {what}: bytes");
+            assert_eq!(format!("{:?}", found.1), format!("{:?}", truth.1), "{kernel} {method} {format} {what}");
+            assert_eq!(format!("{:?}", found.2), format!("{:?}", truth.2), "{kernel} {method} {format} {what}");
+        }
+    }
+}
+
+fn agree_everywhere(weights: &[f32], what: &str) {
+    for method in Method::ALL {
+        for format in FORMATS {
+            agree(method, format, weights, what);
+        }
+    }
+}
+
+#[test]
+fn random_blocks() {
+    for (i, block) in assorted(256 * 5, 40, 21).iter().enumerate() {
+        agree_everywhere(block, &format!("block {i}"));
+    }
+    let mut noise = Noise::new(22);
+    let normal: Vec<f32> = (0..256 * 200).map(|_| 0.02 * noise.normal() as f32).collect();
+    agree_everywhere(&normal, "normal");
+    let heavy: Vec<f32> = (0..256 * 200).map(|_| 0.02 * noise.student3() as f32).collect();
+    agree_everywhere(&heavy, "heavy-tailed");
+    for power in -24..16 {
+        let scaled: Vec<f32> = normal[..512].iter().map(|w| w * 2f32.powi(power)).collect();
+        agree_everywhere(&scaled, &format!("times 2^{power}"));
+    }
+}
+
+/// Blocks that are made to be awkward.
+fn adversarial() -> Vec<(&'static str, Vec<f32>)> {
+    let mut noise = Noise::new(23);
+    let mut normal = |n: usize| (0..n).map(|_| 0.03 * noise.normal() as f32).collect::<Vec<f32>>();
+    let with = |mut block: Vec<f32>, at: usize, w: f32| {
+        block[at] = w;
+        block
+    };
+    let mut ascending = normal(256);
+    ascending.sort_by(f32::total_cmp);
+    let mut descending = ascending.clone();
+    descending.reverse();
+    let by_magnitude = |mut block: Vec<f32>| {
+        block.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+        block
+    };
+    let mut one_left = vec![0.0; 256];
+    one_left[77] = -0.25;
+    vec![
+        ("two magnitudes", (0..256).map(|i| [0.5, -0.25, 0.25, -0.5][i % 4]).collect()),
+        ("half of the mean", (0..256).map(|i| if i % 2 == 0 { 0.75 } else { -0.25 }).collect()),
+        ("halves of the greatest", (0..256).map(|i| if i % 3 == 0 { 1.0 } else { 0.5 }).collect()),
+        ("few values", (0..256).map(|i| ((i * 7 % 11) as f32 - 5.0) * 0.0625).collect()),
+        ("one outlier", with(normal(256), 100, 30.0)),
+        ("an outlier that is all", with(normal(256), 0, 6e4)),
+        ("two outliers", with(with(normal(256), 3, -9.0), 200, 8.0)),
+        ("denormals of f16", normal(256).iter().map(|w| w * 1e-4).collect()),
+        ("denormals of f32", normal(256).iter().map(|w| w * 1e-37).collect()),
+        ("minus zero", (0..256).map(|i| if i % 2 == 0 { -0.0 } else { 0.125 * (i % 5) as f32 }).collect()),
+        ("all minus zero", vec![-0.0; 256]),
+        ("all zero", vec![0.0; 256]),
+        ("all equal", vec![0.375; 256]),
+        ("all equal but signs", (0..256).map(|i| if i % 3 == 0 { -0.375 } else { 0.375 }).collect()),
+        ("nearly equal", (0..256).map(|i| 0.375 + (i % 9) as f32 * 0.000_3).collect()),
+        ("equal within f16", (0..256).map(|i| 0.375 + (i % 9) as f32 * 1e-5).collect()),
+        ("ternary", (0..256).map(|i| [0.7, 0.0, -0.7][i * i % 3]).collect()),
+        ("nearly ternary", (0..256).map(|i| [0.7, 0.001, -0.7005][i * i % 3]).collect()),
+        ("one weight", one_left),
+        ("ascending", ascending),
+        ("descending", descending),
+        ("ascending in magnitude", by_magnitude(normal(256))),
+        ("geometric", (0..256).map(|i| 0.97f32.powi(i)).collect()),
+        ("steeply geometric", (0..256).map(|i| 0.8f32.powi(i)).collect()),
+        ("great", normal(256).iter().map(|w| w * 4e5).collect()),
+        ("beyond f16", normal(256).iter().map(|w| w * 1e7).collect()),
+        ("beyond all", normal(256).iter().map(|w| w * 1e38).collect()),
+        ("not a number", with(normal(256), 255, f32::NAN)),
+        ("infinite", with(normal(256), 0, f32::NEG_INFINITY)),
+        ("infinite and not a number", with(with(normal(256), 31, f32::INFINITY), 32, f32::NAN)),
+    ]
+}
+
+#[test]
+fn adversarial_blocks() {
+    for (what, block) in adversarial() {
+        agree_everywhere(&block, what);
+        // Between ordinary blocks: what is left to the scalar code does not disturb what is behind it.
+        let ordinary: Vec<f32> = assorted(512, 1, 5).concat();
+        agree_everywhere(&[ordinary.clone(), block, ordinary].concat(), what);
+    }
+}
+
+#[test]
+fn short_blocks() {
+    let mut noise = Noise::new(24);
+    let weights: Vec<f32> = (0..700).map(|_| noise.normal() as f32).collect();
+    for len in [0, 1, 2, 15, 16, 17, 31, 33, 63, 65, 255, 257, 300, 511, 513, 700] {
+        agree_everywhere(&weights[..len], &format!("{len} weights"));
+    }
+}
+
+#[test]
+fn kernels_do_take_ordinary_blocks() {
+    let mut noise = Noise::new(25);
+    let normal: Vec<f32> = (0..256 * 64).map(|_| 0.02 * noise.normal() as f32).collect();
+    let heavy: Vec<f32> = (0..256 * 64).map(|_| 0.02 * noise.student3() as f32).collect();
+    for kernel in fast() {
+        for method in Method::COMPARED {
+            for owned in Owned::all(&normal) {
+                let coder = Coder::new(Format::Tq2_0, method, None).with_kernel(kernel);
+                assert_eq!(code(coder, owned.weights()).1, 1, "{kernel} {method}");
+            }
+            // Heavy tails may leave a block to the scalar code; by far most are taken.
+            for owned in Owned::all(&heavy) {
+                let coder = Coder::new(Format::Tq2_0, method, None).with_kernel(kernel);
+                assert!(code(coder, owned.weights()).1 <= 8, "{kernel} {method}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_exact_scale_is_the_best_of_all() {
+    let mut noise = Noise::new(26);
+    for kernel in fast() {
+        for round in 0..400 {
+            let block: Vec<f32> =
+                (0..256).map(|_| if round % 2 == 0 { noise.normal() } else { noise.student3() } as f32).collect();
+            let halves: Vec<[u8; 2]> = block.iter().map(|w| f16::from_f32(*w).to_le_bytes()).collect();
+            let mut sorted: Vec<f64> =
+                halves.iter().map(|b| f64::from(f16::from_le_bytes(*b).to_f32().abs())).collect();
+            sorted.sort_by(|a, b| b.total_cmp(a));
+            let (mut sum, mut best, mut scale) = (0.0, 0.0, 0.0);
+            for (k, w) in sorted.iter().enumerate() {
+                sum += w;
+                if sum * sum / (k + 1) as f64 > best {
+                    (best, scale) = (sum * sum / (k + 1) as f64, sum / (k + 1) as f64);
+                }
+            }
+            let coder = Coder::new(Format::Tq2_0, Method::Exact, None).with_kernel(kernel);
+            let ((out, stats, _), _) = code(coder, Weights::F16(&halves));
+            assert_eq!(f16::from_le_bytes([out[64], out[65]]), f16::from_f32(scale as f32), "{kernel}");
+            // With the scale rounded the error is within 2⁻²² of the least.
+            let least = sorted.iter().map(|w| w * w).sum::<f64>() - best;
+            assert!((stats.errors.sum_e2 / least - 1.0).abs() < 1e-5, "{kernel} {} {least}", stats.errors.sum_e2);
+        }
+    }
+}
+
+#[test]
+fn a_kernel_is_refused_by_name() {
+    assert_eq!(Kernel::named("SCALAR"), Ok(Kernel::Scalar));
+    assert_eq!(Kernel::named("mmx"), Err(KernelError::Unknown("mmx".to_owned())));
+    for kernel in Kernel::ALL {
+        let named = Kernel::named(kernel.name());
+        if Kernel::available().contains(&kernel) {
+            assert_eq!(named, Ok(kernel));
+        } else {
+            let available = Kernel::available();
+            assert_eq!(named, Err(KernelError::Unavailable { wanted: kernel, available }));
+        }
+    }
+}
