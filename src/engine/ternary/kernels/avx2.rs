@@ -106,8 +106,7 @@ impl Avx2 {
         debug_assert_eq!(to.len(), 32);
         op!({
             let lanes = |m: __m256| _mm256_castps_si256(m);
-            let kept =
-                self.narrow([lanes(kept[0][0]), lanes(kept[0][1]), lanes(kept[1][0]), lanes(kept[1][1])]);
+            let kept = self.narrow([lanes(kept[0][0]), lanes(kept[0][1]), lanes(kept[1][0]), lanes(kept[1][1])]);
             let one = _mm256_set1_epi8(1);
             let trits = _mm256_and_si256(kept, _mm256_or_si256(signs, one));
             _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_add_epi8(trits, one));
@@ -190,14 +189,6 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
-    fn store(self, x: [__m256; 2], to: &mut [f32; 16]) {
-        op!({
-            _mm256_storeu_ps(to.as_mut_ptr(), x[0]);
-            _mm256_storeu_ps(to.as_mut_ptr().add(8), x[1]);
-        });
-    }
-
-    #[inline(always)]
     fn abs(self, x: [__m256; 2]) -> [__m256; 2] {
         op!({
             let sign = _mm256_set1_ps(-0.0);
@@ -221,15 +212,16 @@ impl Lanes for Avx2 {
         op!([_mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]), _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1])])
     }
     #[inline(always)]
+    fn at_least(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_cmp_ps::<_CMP_GE_OQ>(a[0], b[0]), _mm256_cmp_ps::<_CMP_GE_OQ>(a[1], b[1])])
+    }
+    #[inline(always)]
     fn without(self, m: [__m256; 2], out: [__m256; 2]) -> [__m256; 2] {
         op!([_mm256_andnot_ps(out[0], m[0]), _mm256_andnot_ps(out[1], m[1])])
     }
     #[inline(always)]
     fn add_where(self, sum: [__m256; 2], m: [__m256; 2], x: [__m256; 2]) -> [__m256; 2] {
-        op!([
-            _mm256_add_ps(sum[0], _mm256_and_ps(m[0], x[0])),
-            _mm256_add_ps(sum[1], _mm256_and_ps(m[1], x[1]))
-        ])
+        op!([_mm256_add_ps(sum[0], _mm256_and_ps(m[0], x[0])), _mm256_add_ps(sum[1], _mm256_and_ps(m[1], x[1]))])
     }
     #[inline(always)]
     fn sub_where(self, a: [__m256; 2], m: [__m256; 2], x: [__m256; 2]) -> [__m256; 2] {
@@ -241,22 +233,85 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn wide_zero(self) -> [__m256d; 4] {
-        op!([_mm256_setzero_pd(); 4])
+    fn store(self, x: [__m256; 2], to: &mut [f32; 16]) {
+        op!({
+            _mm256_storeu_ps(to.as_mut_ptr(), x[0]);
+            _mm256_storeu_ps(to.as_mut_ptr().add(8), x[1]);
+        });
+    }
+
+    #[inline(always)]
+    fn wide_splat(self, x: f64) -> [__m256d; 4] {
+        op!([_mm256_set1_pd(x); 4])
+    }
+    #[inline(always)]
+    fn wide(self, x: [__m256; 2]) -> [__m256d; 4] {
+        op!([
+            _mm256_cvtps_pd(_mm256_castps256_ps128(x[0])),
+            _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x[0])),
+            _mm256_cvtps_pd(_mm256_castps256_ps128(x[1])),
+            _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x[1])),
+        ])
+    }
+    #[inline(always)]
+    fn wide_add(self, a: [__m256d; 4], b: [__m256d; 4]) -> [__m256d; 4] {
+        op!([
+            _mm256_add_pd(a[0], b[0]),
+            _mm256_add_pd(a[1], b[1]),
+            _mm256_add_pd(a[2], b[2]),
+            _mm256_add_pd(a[3], b[3])
+        ])
+    }
+    #[inline(always)]
+    fn wide_mul(self, a: [__m256d; 4], b: [__m256d; 4]) -> [__m256d; 4] {
+        op!([
+            _mm256_mul_pd(a[0], b[0]),
+            _mm256_mul_pd(a[1], b[1]),
+            _mm256_mul_pd(a[2], b[2]),
+            _mm256_mul_pd(a[3], b[3])
+        ])
+    }
+    #[inline(always)]
+    fn wide_div(self, a: [__m256d; 4], b: [__m256d; 4]) -> [__m256d; 4] {
+        op!([
+            _mm256_div_pd(a[0], b[0]),
+            _mm256_div_pd(a[1], b[1]),
+            _mm256_div_pd(a[2], b[2]),
+            _mm256_div_pd(a[3], b[3])
+        ])
+    }
+    #[inline(always)]
+    fn wide_max(self, a: [__m256d; 4], b: [__m256d; 4]) -> [__m256d; 4] {
+        op!([
+            _mm256_max_pd(a[0], b[0]),
+            _mm256_max_pd(a[1], b[1]),
+            _mm256_max_pd(a[2], b[2]),
+            _mm256_max_pd(a[3], b[3])
+        ])
+    }
+    #[inline(always)]
+    fn wide_greatest(self, x: [__m256d; 4]) -> f64 {
+        op!({
+            let x = _mm256_max_pd(_mm256_max_pd(x[0], x[1]), _mm256_max_pd(x[2], x[3]));
+            let x = _mm_max_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd::<1>(x));
+            _mm_cvtsd_f64(_mm_max_sd(x, _mm_unpackhi_pd(x, x)))
+        })
+    }
+    #[inline(always)]
+    fn wide_equal(self, x: [__m256d; 4], y: f64) -> u32 {
+        op!({
+            let y = _mm256_set1_pd(y);
+            let mut bits = 0;
+            for (i, x) in x.into_iter().enumerate() {
+                bits |= (_mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(x, y)) as u32) << (4 * i);
+            }
+            bits
+        })
     }
     #[inline(always)]
     fn wide_add_where(self, sum: [__m256d; 4], m: [__m256; 2], x: [__m256; 2]) -> [__m256d; 4] {
-        op!({
-            let x = [_mm256_and_ps(m[0], x[0]), _mm256_and_ps(m[1], x[1])];
-            let low = |x| _mm256_cvtps_pd(_mm256_castps256_ps128(x));
-            let high = |x| _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
-            [
-                _mm256_add_pd(sum[0], low(x[0])),
-                _mm256_add_pd(sum[1], high(x[0])),
-                _mm256_add_pd(sum[2], low(x[1])),
-                _mm256_add_pd(sum[3], high(x[1])),
-            ]
-        })
+        let kept = op!([_mm256_and_ps(m[0], x[0]), _mm256_and_ps(m[1], x[1])]);
+        self.wide_add(sum, self.wide(kept))
     }
 
     #[inline(always)]
@@ -265,11 +320,7 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn wide_total(self, x: [__m256; 2]) -> f64 {
-        op!({
-            let low = |x| _mm256_cvtps_pd(_mm256_castps256_ps128(x));
-            let high = |x| _mm256_cvtps_pd(_mm256_extractf128_ps::<1>(x));
-            self.total_of_wide([low(x[0]), high(x[0]), low(x[1]), high(x[1])])
-        })
+        self.total_of_wide(self.wide(x))
     }
     #[inline(always)]
     fn total_of_wide(self, x: [__m256d; 4]) -> f64 {
@@ -311,11 +362,13 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn signs_of_singles(self, from: &[[f32; 16]; 4]) -> [__m256i; 2] {
         op!({
-            let sign = |i: usize, at: usize| {
-                _mm256_srai_epi32::<31>(_mm256_loadu_si256(from[i][at..at + 8].as_ptr().cast()))
-            };
-            let four = |i: usize| self.narrow([sign(i, 0), sign(i, 8), sign(i + 1, 0), sign(i + 1, 8)]);
-            [four(0), four(2)]
+            let mut signs = [_mm256_setzero_si256(); 8];
+            for (i, sign) in signs.iter_mut().enumerate() {
+                let at = from[i / 2].as_ptr().add(8 * (i % 2));
+                *sign = _mm256_srai_epi32::<31>(_mm256_loadu_si256(at.cast()));
+            }
+            let [a, b, c, d, e, f, g, h] = signs;
+            [self.narrow([a, b, c, d]), self.narrow([e, f, g, h])]
         })
     }
     #[inline(always)]

@@ -76,11 +76,6 @@ impl Lanes for Avx512 {
         )))))
     }
     #[inline(always)]
-    fn store(self, x: __m512, to: &mut [f32; 16]) {
-        op!(_mm512_storeu_ps(to.as_mut_ptr(), x));
-    }
-
-    #[inline(always)]
     fn abs(self, x: __m512) -> __m512 {
         op!(_mm512_abs_ps(x))
     }
@@ -101,6 +96,10 @@ impl Lanes for Avx512 {
         op!(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b))
     }
     #[inline(always)]
+    fn at_least(self, a: __m512, b: __m512) -> __mmask16 {
+        op!(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b))
+    }
+    #[inline(always)]
     fn without(self, m: __mmask16, out: __mmask16) -> __mmask16 {
         m & !out
     }
@@ -118,19 +117,53 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn wide_zero(self) -> [__m512d; 2] {
-        op!([_mm512_setzero_pd(); 2])
+    fn store(self, x: __m512, to: &mut [f32; 16]) {
+        op!(_mm512_storeu_ps(to.as_mut_ptr(), x));
+    }
+
+    #[inline(always)]
+    fn wide_splat(self, x: f64) -> [__m512d; 2] {
+        op!([_mm512_set1_pd(x); 2])
+    }
+    #[inline(always)]
+    fn wide(self, x: __m512) -> [__m512d; 2] {
+        op!([_mm512_cvtps_pd(_mm512_castps512_ps256(x)), _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x))])
+    }
+    #[inline(always)]
+    fn wide_add(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
+        op!([_mm512_add_pd(a[0], b[0]), _mm512_add_pd(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn wide_mul(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
+        op!([_mm512_mul_pd(a[0], b[0]), _mm512_mul_pd(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn wide_div(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
+        op!([_mm512_div_pd(a[0], b[0]), _mm512_div_pd(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn wide_max(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
+        op!([_mm512_max_pd(a[0], b[0]), _mm512_max_pd(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn wide_greatest(self, x: [__m512d; 2]) -> f64 {
+        op!(_mm512_reduce_max_pd(_mm512_max_pd(x[0], x[1])))
+    }
+    #[inline(always)]
+    fn wide_equal(self, x: [__m512d; 2], y: f64) -> u32 {
+        op!({
+            let y = _mm512_set1_pd(y);
+            let (low, high) = (_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(x[0], y), _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(x[1], y));
+            u32::from(low) | u32::from(high) << 8
+        })
     }
     #[inline(always)]
     fn wide_add_where(self, sum: [__m512d; 2], m: __mmask16, x: __m512) -> [__m512d; 2] {
-        op!({
-            let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
-            let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
-            [
-                _mm512_mask_add_pd(sum[0], m as u8, sum[0], low),
-                _mm512_mask_add_pd(sum[1], (m >> 8) as u8, sum[1], high),
-            ]
-        })
+        let x = self.wide(x);
+        op!([
+            _mm512_mask_add_pd(sum[0], m as u8, sum[0], x[0]),
+            _mm512_mask_add_pd(sum[1], (m >> 8) as u8, sum[1], x[1]),
+        ])
     }
 
     #[inline(always)]
@@ -142,11 +175,7 @@ impl Lanes for Avx512 {
     }
     #[inline(always)]
     fn wide_total(self, x: __m512) -> f64 {
-        op!({
-            let low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
-            let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(x));
-            self.total_of_wide([low, high])
-        })
+        self.total_of_wide(self.wide(x))
     }
     #[inline(always)]
     fn total_of_wide(self, x: [__m512d; 2]) -> f64 {
@@ -204,7 +233,17 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn pack_strided<const REVERSED: bool>(self, codes: &[u8; 128], to: &mut [u8; 32]) {
-        self.0.pack_strided::<REVERSED>(codes, to);
+        op!({
+            let at: *const __m512i = codes.as_ptr().cast();
+            let (low, high) = (_mm512_loadu_si512(at), _mm512_loadu_si512(at.add(1)));
+            // Runs 0 and 1 of 32 codes beside each other, 2 and 3 above them.
+            let (upper, rest) = if REVERSED { (low, high) } else { (high, low) };
+            let pairs = _mm512_or_si512(_mm512_slli_epi16::<4>(upper), rest);
+            let (low, high) = (_mm512_castsi512_si256(pairs), _mm512_extracti64x4_epi64::<1>(pairs));
+            let (upper, rest) = if REVERSED { (low, high) } else { (high, low) };
+            let packed = _mm256_or_si256(_mm256_slli_epi16::<2>(upper), rest);
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), packed);
+        });
     }
     #[inline(always)]
     fn pack_strided_16(self, codes: &[u8; 64], to: &mut [u8; 16]) {

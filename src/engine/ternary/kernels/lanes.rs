@@ -24,7 +24,6 @@ pub(super) trait Lanes: Copy {
     fn halves(self, from: &[[u8; 2]; 16]) -> Self::V;
     /// From bf16 bits, little-endian.
     fn brains(self, from: &[[u8; 2]; 16]) -> Self::V;
-    fn store(self, x: Self::V, to: &mut [f32; 16]);
 
     fn abs(self, x: Self::V) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -33,6 +32,8 @@ pub(super) trait Lanes: Copy {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// Where a > b.
     fn above(self, a: Self::V, b: Self::V) -> Self::M;
+    /// Where a ≥ b.
+    fn at_least(self, a: Self::V, b: Self::V) -> Self::M;
     /// Lanes of `m` that are not in `out`.
     fn without(self, m: Self::M, out: Self::M) -> Self::M;
     /// `sum + x` where `m`, else `sum`, which is not −0.
@@ -42,7 +43,17 @@ pub(super) trait Lanes: Copy {
     /// Lane l as bit l.
     fn bits(self, m: Self::M) -> u32;
 
-    fn wide_zero(self) -> Self::W;
+    fn store(self, x: Self::V, to: &mut [f32; 16]);
+
+    fn wide_splat(self, x: f64) -> Self::W;
+    fn wide(self, x: Self::V) -> Self::W;
+    fn wide_add(self, a: Self::W, b: Self::W) -> Self::W;
+    fn wide_mul(self, a: Self::W, b: Self::W) -> Self::W;
+    fn wide_div(self, a: Self::W, b: Self::W) -> Self::W;
+    fn wide_max(self, a: Self::W, b: Self::W) -> Self::W;
+    fn wide_greatest(self, x: Self::W) -> f64;
+    /// Lane l as bit l where it is `y`.
+    fn wide_equal(self, x: Self::W, y: f64) -> u32;
     /// Adds x, widened, where `m`.
     fn wide_add_where(self, sum: Self::W, m: Self::M, x: Self::V) -> Self::W;
 

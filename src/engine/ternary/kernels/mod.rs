@@ -204,6 +204,6 @@ impl<'a> Weights<'a> {
 /// The sum of 32 lanes in two vectors, in the order of `stats::lanes`.
 #[inline(always)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
-fn fold<L: Lanes>(l: L, lanes: [L::V; 2]) -> f32 {
-    l.total(l.add(lanes[0], lanes[1]))
+fn fold<L: Lanes>(l: L, lanes: (L::V, L::V)) -> f32 {
+    l.total(l.add(lanes.0, lanes.1))
 }

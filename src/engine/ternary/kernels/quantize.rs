@@ -54,16 +54,16 @@ fn block<L: Lanes, S: Source, const N: usize>(
     let n = 16 * N;
     let zero = l.splat(0.0);
     let mut a = [zero; N];
-    let (mut sums, mut squares, mut tops) = ([zero; 2], [zero; 2], [zero; 2]);
-    for i in 0..N {
-        let x = l.abs(S::load(l, &weights[i]));
-        a[i] = x;
-        sums[i & 1] = l.add(sums[i & 1], x);
-        squares[i & 1] = l.add(squares[i & 1], l.mul(x, x));
-        tops[i & 1] = l.max(tops[i & 1], x);
+    let (mut sums, mut squares, mut tops) = ((zero, zero), (zero, zero), zero);
+    for j in 0..N / 2 {
+        let (x, y) = (l.abs(S::load(l, &weights[2 * j])), l.abs(S::load(l, &weights[2 * j + 1])));
+        (a[2 * j], a[2 * j + 1]) = (x, y);
+        sums = (l.add(sums.0, x), l.add(sums.1, y));
+        squares = (l.add(squares.0, l.mul(x, x)), l.add(squares.1, l.mul(y, y)));
+        tops = l.max(tops, l.max(x, y));
     }
     let (total, square) = (fold(l, sums), fold(l, squares));
-    let greatest = l.greatest(l.max(tops[0], tops[1]));
+    let greatest = l.greatest(tops);
     // The total is NaN or infinite if a weight is.
     if !total.is_finite() || !fits_f32(greatest, 0.0) {
         return None;
@@ -108,18 +108,22 @@ fn finish<L: Lanes, S: Source, const N: usize>(
 ) -> NarrowSums {
     let zero = l.splat(0.0);
     let (threshold, d) = (l.splat(above), l.splat(scale));
-    let (mut squares, mut sums) = ([zero; 2], [zero; 2]);
+    let (mut squares, mut sums) = ((zero, zero), (zero, zero));
     let mut zeros = 0;
     let (quads, to) = (weights.as_chunks::<4>().0, codes.0.as_chunks_mut::<64>().0);
     for j in 0..N / 4 {
-        let mut kept = [l.above(zero, zero); 4];
-        for i in 0..4 {
-            let x = a[4 * j + i];
-            kept[i] = l.above(x, threshold);
-            let e = l.abs(l.sub_where(x, kept[i], d));
-            squares[i & 1] = l.add(squares[i & 1], l.mul(e, e));
-            sums[i & 1] = l.add(sums[i & 1], e);
-        }
+        let x = [a[4 * j], a[4 * j + 1], a[4 * j + 2], a[4 * j + 3]];
+        let kept =
+            [l.above(x[0], threshold), l.above(x[1], threshold), l.above(x[2], threshold), l.above(x[3], threshold)];
+        let e = [
+            l.abs(l.sub_where(x[0], kept[0], d)),
+            l.abs(l.sub_where(x[1], kept[1], d)),
+            l.abs(l.sub_where(x[2], kept[2], d)),
+            l.abs(l.sub_where(x[3], kept[3], d)),
+        ];
+        squares = (l.add(squares.0, l.mul(e[0], e[0])), l.add(squares.1, l.mul(e[1], e[1])));
+        squares = (l.add(squares.0, l.mul(e[2], e[2])), l.add(squares.1, l.mul(e[3], e[3])));
+        sums = (l.add(l.add(sums.0, e[0]), e[2]), l.add(l.add(sums.1, e[1]), e[3]));
         zeros += l.codes(S::signs(l, &quads[j]), kept, &mut to[j]);
     }
     // No weight that is dropped is above the threshold, and of those kept none is further below d than it: the greatest
@@ -140,15 +144,16 @@ fn finish<L: Lanes, S: Source, const N: usize>(
 fn refit<L: Lanes, const N: usize>(l: L, a: &[L::V; N], above: f32) -> Rule {
     let zero = l.splat(0.0);
     let threshold = l.splat(above);
-    let mut sums = [zero; 2];
-    let mut count = 0;
-    for i in 0..N {
-        let kept = l.above(a[i], threshold);
-        sums[i & 1] = l.add_where(sums[i & 1], kept, a[i]);
-        count += l.bits(kept).count_ones();
+    let one = l.splat(1.0);
+    let (mut sums, mut counts) = ((zero, zero), (zero, zero));
+    for j in 0..N / 2 {
+        let (x, y) = (a[2 * j], a[2 * j + 1]);
+        let (in_x, in_y) = (l.above(x, threshold), l.above(y, threshold));
+        sums = (l.add_where(sums.0, in_x, x), l.add_where(sums.1, in_y, y));
+        counts = (l.add_where(counts.0, in_x, one), l.add_where(counts.1, in_y, one));
     }
-    let sum = l.wide_total(l.add(sums[0], sums[1]));
-    Rule { above, scale: if count == 0 { 0.0 } else { sum / f64::from(count) } }
+    let (sum, count) = (l.wide_total(l.add(sums.0, sums.1)), fold(l, counts));
+    Rule { above, scale: if count == 0.0 { 0.0 } else { sum / f64::from(count) } }
 }
 
 /// The least magnitude whose product with 1/d, both in f32, is ½ or more: d/2 or a neighbour of it.

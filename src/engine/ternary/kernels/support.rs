@@ -13,18 +13,25 @@
 //!   with a > (1 + m)µ/2 the prefix with a has a gain greater by a factor of 1 + m/(2k), m/(2k) ≥ 2⁻²⁴. From below:
 //!   a prefix that ends with an a ≤ µ/2 gains by a factor of 1 + 1/(4k² − 1) by leaving it out.
 
-use super::lanes::{Lanes, SPAN, Source};
+use std::hint::black_box;
+
 use super::fold;
+use super::lanes::{Lanes, SPAN, Source};
 
-/// Rounds of the iteration from each side.
-const ROUNDS: usize = 3;
-/// Further rounds where they leave more than [`OPEN`] magnitudes between them.
-const MORE_ROUNDS: usize = 5;
-/// Most magnitudes that are sorted here.
-const OPEN: usize = 48;
+/// Rounds of the iteration from each side, then further ones while more than [`OPEN`] magnitudes are left between.
+const ROUNDS: [usize; 4] = [3, 1, 1, 2];
+/// Most magnitudes that are compared with each other here.
+const OPEN: usize = 32;
 
-/// The scale, or `None` where too many magnitudes are left to be sorted here. `mean` and `greatest` are those of `a`, which
-/// are finite and not all zero.
+/// A support that may be the best.
+#[derive(Clone, Copy)]
+struct Prefix {
+    sum: f64,
+    count: f64,
+}
+
+/// The scale, or `None` where too many magnitudes are left to be compared here. `mean` and `greatest` are those of `a`,
+/// which are finite and not all zero.
 #[inline(always)]
 pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(
     l: L,
@@ -33,39 +40,85 @@ pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(
     greatest: f32,
 ) -> Option<f64> {
     let margin = (16 * N) as f32 * f32::EPSILON;
-    let (mut low, mut high) = (mean * (1.0 - margin), greatest);
-    for round in 0..ROUNDS + MORE_ROUNDS {
-        if round >= ROUNDS && count_between(l, a, low / 2.0, high / 2.0) <= OPEN {
+    let (mut below, mut above) = (mean * (1.0 - margin), greatest);
+    let mut open = [0.0f32; 16 * (N_MOST + 1)];
+    let (mut certain, mut found) = (Prefix { sum: 0.0, count: 0.0 }, usize::MAX);
+    for rounds in ROUNDS {
+        for _ in 0..rounds {
+            let means = means_above(l, a, below / 2.0, above / 2.0);
+            (below, above) = (means.0 * (1.0 - margin), means.1 * (1.0 + margin));
+        }
+        (certain, found) = part::<L, S, N>(l, a, (below / 2.0, above / 2.0, greatest), &mut open);
+        if found <= OPEN {
             break;
         }
-        let (from_below, from_above) = means_above(l, a, low / 2.0, high / 2.0);
-        low = from_below * (1.0 - margin);
-        high = from_above * (1.0 + margin);
     }
-    let (low, high) = (low / 2.0, high / 2.0);
-    let mut open = [0.0f32; 16 * 17];
-    let (sum, count, found) = part::<L, S, N>(l, a, (low, high, greatest), &mut open);
-    let open = open.get_mut(..found).filter(|_| found <= OPEN)?;
-    sort(open);
-    let (mut sum, mut count) = (sum, count);
-    let (mut gain, mut scale) = (0.0, 0.0);
-    if count > 0 {
-        (gain, scale) = (sum * sum / f64::from(count), sum / f64::from(count));
+    if found > OPEN {
+        return None;
     }
-    for x in open {
-        sum += f64::from(*x);
-        count += 1;
-        let with = sum * sum / f64::from(count);
-        if with > gain {
-            (gain, scale) = (with, sum / f64::from(count));
-        }
-    }
-    Some(scale)
+    let (low, high) = (below / 2.0, above / 2.0);
+    // What was written behind the last is nothing: 0 is in no prefix, since it is above no magnitude.
+    open[found..OPEN].fill(0.0);
+    let best = if S::SHORT && high <= SPAN * low {
+        best_of_short(l, certain, &open, found)
+    } else {
+        best_in_order(certain, &mut open[..found])
+    };
+    Some(best.sum / best.count)
 }
 
-/// Descending; few, and more or less at random.
+/// Most vectors of a block.
+const N_MOST: usize = 16;
+
+/// The prefix of greatest gain that ends with one of the open magnitudes, or before them. All at once: each lane has a
+/// magnitude and adds up those that are not below it. Equal ones belong to all of them: the best prefix cuts no run of
+/// equal magnitudes. Sums of 32 within [`SPAN`] of each other are exact.
 #[inline(always)]
-fn sort(open: &mut [f32]) {
+fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &[f32; 16 * (N_MOST + 1)], found: usize) -> Prefix {
+    let Some((first, second)) = open.first_chunk::<16>().zip(open[16..].first_chunk::<16>()) else { return certain };
+    let (zero, one) = (l.splat(0.0), l.splat(1.0));
+    let (x, y) = (l.singles(first), l.singles(second));
+    let (mut x_sums, mut x_counts, mut y_sums, mut y_counts) = (zero, zero, zero, zero);
+    for magnitude in &open[..found] {
+        let magnitude = l.splat(*magnitude);
+        let (in_x, in_y) = (l.at_least(magnitude, x), l.at_least(magnitude, y));
+        x_sums = l.add_where(x_sums, in_x, magnitude);
+        x_counts = l.add_where(x_counts, in_x, one);
+        y_sums = l.add_where(y_sums, in_y, magnitude);
+        y_counts = l.add_where(y_counts, in_y, one);
+    }
+    let (sum, count) = (l.wide_splat(certain.sum), l.wide_splat(certain.count));
+    let gains = |sums, counts| {
+        let (sum, count) = (l.wide_add(sum, l.wide(sums)), l.wide_add(count, l.wide(counts)));
+        l.wide_div(l.wide_mul(sum, sum), count)
+    };
+    let x_gains = gains(x_sums, x_counts);
+    let y_gains = if found > 16 { gains(y_sums, y_counts) } else { l.wide_splat(0.0) };
+    let gain = l.wide_greatest(l.wide_max(x_gains, y_gains));
+    if certain.count > 0.0 && certain.sum * certain.sum / certain.count >= gain {
+        return certain;
+    }
+    let mut ends = l.wide_equal(x_gains, gain) | l.wide_equal(y_gains, gain) << 16;
+    let mut best = Prefix { sum: f64::INFINITY, count: f64::INFINITY };
+    let (mut sums, mut counts) = ([[0.0; 16]; 2], [[0.0; 16]; 2]);
+    l.store(x_sums, &mut sums[0]);
+    l.store(x_counts, &mut counts[0]);
+    l.store(y_sums, &mut sums[1]);
+    l.store(y_counts, &mut counts[1]);
+    while ends != 0 {
+        let at = ends.trailing_zeros() as usize;
+        let count = certain.count + f64::from(counts[at / 16][at % 16]);
+        if at < found && count < best.count {
+            best = Prefix { sum: certain.sum + f64::from(sums[at / 16][at % 16]), count };
+        }
+        ends &= ends - 1;
+    }
+    best
+}
+
+/// The same one after the other, for sums that f32 does not hold.
+#[inline(always)]
+fn best_in_order(certain: Prefix, open: &mut [f32]) -> Prefix {
     for i in 1..open.len() {
         let x = open[i];
         let mut at = i;
@@ -75,6 +128,16 @@ fn sort(open: &mut [f32]) {
         }
         open[at] = x;
     }
+    let (mut now, mut best) = (certain, certain);
+    let mut gain = if certain.count > 0.0 { certain.sum * certain.sum / certain.count } else { 0.0 };
+    for x in open {
+        now = Prefix { sum: now.sum + f64::from(*x), count: now.count + 1.0 };
+        let with = now.sum * now.sum / now.count;
+        if with > gain {
+            (gain, best) = (with, now);
+        }
+    }
+    best
 }
 
 /// Means of what is above each of two thresholds; 0 where nothing is.
@@ -82,51 +145,41 @@ fn sort(open: &mut [f32]) {
 fn means_above<L: Lanes, const N: usize>(l: L, a: &[L::V; N], low: f32, high: f32) -> (f32, f32) {
     let (zero, one) = (l.splat(0.0), l.splat(1.0));
     let (low, high) = (l.splat(low), l.splat(high));
-    let (mut low_sums, mut low_counts) = ([zero; 2], [zero; 2]);
-    let (mut high_sums, mut high_counts) = ([zero; 2], [zero; 2]);
-    for i in 0..N {
-        let x = a[i];
-        let (in_low, in_high) = (l.above(x, low), l.above(x, high));
-        low_sums[i & 1] = l.add_where(low_sums[i & 1], in_low, x);
-        low_counts[i & 1] = l.add_where(low_counts[i & 1], in_low, one);
-        high_sums[i & 1] = l.add_where(high_sums[i & 1], in_high, x);
-        high_counts[i & 1] = l.add_where(high_counts[i & 1], in_high, one);
+    let (mut low_sums, mut low_counts) = ((zero, zero), (zero, zero));
+    let (mut high_sums, mut high_counts) = ((zero, zero), (zero, zero));
+    for j in 0..N / 2 {
+        let (x, y) = (a[2 * j], a[2 * j + 1]);
+        let kept = (l.above(x, low), l.above(y, low));
+        low_sums = (l.add_where(low_sums.0, kept.0, x), l.add_where(low_sums.1, kept.1, y));
+        low_counts = (l.add_where(low_counts.0, kept.0, one), l.add_where(low_counts.1, kept.1, one));
+        let kept = (l.above(x, high), l.above(y, high));
+        high_sums = (l.add_where(high_sums.0, kept.0, x), l.add_where(high_sums.1, kept.1, y));
+        high_counts = (l.add_where(high_counts.0, kept.0, one), l.add_where(high_counts.1, kept.1, one));
     }
-    (
-        fold(l, low_sums) / fold(l, low_counts).max(1.0),
-        fold(l, high_sums) / fold(l, high_counts).max(1.0),
-    )
+    (fold(l, low_sums) / fold(l, low_counts).max(1.0), fold(l, high_sums) / fold(l, high_counts).max(1.0))
 }
 
-#[inline(always)]
-fn count_between<L: Lanes, const N: usize>(l: L, a: &[L::V; N], low: f32, high: f32) -> usize {
-    let (low, high) = (l.splat(low), l.splat(high));
-    let mut count = 0;
-    for x in a {
-        count += (l.bits(l.above(*x, low)) & !l.bits(l.above(*x, high))).count_ones();
-    }
-    count as usize
-}
-
-/// Sum and count of what is above `high`, and what is between, put into `open`, with how many they are.
+/// What is above `high`; and what is between, put into `open`, with how many they are.
 #[inline(always)]
 fn part<L: Lanes, S: Source, const N: usize>(
     l: L,
     a: &[L::V; N],
     (low, high, greatest): (f32, f32, f32),
-    open: &mut [f32; 16 * 17],
-) -> (f64, u32, usize) {
+    open: &mut [f32; 16 * (N_MOST + 1)],
+) -> (Prefix, usize) {
     let zero = l.splat(0.0);
     let short = S::SHORT && greatest <= SPAN * high;
     let (low, high) = (l.splat(low), l.splat(high));
-    let mut sums = [zero; 2];
-    let mut wide = l.wide_zero();
+    let mut sums = zero;
+    let mut wide = l.wide_splat(0.0);
     let (mut count, mut found) = (0, 0);
-    for i in 0..N {
-        let x = a[i];
+    // Were the number of vectors known here, the loop would be unrolled and its counts be added in vectors, at twice the
+    // cost.
+    for x in &a[..black_box(N)] {
+        let x = *x;
         let (in_low, in_high) = (l.above(x, low), l.above(x, high));
         if short {
-            sums[i & 1] = l.add_where(sums[i & 1], in_high, x);
+            sums = l.add_where(sums, in_high, x);
         } else {
             wide = l.wide_add_where(wide, in_high, x);
         }
@@ -137,6 +190,6 @@ fn part<L: Lanes, S: Source, const N: usize>(
         }
         found += l.bits(between).count_ones() as usize;
     }
-    let sum = if short { l.wide_total(l.add(sums[0], sums[1])) } else { l.total_of_wide(wide) };
-    (sum, count, found)
+    let sum = if short { l.wide_total(sums) } else { l.total_of_wide(wide) };
+    (Prefix { sum, count: f64::from(count) }, found)
 }
