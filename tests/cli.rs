@@ -12,6 +12,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use support::{Kv, Tiny, dense, moe};
 use tempfile::TempDir;
+use tritscope::engine::ternary::kernels::Kernel;
 
 /// Runs tritscope in a folder, without a terminal.
 fn run(folder: &Path, args: &[&str]) -> Output {
@@ -210,6 +211,32 @@ fn usage_errors_and_nothing_to_do_are_2() {
         assert!(!stderr(&output).is_empty() && output.stdout.is_empty(), "{args:?}");
     }
     assert_eq!(run(folder.path(), &["inspect", "no-such-file"]).status.code(), Some(4));
+}
+
+/// Runs tritscope with a kernel forced.
+fn run_with_kernel(folder: &Path, kernel: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tritscope"));
+    command.args(args).current_dir(folder).env("TRITSCOPE_KERNEL", kernel).stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+#[test]
+fn a_kernel_that_cannot_be_had_is_2_and_all_others_write_the_same_file() {
+    let folder = folder(&dense());
+    for kernel in Kernel::ALL.into_iter().map(Kernel::name).chain(["mmx"]) {
+        let out = format!("{kernel}.gguf");
+        let args = ["quantize", "model.gguf", "-o", &out, "--layers", "all", "--no-sync"];
+        let output = run_with_kernel(folder.path(), kernel, &args);
+        if Kernel::named(kernel).is_ok() {
+            assert!(output.status.success(), "{kernel}: {}", stderr(&output));
+            let written = fs::read(folder.path().join(&out)).unwrap();
+            assert_eq!(written, fs::read(folder.path().join("scalar.gguf")).unwrap(), "{kernel}");
+        } else {
+            assert_eq!(output.status.code(), Some(2), "{kernel}");
+            assert!(stderr(&output).contains("TRITSCOPE_KERNEL") && stderr(&output).contains(kernel), "{kernel}");
+            assert!(!folder.path().join(&out).exists(), "{kernel}");
+        }
+    }
 }
 
 #[test]

@@ -113,7 +113,8 @@ fn what_is_written_is_scale_times_trits_with_the_error_that_is_reported() {
                     }
                     let reported = out.summary.tensors[i].stats.as_ref().unwrap();
                     let found = rel_mse(&source, &decoded);
-                    assert!((reported.errors.rel_mse() - found).abs() <= 1e-9 * found, "{what}: {found}");
+                    // Reported errors are summed in f32 within blocks.
+                    assert!((reported.errors.rel_mse() - found).abs() <= 1e-6 * found, "{what}: {found}");
                     assert_eq!(reported.errors.n, source.len() as u64, "{what}");
                     let zeros = trits.iter().filter(|t| **t == 0).count() as u64;
                     assert_eq!(reported.errors.zeros, zeros, "{what}");

@@ -15,6 +15,7 @@ use tritscope::engine::ternary::{BlockError, Coder, CoderWork, Format, Method};
 const FORMATS: [Format; 5] = [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::T158];
 
 /// Kernels beside the scalar one. None is left out in silence: a CPU without any says so.
+#[allow(clippy::print_stdout, reason = "a test may say what it did not do")]
 fn fast() -> Vec<Kernel> {
     let found: Vec<Kernel> = Kernel::available().into_iter().filter(|k| *k != Kernel::Scalar).collect();
     if found.is_empty() {
@@ -187,14 +188,9 @@ fn kernels_do_take_ordinary_blocks() {
     let heavy: Vec<f32> = (0..256 * 64).map(|_| 0.02 * noise.student3() as f32).collect();
     for kernel in fast() {
         for method in Method::COMPARED {
-            for owned in Owned::all(&normal) {
+            for owned in [Owned::all(&normal), Owned::all(&heavy)].iter().flatten() {
                 let coder = Coder::new(Format::Tq2_0, method, None).with_kernel(kernel);
                 assert_eq!(code(coder, owned.weights()).1, 1, "{kernel} {method}");
-            }
-            // Heavy tails may leave a block to the scalar code; by far most are taken.
-            for owned in Owned::all(&heavy) {
-                let coder = Coder::new(Format::Tq2_0, method, None).with_kernel(kernel);
-                assert!(code(coder, owned.weights()).1 <= 8, "{kernel} {method}");
             }
         }
     }

@@ -60,7 +60,8 @@ fn every_type_of_ggml_is_opened_measured_planned_and_exported() {
             let out = quantized(&model, &recipe(format, Method::Exact)).unwrap_or_else(|e| panic!("{name}: {e}"));
             let found = rel_mse(&meant, &weights(&out.model, UP));
             let reported = out.summary.tensors[0].stats.unwrap().errors.rel_mse();
-            assert!((found - reported).abs() <= 1e-9 * found, "{name} → {format}: {found} {reported}");
+            // Reported errors are summed in f32 within blocks.
+            assert!((found - reported).abs() <= 1e-6 * found, "{name} → {format}: {found} {reported}");
             assert!((report.methods[0].rel_mse.value - reported).abs() <= 1e-9 * found, "{name} → {format}");
         }
     }
@@ -307,6 +308,6 @@ fn types_that_llama_cpp_keeps_in_memory_are_read_too() {
         let report = measure(&model, 0, Format::Q2_0, &[Method::Exact], Depth::Exact, &Cancel::new()).unwrap();
         let out = quantized(&model, &recipe(Format::Q2_0, Method::Exact)).unwrap();
         let found = rel_mse(&meant, &weights(&out.model, UP));
-        assert!((report.methods[0].rel_mse.value - found).abs() <= 1e-9 * found, "{dtype}");
+        assert!((report.methods[0].rel_mse.value - found).abs() <= 1e-6 * found, "{dtype}");
     }
 }

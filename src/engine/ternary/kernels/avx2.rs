@@ -281,15 +281,6 @@ impl Lanes for Avx2 {
         ])
     }
     #[inline(always)]
-    fn wide_max(self, a: [__m256d; 4], b: [__m256d; 4]) -> [__m256d; 4] {
-        op!([
-            _mm256_max_pd(a[0], b[0]),
-            _mm256_max_pd(a[1], b[1]),
-            _mm256_max_pd(a[2], b[2]),
-            _mm256_max_pd(a[3], b[3])
-        ])
-    }
-    #[inline(always)]
     fn wide_greatest(self, x: [__m256d; 4]) -> f64 {
         op!({
             let x = _mm256_max_pd(_mm256_max_pd(x[0], x[1]), _mm256_max_pd(x[2], x[3]));

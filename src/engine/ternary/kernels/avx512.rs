@@ -142,10 +142,6 @@ impl Lanes for Avx512 {
         op!([_mm512_div_pd(a[0], b[0]), _mm512_div_pd(a[1], b[1])])
     }
     #[inline(always)]
-    fn wide_max(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
-        op!([_mm512_max_pd(a[0], b[0]), _mm512_max_pd(a[1], b[1])])
-    }
-    #[inline(always)]
     fn wide_greatest(self, x: [__m512d; 2]) -> f64 {
         op!(_mm512_reduce_max_pd(_mm512_max_pd(x[0], x[1])))
     }

@@ -50,7 +50,6 @@ pub(super) trait Lanes: Copy {
     fn wide_add(self, a: Self::W, b: Self::W) -> Self::W;
     fn wide_mul(self, a: Self::W, b: Self::W) -> Self::W;
     fn wide_div(self, a: Self::W, b: Self::W) -> Self::W;
-    fn wide_max(self, a: Self::W, b: Self::W) -> Self::W;
     fn wide_greatest(self, x: Self::W) -> f64;
     /// Lane l as bit l where it is `y`.
     fn wide_equal(self, x: Self::W, y: f64) -> u32;

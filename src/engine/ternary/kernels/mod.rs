@@ -5,6 +5,14 @@
 //! error stays in one place. Which kernel runs is decided once, by the CPU or by who forces one; `quantize` and `support`
 //! are written over `lanes`, which `avx2` and `avx512` implement.
 
+#![allow(
+    clippy::inline_always,
+    clippy::unused_self,
+    clippy::wildcard_imports,
+    reason = "what is not inlined where the instructions are enabled is compiled without them; a proof is passed, not read; \
+              intrinsics are named one by one in every line"
+)]
+
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
 mod avx2;

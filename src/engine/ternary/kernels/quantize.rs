@@ -82,7 +82,7 @@ fn block<L: Lanes, S: Source, const N: usize>(
         Method::Refit => refit(l, &a, ((mean + 1e-8) * 0.5).next_down()),
         Method::Twn => refit(l, &a, mean * 0.75),
         Method::Max => Rule { above: rounds_up_from(greatest).next_down(), scale: f64::from(greatest) },
-        Method::Exact => Rule { above: -1.0, scale: best_scale::<L, S, N>(l, &a, mean, greatest)? },
+        Method::Exact => Rule { above: -1.0, scale: best_scale::<L, S, N>(l, &a, mean, greatest) },
         Method::Lossless => return None,
     };
     let bits = l.to_half(rule.scale as f32);

@@ -18,10 +18,14 @@ use std::hint::black_box;
 use super::fold;
 use super::lanes::{Lanes, SPAN, Source};
 
-/// Rounds of the iteration from each side, then further ones while more than [`OPEN`] magnitudes are left between.
-const ROUNDS: [usize; 4] = [3, 1, 1, 2];
-/// Most magnitudes that are compared with each other here.
-const OPEN: usize = 32;
+/// Rounds of the iteration from each side, then further ones where more than [`MANY`] magnitudes are left between.
+const ROUNDS: [usize; 2] = [3, 2];
+const MANY: usize = 48;
+/// Most vectors of a block.
+const N_MOST: usize = 16;
+/// Numbers with 11 significant bits add up exactly in f32 if their number times the ratio of the greatest to the least is
+/// at most this.
+const EXACT: f32 = 8192.0;
 
 /// A support that may be the best.
 #[derive(Clone, Copy)]
@@ -30,17 +34,18 @@ struct Prefix {
     count: f64,
 }
 
-/// The scale, or `None` where too many magnitudes are left to be compared here. `mean` and `greatest` are those of `a`,
-/// which are finite and not all zero.
+impl Prefix {
+    fn gain(self) -> f64 {
+        if self.count > 0.0 { self.sum * self.sum / self.count } else { 0.0 }
+    }
+}
+
+/// The scale. `mean` and `greatest` are those of `a`, which are finite and not all zero.
 #[inline(always)]
-pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(
-    l: L,
-    a: &[L::V; N],
-    mean: f32,
-    greatest: f32,
-) -> Option<f64> {
+pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(l: L, a: &[L::V; N], mean: f32, greatest: f32) -> f64 {
     let margin = (16 * N) as f32 * f32::EPSILON;
     let (mut below, mut above) = (mean * (1.0 - margin), greatest);
+    // Room for a vector behind the last.
     let mut open = [0.0f32; 16 * (N_MOST + 1)];
     let (mut certain, mut found) = (Prefix { sum: 0.0, count: 0.0 }, usize::MAX);
     for rounds in ROUNDS {
@@ -49,69 +54,56 @@ pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(
             (below, above) = (means.0 * (1.0 - margin), means.1 * (1.0 + margin));
         }
         (certain, found) = part::<L, S, N>(l, a, (below / 2.0, above / 2.0, greatest), &mut open);
-        if found <= OPEN {
+        if found <= MANY {
             break;
         }
     }
-    if found > OPEN {
-        return None;
-    }
-    let (low, high) = (below / 2.0, above / 2.0);
-    // What was written behind the last is nothing: 0 is in no prefix, since it is above no magnitude.
-    open[found..OPEN].fill(0.0);
-    let best = if S::SHORT && high <= SPAN * low {
-        best_of_short(l, certain, &open, found)
+    let best = if S::SHORT && found as f32 * above <= EXACT * below {
+        best_of_short(l, certain, &mut open, found)
     } else {
         best_in_order(certain, &mut open[..found])
     };
-    Some(best.sum / best.count)
+    best.sum / best.count
 }
-
-/// Most vectors of a block.
-const N_MOST: usize = 16;
 
 /// The prefix of greatest gain that ends with one of the open magnitudes, or before them. All at once: each lane has a
 /// magnitude and adds up those that are not below it. Equal ones belong to all of them: the best prefix cuts no run of
-/// equal magnitudes. Sums of 32 within [`SPAN`] of each other are exact.
+/// equal magnitudes. Their sums must be exact in f32.
 #[inline(always)]
-fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &[f32; 16 * (N_MOST + 1)], found: usize) -> Prefix {
-    let Some((first, second)) = open.first_chunk::<16>().zip(open[16..].first_chunk::<16>()) else { return certain };
+fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut [f32; 16 * (N_MOST + 1)], found: usize) -> Prefix {
+    // What was written behind the last is not one of them.
+    open[found..found + 16].fill(0.0);
+    let open = &*open;
     let (zero, one) = (l.splat(0.0), l.splat(1.0));
-    let (x, y) = (l.singles(first), l.singles(second));
-    let (mut x_sums, mut x_counts, mut y_sums, mut y_counts) = (zero, zero, zero, zero);
-    for magnitude in &open[..found] {
-        let magnitude = l.splat(*magnitude);
-        let (in_x, in_y) = (l.at_least(magnitude, x), l.at_least(magnitude, y));
-        x_sums = l.add_where(x_sums, in_x, magnitude);
-        x_counts = l.add_where(x_counts, in_x, one);
-        y_sums = l.add_where(y_sums, in_y, magnitude);
-        y_counts = l.add_where(y_counts, in_y, one);
-    }
-    let (sum, count) = (l.wide_splat(certain.sum), l.wide_splat(certain.count));
-    let gains = |sums, counts| {
-        let (sum, count) = (l.wide_add(sum, l.wide(sums)), l.wide_add(count, l.wide(counts)));
-        l.wide_div(l.wide_mul(sum, sum), count)
-    };
-    let x_gains = gains(x_sums, x_counts);
-    let y_gains = if found > 16 { gains(y_sums, y_counts) } else { l.wide_splat(0.0) };
-    let gain = l.wide_greatest(l.wide_max(x_gains, y_gains));
-    if certain.count > 0.0 && certain.sum * certain.sum / certain.count >= gain {
-        return certain;
-    }
-    let mut ends = l.wide_equal(x_gains, gain) | l.wide_equal(y_gains, gain) << 16;
-    let mut best = Prefix { sum: f64::INFINITY, count: f64::INFINITY };
-    let (mut sums, mut counts) = ([[0.0; 16]; 2], [[0.0; 16]; 2]);
-    l.store(x_sums, &mut sums[0]);
-    l.store(x_counts, &mut counts[0]);
-    l.store(y_sums, &mut sums[1]);
-    l.store(y_counts, &mut counts[1]);
-    while ends != 0 {
-        let at = ends.trailing_zeros() as usize;
-        let count = certain.count + f64::from(counts[at / 16][at % 16]);
-        if at < found && count < best.count {
-            best = Prefix { sum: certain.sum + f64::from(sums[at / 16][at % 16]), count };
+    let (certain_sum, certain_count) = (l.wide_splat(certain.sum), l.wide_splat(certain.count));
+    let (mut best, mut gain) = (certain, certain.gain());
+    for lanes in &open.as_chunks::<16>().0[..found.div_ceil(16)] {
+        let x = l.singles(lanes);
+        let (mut sums, mut counts) = (zero, zero);
+        for magnitude in &open[..found] {
+            let magnitude = l.splat(*magnitude);
+            let counted = l.at_least(magnitude, x);
+            sums = l.add_where(sums, counted, magnitude);
+            counts = l.add_where(counts, counted, one);
         }
-        ends &= ends - 1;
+        let (sum, count) = (l.wide_add(certain_sum, l.wide(sums)), l.wide_add(certain_count, l.wide(counts)));
+        let gains = l.wide_div(l.wide_mul(sum, sum), count);
+        let greatest = l.wide_greatest(gains);
+        if greatest >= gain {
+            let (mut all_sums, mut all_counts) = ([0.0; 16], [0.0; 16]);
+            l.store(sums, &mut all_sums);
+            l.store(counts, &mut all_counts);
+            let mut ends = l.wide_equal(gains, greatest);
+            while ends != 0 {
+                let at = ends.trailing_zeros() as usize & 15;
+                let count = certain.count + f64::from(all_counts[at]);
+                if greatest > gain || count < best.count {
+                    best = Prefix { sum: certain.sum + f64::from(all_sums[at]), count };
+                    gain = greatest;
+                }
+                ends &= ends - 1;
+            }
+        }
     }
     best
 }
@@ -119,22 +111,12 @@ fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &[f32; 16 * (N_MOST + 1)
 /// The same one after the other, for sums that f32 does not hold.
 #[inline(always)]
 fn best_in_order(certain: Prefix, open: &mut [f32]) -> Prefix {
-    for i in 1..open.len() {
-        let x = open[i];
-        let mut at = i;
-        while at > 0 && open[at - 1] < x {
-            open[at] = open[at - 1];
-            at -= 1;
-        }
-        open[at] = x;
-    }
-    let (mut now, mut best) = (certain, certain);
-    let mut gain = if certain.count > 0.0 { certain.sum * certain.sum / certain.count } else { 0.0 };
+    open.sort_unstable_by(|a, b| b.total_cmp(a));
+    let (mut now, mut best, mut gain) = (certain, certain, certain.gain());
     for x in open {
         now = Prefix { sum: now.sum + f64::from(*x), count: now.count + 1.0 };
-        let with = now.sum * now.sum / now.count;
-        if with > gain {
-            (gain, best) = (with, now);
+        if now.gain() > gain {
+            (gain, best) = (now.gain(), now);
         }
     }
     best
