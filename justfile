@@ -24,6 +24,10 @@ bench:
 latency:
     cargo bench --bench latency
 
+# Exports beside llama-quantize, in turns: `just bench-peer LLAMA_QUANTIZE MODEL.gguf [IMATRIX] [--runs N]`.
+bench-peer +arguments:
+    cargo bench --bench peer -- {{arguments}}
+
 # Licences, advisories and sources of the dependencies; needs cargo-deny.
 deny:
     cargo deny check
