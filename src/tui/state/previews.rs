@@ -6,7 +6,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::summary::Changed;
 use crate::engine::preview::{MethodReport, TensorReport, sqnr_db};
 use crate::engine::stats::{Estimate, Pooled};
 use crate::engine::ternary::{Format, Method};
@@ -160,8 +159,8 @@ impl Previews {
     }
 
     /// Tensors of which something came in since this was asked last.
-    pub fn take_changed(&mut self) -> Changed {
-        Changed::These(std::mem::take(&mut self.changed))
+    pub fn take_changed(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.changed)
     }
 
     /// Another number after every report and every failure.

@@ -291,10 +291,9 @@ impl Session {
 
     /// Brings the sums up to date.
     pub fn follow_sums(&mut self) {
-        let mut changed = self.plan.take_touched();
-        self.sweeps.follow(&changed);
-        changed.join(self.previews.take_changed());
-        self.summaries.follow(&self.model, &self.tree, &self.plan, &self.previews, &changed);
+        let (touched, came) = (self.plan.take_touched(), self.previews.take_changed());
+        self.sweeps.follow(&touched);
+        self.summaries.follow(&self.model, &self.tree, &self.plan, &self.previews, (&touched, &came));
     }
 
     /// Sorts the tree by this.
@@ -334,7 +333,9 @@ impl Session {
     pub fn regroup(&mut self, now: Duration) {
         self.tree.regroup(&self.model.tensors);
         self.sweeps.below = None;
-        self.summarize();
+        // Other folders, the same figures.
+        let (_, came) = (self.plan.take_touched(), self.previews.take_changed());
+        self.summaries.follow(&self.model, &self.tree, &self.plan, &self.previews, (&Changed::All, &came));
         if !self.sort.is_natural() || self.sorted.is_some() {
             self.arrange(now);
         }

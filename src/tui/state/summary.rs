@@ -102,12 +102,20 @@ impl Summary {
     fn with(&self, part: Option<&Part>) -> Self {
         let mut sum = self.clone();
         if let Some(part) = part {
-            let (ternary, eligible, exact) = (self.ternary, self.eligible, usize::from(part.exact));
-            (sum.measured, sum.exact, sum.error) = (ternary, ternary * exact, (ternary > 0).then_some(part.rel_mse));
-            (sum.tried, sum.tried_exact) = (eligible, eligible * exact);
-            sum.what_if = (eligible > 0).then_some(part.rel_mse);
+            sum.measure(self, part);
+            sum.error = (self.ternary > 0).then_some(part.rel_mse);
+            sum.what_if = (self.eligible > 0).then_some(part.rel_mse);
         }
         sum
+    }
+
+    /// Counts a tensor that is in the sums as measured.
+    fn measure(&mut self, tensor: &Self, part: &Part) {
+        let exact = usize::from(part.exact);
+        self.measured += tensor.ternary;
+        self.exact += tensor.ternary * exact;
+        self.tried += tensor.eligible;
+        self.tried_exact += tensor.eligible * exact;
     }
 
     /// Takes away what was added before.
@@ -154,7 +162,7 @@ impl Changed {
     }
 }
 
-/// The errors that a row sums up: of what goes ternary, and of what may.
+/// The errors that a row sums up: of what goes ternary, and of what else may.
 type Pools = [Pooled; 2];
 
 /// What one tensor adds to the rows above it, as long as nothing is measured; and in what it is measured.
@@ -189,8 +197,15 @@ struct Folder {
 impl Folder {
     fn estimate(&mut self) {
         let of = |pool: &Pooled| (!pool.is_empty()).then(|| pool.estimate());
-        let [error, what_if] = &*self.pools;
-        (self.sum.error, self.sum.what_if) = (of(error), of(what_if));
+        let [ternary, others] = &*self.pools;
+        self.sum.error = of(ternary);
+        self.sum.what_if = if others.is_empty() {
+            self.sum.error
+        } else {
+            let mut all = ternary.clone();
+            all.add(others);
+            of(&all)
+        };
     }
 }
 
@@ -214,6 +229,25 @@ pub struct Summaries {
 impl Summaries {
     /// Sums everything up, children before their folders.
     pub fn new(model: &Model, tree: &TreeView, plan: &PlanState, previews: &Previews) -> Self {
+        Self::default().renewed(model, tree, plan, previews, &[])
+    }
+
+    /// Sums everything up again. What was measured is looked up only of tensors that are measured in another way now, or
+    /// are among those of which something `came` in.
+    fn renewed(
+        mut self,
+        model: &Model,
+        tree: &TreeView,
+        plan: &PlanState,
+        previews: &Previews,
+        came: &[usize],
+    ) -> Self {
+        let (old_plan, old_bases) = (std::mem::take(&mut self.plan), std::mem::take(&mut self.bases));
+        let mut parts = std::mem::take(&mut self.parts);
+        let known = parts.len() == model.tensors.len() && old_plan.decisions.len() == parts.len();
+        parts.resize_with(model.tensors.len(), || None);
+        let mut stale = vec![!known; model.tensors.len()];
+        came.iter().for_each(|index| stale[*index] = true);
         let nodes = &tree.tree().nodes;
         let bases = bases(model, plan);
         let mut folders = 0;
@@ -226,7 +260,6 @@ impl Summaries {
         };
         let mut made = Self {
             rows: nodes.iter().map(row).collect(),
-            parts: vec![None; model.tensors.len()],
             folders: vec![Folder::default(); folders],
             plan: Arc::clone(plan.plan()),
             saturated: is_vast(&bases, plan.plan()),
@@ -237,19 +270,19 @@ impl Summaries {
             match made.rows[id] {
                 Row::Tensor(index) => {
                     let base = &made.bases[made.plan.decisions.number(index)];
-                    let part = measured(previews, index, base).map(Box::new);
+                    let part = &mut parts[index];
+                    if stale[index] || old_bases[old_plan.decisions.number(index)].what_if != base.what_if {
+                        *part = measured(previews, index, base).map(Box::new);
+                    }
                     let above = match node.parent.map(|parent| made.rows[parent]) {
                         Some(Row::Folder(folder)) => &mut made.folders[folder],
                         _ => &mut made.model,
                     };
-                    if let Some(part) = &part {
-                        let sum = base.sum.with(Some(part));
-                        above.sum.add(&sum);
-                        count(&mut above.pools, &sum, part, Pooled::add);
-                    } else {
-                        above.sum.add(&base.sum);
+                    above.sum.add(&base.sum);
+                    if let Some(part) = part {
+                        above.sum.measure(&base.sum, part);
+                        count(&mut above.pools, &base.sum, part, Pooled::add);
                     }
-                    made.parts[index] = part;
                 }
                 Row::Folder(folder) => {
                     made.folders[folder].estimate();
@@ -264,25 +297,36 @@ impl Summaries {
             }
         }
         made.model.estimate();
+        made.parts = parts;
         made
     }
 
-    /// Brings the sums up to date; every tensor that has changed is among those given.
-    pub fn follow(&mut self, model: &Model, tree: &TreeView, plan: &PlanState, previews: &Previews, changed: &Changed) {
+    /// Brings the sums up to date: every tensor of which something else becomes is among those `touched`, and every one
+    /// of which something was measured among those of which it `came`.
+    pub fn follow(
+        &mut self,
+        model: &Model,
+        tree: &TreeView,
+        plan: &PlanState,
+        previews: &Previews,
+        (touched, came): (&Changed, &[usize]),
+    ) {
         let nodes = &tree.tree().nodes;
-        let few = match changed {
-            Changed::These(list) if !self.saturated && nodes.len() == self.rows.len() => list,
-            _ => return *self = Self::new(model, tree, plan, previews),
-        };
         // A change walks up; all at once are cheaper from the bottom.
-        if few.len() > model.tensors.len() / 8 + 64 {
-            return *self = Self::new(model, tree, plan, previews);
-        }
-        if few.is_empty() && Arc::ptr_eq(&self.plan, plan.plan()) {
+        let most = model.tensors.len() / 8 + 64;
+        let few = match touched {
+            Changed::These(list)
+                if !self.saturated && nodes.len() == self.rows.len() && list.len() + came.len() <= most =>
+            {
+                list
+            }
+            _ => return *self = std::mem::take(self).renewed(model, tree, plan, previews, came),
+        };
+        if few.is_empty() && came.is_empty() && Arc::ptr_eq(&self.plan, plan.plan()) {
             return;
         }
         // One that is named twice has changed once.
-        let few: BTreeSet<usize> = few.iter().copied().collect();
+        let few: BTreeSet<usize> = few.iter().chain(came).copied().collect();
         let new = bases(model, plan);
         let mut folders = Vec::new();
         for index in &few {
@@ -290,7 +334,7 @@ impl Summaries {
             let base = &new[plan.plan().decisions.number(*index)];
             let part = measured(previews, *index, base).map(Box::new);
             let sum = base.sum.with(part.as_deref());
-            let before = self.leaf(*index);
+            let before = self.leaf(*index).into_owned();
             let old = std::mem::replace(&mut self.parts[*index], part.clone());
             let mut at = nodes[leaf].parent;
             loop {
@@ -324,14 +368,18 @@ impl Summaries {
     pub fn of(&self, item: Item) -> Cow<'_, Summary> {
         let Item::Node(node) = item else { return Cow::Borrowed(&self.model.sum) };
         match self.rows.get(node) {
-            Some(Row::Tensor(index)) => Cow::Owned(self.leaf(*index)),
+            Some(Row::Tensor(index)) => self.leaf(*index),
             Some(Row::Folder(folder)) => Cow::Borrowed(&self.folders[*folder].sum),
             None => Cow::Borrowed(&self.model.sum),
         }
     }
 
-    fn leaf(&self, index: usize) -> Summary {
-        self.bases[self.plan.decisions.number(index)].sum.with(self.parts[index].as_deref())
+    fn leaf(&self, index: usize) -> Cow<'_, Summary> {
+        let base = &self.bases[self.plan.decisions.number(index)].sum;
+        match self.parts[index].as_deref() {
+            Some(part) => Cow::Owned(base.with(Some(part))),
+            None => Cow::Borrowed(base),
+        }
     }
 }
 
@@ -378,12 +426,12 @@ fn is_vast(bases: &[Base], plan: &Plan) -> bool {
 
 /// Adds a tensor's error to the sums that it belongs in, or takes it from them.
 fn count(pools: &mut Pools, sum: &Summary, part: &Part, how: fn(&mut Pooled, &Pooled)) {
-    let [error, what_if] = pools;
-    if sum.error.is_some() {
-        how(error, &part.pooled);
-    }
-    if sum.what_if.is_some() {
-        how(what_if, &part.pooled);
+    // What goes ternary may do so.
+    let [ternary, others] = pools;
+    if sum.ternary > 0 {
+        how(ternary, &part.pooled);
+    } else if sum.eligible > 0 {
+        how(others, &part.pooled);
     }
 }
 
