@@ -6,7 +6,7 @@
 mod noise;
 
 use half::{bf16, f16};
-use noise::{Noise, assorted};
+use noise::{Noise, assorted, importances};
 use tritscope::engine::stats::BlockStats;
 use tritscope::engine::ternary::kernels::{Kernel, KernelError, Weights};
 use tritscope::engine::ternary::{BlockError, Coder, CoderWork, Format, Method};
@@ -90,6 +90,68 @@ fn agree_everywhere(weights: &[f32], what: &str) {
     for method in Method::ALL {
         for format in FORMATS {
             agree(method, format, weights, what);
+        }
+    }
+}
+
+/// Asserts the same of blocks with importance.
+fn agree_weighted(method: Method, format: Format, weights: &[f32], importance: &[f32], what: &str) {
+    let len = format.block_len();
+    for owned in Owned::all(weights) {
+        for blind in [false, true] {
+            let run = |kernel: Kernel| {
+                let coder = Coder::new(format, method, None).with_kernel(kernel);
+                let coder = if blind { coder.blind() } else { coder };
+                let (mut stats, mut work) = (BlockStats::default(), CoderWork::default());
+                let mut out = vec![0x5a; weights.len().div_ceil(len) * format.block_bytes()];
+                let mut failed = None;
+                for (i, out) in out.chunks_exact_mut(format.block_bytes()).enumerate() {
+                    let block = owned.weights().part(i * len, len);
+                    let importance = &importance[i * len..][..block.len()];
+                    if let Err(e) = coder.code_one(block, Some(importance), &mut work, out, &mut stats) {
+                        failed = Some((i, e));
+                        break;
+                    }
+                }
+                (out, format!("{stats:?} {failed:?}"))
+            };
+            let truth = run(Kernel::Scalar);
+            for kernel in fast() {
+                assert_eq!(run(kernel), truth, "{kernel} {method} {format} {what} blind: {blind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_with_importance() {
+    let mut noise = Noise::new(27);
+    let n = 256 * 6;
+    let uneven = importances(n, 28);
+    let rows = [
+        ("uneven", uneven.clone()),
+        ("flat", vec![3.5; n]),
+        ("none", vec![0.0; n]),
+        ("one that counts", (0..n).map(|i| if i % 256 == 7 { 1e6 } else { 0.0 }).collect()),
+        ("no numbers", (0..n).map(|i| [f32::NAN, -1.0, 2.0, f32::INFINITY][i % 4]).collect()),
+        ("minute", uneven.iter().map(|q| q * 1e-39).collect()),
+        ("immense", uneven.iter().map(|q| q * 1e37).collect()),
+        ("of the magnitude", (0..n).map(|i| 10f32.powi(i as i32 % 9 - 4)).collect()),
+    ];
+    let normal: Vec<f32> = (0..n).map(|_| 0.02 * noise.normal() as f32).collect();
+    let heavy: Vec<f32> = (0..n - 100).map(|_| 0.5 * noise.student3() as f32).collect();
+    for (what, importance) in &rows {
+        for format in FORMATS {
+            for weights in [&normal, &heavy, &assorted(n, 3, 29)[2]] {
+                for method in [Method::Exact, Method::Absmean, Method::Twn] {
+                    agree_weighted(method, format, weights, importance, what);
+                }
+            }
+        }
+    }
+    for (what, block) in adversarial() {
+        for format in FORMATS {
+            agree_weighted(Method::Exact, format, &block, &uneven, what);
         }
     }
 }

@@ -73,6 +73,30 @@ impl Lanes {
     }
 }
 
+/// Adds `value(0)` … `value(n − 1)` in sixteen interleaved f64 lanes, which are then added in halves.
+#[inline]
+pub(crate) fn wide_sum(n: usize, value: impl Fn(usize) -> f64) -> f64 {
+    const WIDE: usize = 16;
+    let mut lanes = [0.0f64; WIDE];
+    let whole = n / WIDE * WIDE;
+    for first in (0..whole).step_by(WIDE) {
+        for (l, lane) in lanes.iter_mut().enumerate() {
+            *lane += value(first + l);
+        }
+    }
+    for (lane, i) in lanes.iter_mut().zip(whole..n) {
+        *lane += value(i);
+    }
+    let mut half = WIDE / 2;
+    while half > 0 {
+        for l in 0..half {
+            lanes[l] += lanes[l + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
 /// Whether figures of a block may be summed in f32: squares of magnitudes up to `greatest` neither overflow nor vanish.
 /// Blocks that are all zero, or beyond f16, are summed in f64.
 #[inline]
@@ -95,6 +119,17 @@ mod tests {
             let twice = Lanes::of_pairs(&values, &values, |w, x| w + x);
             assert_eq!(twice.total(), 2.0 * sum);
         }
+    }
+
+    #[test]
+    fn a_wide_sum_takes_every_value_once() {
+        for n in [0usize, 1, 15, 16, 17, 50, 256] {
+            assert_eq!(wide_sum(n, |i| i as f64), (0..n).sum::<usize>() as f64);
+        }
+        // 2⁵³ + 1 is no f64: the ones survive only where they meet each other first.
+        let values =
+            |i: usize| [9_007_199_254_740_992.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0][i];
+        assert_eq!(wide_sum(13, values), 9_007_199_254_740_994.0);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! f16, and of decoded weights), blocks one after the other in f64, parts merged by the caller in file order. Derived
 //! figures are computed from the sums when asked for, never stored.
 
-use super::lanes::{Lanes, fits_f32};
+use super::lanes::{Lanes, fits_f32, wide_sum};
 
 /// Lanes of the f64 accumulators inside a block.
 const LANES: usize = 4;
@@ -124,12 +124,18 @@ impl ErrorSums {
 
     /// Adds the importance-weighted sums of weights whose reconstruction is `value(i)`; all three are as long.
     pub fn add_weighted(&mut self, weights: &[f32], importance: &[f32], value: impl Fn(usize) -> f32) {
-        let (mut w2, mut e2) = (0.0, 0.0);
-        for (i, (w, q)) in weights.iter().zip(importance).enumerate() {
-            let (w, q) = (f64::from(*w), f64::from(q.max(0.0)));
-            w2 += q * w * w;
-            e2 += q * (w - f64::from(value(i))).powi(2);
-        }
+        debug_assert_eq!(weights.len(), importance.len());
+        let n = weights.len().min(importance.len());
+        // `max` also turns NaN into 0.
+        let weighted = |i: usize, x: f32| f64::from(importance[i].max(0.0)) * (f64::from(x) * f64::from(x));
+        self.add_weighted_sums(
+            wide_sum(n, |i| weighted(i, weights[i])),
+            wide_sum(n, |i| weighted(i, weights[i] - value(i))),
+        );
+    }
+
+    /// Adds a block's Σ q·w² and Σ q·(w − ŵ)².
+    pub(crate) fn add_weighted_sums(&mut self, w2: f64, e2: f64) {
         self.sum_qw2 += w2;
         self.sum_qe2 += e2;
     }

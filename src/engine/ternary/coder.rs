@@ -108,6 +108,15 @@ impl Coder {
         out: &mut [u8],
         stats: &mut BlockStats,
     ) -> Result<(), BlockError> {
+        if let Some(importance) = importance
+            && self.whole.is_none()
+            && self.format.is_plain()
+        {
+            let task = Task { method: self.method, format: self.format };
+            if self.kernel.weighted((task, self.blind), (weights, importance), out, stats) {
+                return Ok(());
+            }
+        }
         let mut buffer = std::mem::take(&mut work.weights);
         let coded = self.code(weights.singles(&mut buffer), importance, work, stats);
         work.weights = buffer;

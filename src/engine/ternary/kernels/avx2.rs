@@ -60,6 +60,23 @@ impl Avx2 {
         }
     }
 
+    pub(super) fn weighted(
+        self,
+        task: (Task, bool),
+        (weights, importance): (Weights<'_>, &[f32]),
+        out: &mut [u8],
+        stats: &mut BlockStats,
+    ) -> bool {
+        match weights {
+            // SAFETY: `self` proves that the CPU has the instructions.
+            Weights::F16(w) => unsafe { weighted::<super::lanes::Half>(self, task, (w, importance), out, stats) },
+            // SAFETY: as above.
+            Weights::BF16(w) => unsafe { weighted::<super::lanes::Brain>(self, task, (w, importance), out, stats) },
+            // SAFETY: as above.
+            Weights::F32(w) => unsafe { weighted::<super::lanes::Single>(self, task, (w, importance), out, stats) },
+        }
+    }
+
     #[inline(always)]
     pub(super) fn total_of_eight(self, x: __m256) -> f32 {
         op!({
@@ -156,6 +173,22 @@ fn blocks<S: Source>(l: Avx2, task: Task, w: &[S::Raw], out: &mut [u8], stats: &
         128 => quantize::blocks::<Avx2, S, 8>(l, task, w, out, stats),
         64 => quantize::blocks::<Avx2, S, 4>(l, task, w, out, stats),
         _ => 0,
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn weighted<S: Source>(
+    l: Avx2,
+    (task, blind): (Task, bool),
+    w: (&[S::Raw], &[f32]),
+    out: &mut [u8],
+    stats: &mut BlockStats,
+) -> bool {
+    match task.format.block_len() {
+        256 => quantize::weighted_block::<Avx2, S, 16>(l, (task, blind), w, out, stats),
+        128 => quantize::weighted_block::<Avx2, S, 8>(l, (task, blind), w, out, stats),
+        64 => quantize::weighted_block::<Avx2, S, 4>(l, (task, blind), w, out, stats),
+        _ => false,
     }
 }
 

@@ -25,6 +25,8 @@ mod lanes;
 mod quantize;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
 mod support;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+mod weighted;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -133,6 +135,29 @@ impl Kernel {
             Self::Avx2 => avx2::Avx2::detect().map_or(0, |l| l.blocks(task, weights, out, stats)),
             Self::Avx512 => avx512::Avx512::detect().map_or(0, |l| l.blocks(task, weights, out, stats)),
         }
+    }
+
+    /// Codes one block with importance, which the choice of its scale passes over if `blind`. Whether it did: a block that
+    /// is not ordinary is left.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn weighted(
+        self,
+        task: (Task, bool),
+        weights: (Weights<'_>, &[f32]),
+        out: &mut [u8],
+        stats: &mut BlockStats,
+    ) -> bool {
+        match self {
+            Self::Scalar => false,
+            Self::Avx2 => avx2::Avx2::detect().is_some_and(|l| l.weighted(task, weights, out, stats)),
+            Self::Avx512 => avx512::Avx512::detect().is_some_and(|l| l.weighted(task, weights, out, stats)),
+        }
+    }
+
+    /// No kernel is built for this kind of CPU.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn weighted(self, _: (Task, bool), _: (Weights<'_>, &[f32]), _: &mut [u8], _: &mut BlockStats) -> bool {
+        false
     }
 
     /// No kernel is built for this kind of CPU.

@@ -5,8 +5,7 @@
 //! left to them.
 
 use super::lanes::{Codes, Lanes, Source};
-use super::support::best_scale;
-use super::{Task, fold};
+use super::{Task, fold, support, weighted};
 use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
 use crate::engine::ternary::{Format, Method};
 
@@ -29,12 +28,37 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize>(
     let mut done = 0;
     for (weights, out) in weights.chunks_exact(16 * N).zip(out.chunks_exact_mut(bytes)) {
         let Some(weights) = weights.as_chunks::<16>().0.first_chunk::<N>() else { return done };
-        let Some(scale) = block::<L, S, N>(l, task.method, weights, &mut codes, stats) else { return done };
+        let Some(scale) = block::<L, S, N>(l, task.method, weights, None, &mut codes, stats) else { return done };
         pack(l, task.format, scale, &codes, out);
         done += 1;
     }
     done
 }
+
+/// Codes one block of 16·N weights whose errors are weighted by importance, and its scale too unless the coder is blind.
+/// Whether it did: an extraordinary block is left.
+#[inline(always)]
+pub(super) fn weighted_block<L: Lanes, S: Source, const N: usize>(
+    l: L,
+    (task, blind): (Task, bool),
+    (weights, importance): (&[S::Raw], &[f32]),
+    out: &mut [u8],
+    stats: &mut BlockStats,
+) -> bool {
+    let Some(weights) = weights.as_chunks::<16>().0.first_chunk::<N>().filter(|_| weights.len() == 16 * N) else {
+        return false;
+    };
+    let Some(importance) = importance.as_chunks::<16>().0.first_chunk::<N>() else { return false };
+    let mut codes = Codes([0; 256]);
+    let coded = block::<L, S, N>(l, task.method, weights, Some((importance, blind)), &mut codes, stats);
+    if let Some(scale) = coded {
+        pack(l, task.format, scale, &codes, out);
+    }
+    coded.is_some()
+}
+
+/// Importance of a block's weights, and whether its scale is chosen without it.
+type Importance<'a, const N: usize> = Option<(&'a [[f32; 16]; N], bool)>;
 
 /// A threshold above which weights are kept, and the scale.
 struct Rule {
@@ -48,6 +72,7 @@ fn block<L: Lanes, S: Source, const N: usize>(
     l: L,
     method: Method,
     weights: &[[S::Raw; 16]; N],
+    importance: Importance<'_, N>,
     codes: &mut Codes,
     stats: &mut BlockStats,
 ) -> Option<u16> {
@@ -82,7 +107,14 @@ fn block<L: Lanes, S: Source, const N: usize>(
         Method::Refit => refit(l, &a, ((mean + 1e-8) * 0.5).next_down()),
         Method::Twn => refit(l, &a, mean * 0.75),
         Method::Max => Rule { above: rounds_up_from(greatest).next_down(), scale: f64::from(greatest) },
-        Method::Exact => Rule { above: -1.0, scale: best_scale::<L, S, N>(l, &a, mean, greatest) },
+        // The threshold follows from the rounded scale.
+        Method::Exact => Rule {
+            above: 0.0,
+            scale: match importance {
+                Some((importance, false)) => weighted::best_scale(l, &a, importance, greatest),
+                _ => support::best_scale::<L, S, N>(l, &a, mean, greatest),
+            },
+        },
         Method::Lossless => return None,
     };
     let bits = l.to_half(rule.scale as f32);
@@ -93,6 +125,10 @@ fn block<L: Lanes, S: Source, const N: usize>(
     let above = if method == Method::Exact { scale / 2.0 } else { rule.above };
     let found = finish::<L, S, N>(l, weights, &a, (above, scale, greatest), codes);
     stats.errors.add_narrow(&NarrowSums { n: n as u64, w2: square, ..found }, scale);
+    if let Some((importance, _)) = importance {
+        let (w2, e2) = weighted::errors(l, &a, importance, (above, scale));
+        stats.errors.add_weighted_sums(w2, e2);
+    }
     stats.scales.add(scale, false, false);
     Some(bits)
 }
