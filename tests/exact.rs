@@ -38,6 +38,11 @@ fn error(weights: &[f32], q: &[f64], scale: f64, trits: &[i8]) -> f64 {
     terms.map(|((w, q), t)| q * (f64::from(*w) - scale * f64::from(*t)).powi(2)).sum()
 }
 
+/// How far a gain may be from that of the search: with importance products are in f32.
+fn slack(importance: Option<&[f32]>) -> f64 {
+    if importance.is_some() { 1e-6 } else { 1e-12 }
+}
+
 #[test]
 fn the_optimum_is_that_of_a_search_over_every_prefix() {
     let importance = importances(256, 20);
@@ -53,7 +58,7 @@ fn the_optimum_is_that_of_a_search_over_every_prefix() {
                 best = best.max(gain(&block, &q, &trits));
             }
             let found = optimum(&block, importance, &mut Scratch::default());
-            assert!((found.gain - best).abs() <= 1e-12 * best, "{} {best}", found.gain);
+            assert!((found.gain - best).abs() <= slack(importance) * best, "{} {best}", found.gain);
             // What the three fields say must agree with each other.
             let kept = code_of(&block, found.scale);
             assert!((gain(&block, &q, &kept) - best).abs() <= 1e-9 * best);
@@ -79,10 +84,10 @@ fn no_code_of_a_small_block_beats_the_optimum() {
                     best = best.max(gain(&block, &q, &trits));
                 }
                 let found = optimum(&block, importance, &mut Scratch::default());
-                assert!((found.gain - best).abs() <= 1e-12 * best, "{block:?}: {} {best}", found.gain);
+                assert!((found.gain - best).abs() <= slack(importance) * best, "{block:?}: {} {best}", found.gain);
                 let loss = error(&block, &q, found.scale, &code_of(&block, found.scale));
                 let zeros = error(&block, &q, 0.0, &vec![0; n]);
-                assert!((zeros - best - loss).abs() <= 1e-9 * zeros, "{block:?}");
+                assert!((zeros - best - loss).abs() <= slack(importance).max(1e-9) * zeros, "{block:?}");
             }
         }
     }

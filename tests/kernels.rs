@@ -7,9 +7,10 @@ mod noise;
 
 use half::{bf16, f16};
 use noise::{Noise, assorted, importances};
+use tritscope::engine::codec::codes::{CodesOf, codes_of_q2_0, codes_of_t158, codes_of_tq1_0, codes_of_tq2_0};
 use tritscope::engine::stats::BlockStats;
 use tritscope::engine::ternary::kernels::{Kernel, KernelError, Weights};
-use tritscope::engine::ternary::{BlockError, Coder, CoderWork, Format, Method};
+use tritscope::engine::ternary::{BlockError, Coder, CoderWork, Format, Method, encode_block};
 
 /// Formats whose blocks have a scale of their own.
 const FORMATS: [Format; 5] = [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::T158];
@@ -282,6 +283,60 @@ fn the_exact_scale_is_the_best_of_all() {
             // With the scale rounded the error is within 2⁻²² of the least.
             let least = sorted.iter().map(|w| w * w).sum::<f64>() - best;
             assert!((stats.errors.sum_e2 / least - 1.0).abs() < 1e-5, "{kernel} {} {least}", stats.errors.sum_e2);
+        }
+    }
+}
+
+#[test]
+fn codes_are_packed_as_by_the_encoders() {
+    let mut noise = Noise::new(30);
+    for format in Format::ALL.into_iter().filter(|f| f.is_plain()) {
+        let (len, bytes) = (format.block_len(), format.block_bytes());
+        let codes: Vec<u8> = (0..len * 37).map(|_| (noise.bits() >> 20) as u8 % 3).collect();
+        let scales: Vec<u16> = (0..37).map(|_| (noise.bits() >> 20) as u16).collect();
+        let mut truth = vec![0x5a; 37 * bytes];
+        for ((codes, scale), out) in codes.chunks(len).zip(&scales).zip(truth.chunks_mut(bytes)) {
+            let trits: Vec<i8> = codes.iter().map(|c| *c as i8 - 1).collect();
+            encode_block(format, f16::from_bits(*scale), &trits, out);
+        }
+        for kernel in fast() {
+            let mut out = vec![0x5a; 37 * bytes];
+            assert!(kernel.pack(format, &codes, &scales, &mut out));
+            assert_eq!(out, truth, "{kernel} {format}");
+        }
+    }
+}
+
+#[test]
+fn blocks_are_unpacked_as_by_the_readers_of_codes() {
+    let readers: [(Format, CodesOf); 5] = [
+        (Format::Tq2_0, codes_of_tq2_0),
+        (Format::Tq1_0, codes_of_tq1_0),
+        (Format::Q2_0, codes_of_q2_0),
+        (Format::Q2_0G128, codes_of_q2_0),
+        (Format::T158, codes_of_t158),
+    ];
+    let mut noise = Noise::new(31);
+    for (format, read) in readers {
+        let (len, bytes) = (format.block_len(), format.block_bytes());
+        // Any bytes: a file may hold them. And every byte in every place.
+        let mut packed: Vec<u8> = (0..bytes * 300).map(|_| (noise.bits() >> 20) as u8).collect();
+        for byte in 0..=255 {
+            packed.extend(vec![byte; bytes]);
+        }
+        let blocks = packed.len() / bytes;
+        let (mut truth, mut scales, mut illegal) = (vec![9; blocks * len], Vec::new(), Vec::new());
+        for (block, codes) in packed.chunks(bytes).zip(truth.chunks_mut(len)) {
+            let found = read(block, codes);
+            scales.push(found.scale.to_bits());
+            illegal.push(found.illegal_bytes);
+        }
+        for kernel in fast() {
+            let (mut codes, mut found_scales, mut found_illegal) = (vec![9; blocks * len], Vec::new(), Vec::new());
+            assert!(kernel.unpack(format, &packed, &mut codes, (&mut found_scales, &mut found_illegal)));
+            let found_scales: Vec<u32> = found_scales.iter().map(|s| s.to_bits()).collect();
+            assert!(codes == truth && found_scales == scales, "{kernel} {format}");
+            assert_eq!(found_illegal, illegal, "{kernel} {format}");
         }
     }
 }

@@ -241,7 +241,8 @@ fn figures_are_those_of_the_weighted_error_and_lowest_under_exact() {
                 // Blocks that run over into an expert without tokens count with what that was taken for.
                 if entry.0 != ODD {
                     let reported = stats.errors.weighted_rel_mse().unwrap();
-                    assert!((reported - measure(&out)).abs() < 1e-9 * reported, "{what}: {reported}");
+                    // Differences are taken in f32.
+                    assert!((reported - measure(&out)).abs() < 1e-6 * reported, "{what}: {reported}");
                     // Rounding to f16 costs a little; one scale for an expert that has no importance costs more.
                     let slack = if format.has_one_scale() { 1.05 } else { 1.0005 };
                     assert!(measure(&exact) <= slack * measure(&out), "{what}: {} {}", measure(&exact), measure(&out));

@@ -16,6 +16,7 @@ use crate::engine::plan::{Plan, Step};
 use crate::engine::preview::bands_of;
 use crate::engine::progress::Cancel;
 use crate::engine::ternary::Format;
+use crate::engine::ternary::kernels::Kernel;
 
 /// Elements of a part that is looked at at once; every block length divides it.
 const PART: u64 = 1 << 18;
@@ -260,6 +261,13 @@ pub(super) fn pack(run: &CodeRun, from: DType, to: Format, trits: &mut Vec<i8>, 
     let (len, bytes) = (to.block_len(), to.block_bytes());
     out.clear();
     out.resize(run.codes.len().div_ceil(len) * bytes, 0);
+    if run.codes.len().is_multiple_of(len) && !run.codes.contains(&3) {
+        let scale = |i: usize| f16::from_f32(joined_scale(run, i * len, len).scale).to_bits();
+        let scales: Vec<u16> = (0..run.codes.len() / len).map(scale).collect();
+        if Kernel::current().pack(to, &run.codes, &scales, out) {
+            return;
+        }
+    }
     for (i, (codes, block)) in run.codes.chunks(len).zip(out.chunks_exact_mut(bytes)).enumerate() {
         let scale = f16::from_f32(joined_scale(run, i * len, codes.len()).scale);
         if codes.contains(&3) && means_two(from) && has_fourth_level(to.dtype()) {

@@ -7,6 +7,8 @@ use crate::engine::codec::codes::{
 use crate::engine::codec::{DType, Layout};
 use crate::engine::error::{Error, Result};
 use crate::engine::format::source::AlignedBuf;
+use crate::engine::ternary::Format;
+use crate::engine::ternary::kernels::Kernel;
 
 /// Codes and scales of some blocks of a tensor.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +69,17 @@ impl Model {
         };
         let bytes = len.div_ceil(layout.block_len) * layout.block_bytes;
         let raw = self.read_raw(tensor, first / layout.block_len * layout.block_bytes, bytes as usize, buffer)?;
-        let blocks = raw.chunks_exact(layout.block_bytes as usize).zip(run.codes.chunks_mut(run.block_len));
-        for (block, codes) in blocks {
+        // A short last block is padded, and what the padding holds is nobody's business: it is read by itself.
+        let whole = run.codes.len() / run.block_len;
+        let (at, codes_at) = (whole * layout.block_bytes as usize, whole * run.block_len);
+        let format = Format::from_dtype(tensor.dtype);
+        let CodeRun { codes, scales, illegal, .. } = run;
+        let fast = format.is_some_and(|format| {
+            Kernel::current().unpack(format, &raw[..at], &mut codes[..codes_at], (scales, illegal))
+        });
+        let (from, codes_from) = if fast { (at, codes_at) } else { (0, 0) };
+        let blocks = raw[from..].chunks_exact(layout.block_bytes as usize);
+        for (block, codes) in blocks.zip(run.codes[codes_from..].chunks_mut(run.block_len)) {
             let found = read(block, codes);
             run.scales.push(found.scale);
             run.illegal.push(found.illegal_bytes);

@@ -380,7 +380,7 @@ impl<'a> Look<'a> {
             let importance = self.weighing.of_block(at, weights.len(), &mut work.importance);
             let mut stats = BlockStats::default();
             let Some(cell) = strip.cells.get_mut(cell_of(column)) else { continue };
-            match self.coder.code(weights, importance, &mut work.coder, &mut stats) {
+            match self.coder.measure(weights, importance, &mut work.coder, &mut stats) {
                 Ok(_) => {
                     let one = Cell::of(&stats);
                     cell.merge(&one);

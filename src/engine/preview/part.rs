@@ -72,7 +72,7 @@ impl Part {
         for (coder, part) in coders.iter().zip(&mut self.methods) {
             let Ok(coder) = coder else { continue };
             let mut block = BlockStats::default();
-            match coder.code(weights, importance, work, &mut block) {
+            match coder.measure(weights, importance, work, &mut block) {
                 Ok(code) => {
                     if let Some(moments) = &mut part.moments {
                         moments.add(block.errors.sum_e2, block.errors.sum_w2);

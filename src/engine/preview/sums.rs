@@ -26,19 +26,36 @@ pub struct WeightSums {
 }
 
 impl WeightSums {
+    /// Adds finite weights: in eight interleaved lanes, one would wait for each addition.
     pub(super) fn add(&mut self, weights: &[f32]) {
-        self.n += weights.len() as u64;
-        for &w in weights {
-            let w = f64::from(w);
-            let square = w * w;
-            self.sum += w;
-            self.sum_sq += square;
-            self.sum_cube += square * w;
-            self.sum_fourth += square * square;
-            self.sum_abs += w.abs();
-            self.max_abs = self.max_abs.max(w.abs());
-            self.zeros += u64::from(w == 0.0);
+        let mut lanes = [Self::default(); 8];
+        let (whole, rest) = weights.as_chunks::<8>();
+        for eight in whole {
+            for (lane, w) in lanes.iter_mut().zip(eight) {
+                lane.add_one(*w);
+            }
         }
+        for (lane, w) in lanes.iter_mut().zip(rest) {
+            lane.add_one(*w);
+        }
+        for lane in &lanes {
+            self.merge(lane);
+        }
+    }
+
+    #[inline]
+    fn add_one(&mut self, w: f32) {
+        let w = f64::from(w);
+        let square = w * w;
+        self.n += 1;
+        self.sum += w;
+        self.sum_sq += square;
+        self.sum_cube += square * w;
+        self.sum_fourth += square * square;
+        self.sum_abs += w.abs();
+        // A comparison, not `f64::max`, whose rule for NaN costs more than the rest.
+        self.max_abs = if w.abs() > self.max_abs { w.abs() } else { self.max_abs };
+        self.zeros += u64::from(w == 0.0);
     }
 
     /// Counts what is no number in a block that nothing else is taken of.

@@ -158,6 +158,31 @@ impl Coder {
         Ok(coded)
     }
 
+    /// As [`Coder::code`], where nobody asks for the trits: they may not be in `work` afterwards.
+    pub fn measure(
+        &self,
+        weights: &[f32],
+        importance: Option<&[f32]>,
+        work: &mut CoderWork,
+        stats: &mut BlockStats,
+    ) -> Result<Coded, BlockError> {
+        if self.whole.is_none() && self.format.is_plain() && weights.len() == self.format.block_len() {
+            let task = Task { method: self.method, format: self.format };
+            work.bytes.resize(self.format.block_bytes(), 0);
+            let mut one = BlockStats::default();
+            let block = Weights::F32(weights);
+            let done = match importance {
+                None => self.kernel.blocks(task, block, &mut work.bytes, &mut one) == 1,
+                Some(q) => self.kernel.weighted((task, self.blind), (block, q), &mut work.bytes, &mut one),
+            };
+            if done {
+                stats.merge(&one);
+                return Ok(Coded { scale: one.scales.sum as f32, native: false, underflow: false });
+            }
+        }
+        self.code(weights, importance, work, stats)
+    }
+
     /// A codebook has no method: the block is searched for, and its errors are those of what it decodes to.
     fn code_iq1_s(
         &self,

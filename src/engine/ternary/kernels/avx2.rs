@@ -2,9 +2,11 @@
 
 use std::arch::x86_64::*;
 
+use super::codes::{self, Found};
 use super::lanes::{Lanes, Source};
 use super::{Task, Weights, quantize};
 use crate::engine::stats::BlockStats;
+use crate::engine::ternary::Format;
 
 /// Proof that the CPU has AVX2, F16C, FMA, BMI1, BMI2, LZCNT and POPCNT.
 #[derive(Clone, Copy)]
@@ -58,6 +60,16 @@ impl Avx2 {
             // SAFETY: as above.
             Weights::F32(w) => unsafe { blocks::<super::lanes::Single>(self, task, w, out, stats) },
         }
+    }
+
+    pub(super) fn pack(self, format: Format, codes: &[u8], scales: &[u16], out: &mut [u8]) {
+        // SAFETY: `self` proves that the CPU has the instructions.
+        unsafe { pack(self, format, codes, scales, out) }
+    }
+
+    pub(super) fn unpack(self, format: Format, blocks: &[u8], codes: &mut [u8], found: &mut Found<'_>) {
+        // SAFETY: `self` proves that the CPU has the instructions.
+        unsafe { unpack(self, format, blocks, codes, found) }
     }
 
     pub(super) fn weighted(
@@ -159,6 +171,25 @@ impl Avx2 {
         })
     }
 
+    /// The next digits of 32 fractions, and what is left: three times the fraction is carried into the next byte.
+    #[inline(always)]
+    fn digit(self, rest: __m256i) -> (__m256i, __m256i) {
+        op!({
+            let zero = _mm256_setzero_si256();
+            let three = _mm256_set1_epi16(3);
+            let low = _mm256_mullo_epi16(_mm256_unpacklo_epi8(rest, zero), three);
+            let high = _mm256_mullo_epi16(_mm256_unpackhi_epi8(rest, zero), three);
+            let digit = _mm256_packus_epi16(_mm256_srli_epi16::<8>(low), _mm256_srli_epi16::<8>(high));
+            (digit, _mm256_add_epi8(_mm256_add_epi8(rest, rest), rest))
+        })
+    }
+
+    /// How many bytes differ.
+    #[inline(always)]
+    fn unequal(self, a: __m256i, b: __m256i) -> u32 {
+        op!((_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)) as u32).count_zeros())
+    }
+
     /// 3v + digit.
     #[inline(always)]
     fn append(self, v: __m256i, digit: __m256i) -> __m256i {
@@ -190,6 +221,16 @@ fn weighted<S: Source>(
         64 => quantize::weighted_block::<Avx2, S, 4>(l, (task, blind), w, out, stats),
         _ => false,
     }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn pack(l: Avx2, format: Format, codes: &[u8], scales: &[u16], out: &mut [u8]) {
+    codes::pack_blocks(l, format, codes, scales, out);
+}
+
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn unpack(l: Avx2, format: Format, blocks: &[u8], codes: &mut [u8], found: &mut Found<'_>) {
+    codes::unpack_blocks(l, format, blocks, codes, found);
 }
 
 impl Lanes for Avx2 {
@@ -459,5 +500,71 @@ impl Lanes for Avx2 {
             _mm256_storeu_si256(rest.as_mut_ptr().cast(), self.fractions(v));
             to[32..].copy_from_slice(&rest[..20]);
         });
+    }
+    #[inline(always)]
+    fn unpack_strided(self, from: &[u8; 32], codes: &mut [u8; 128]) -> u32 {
+        op!({
+            let x = _mm256_loadu_si256(from.as_ptr().cast());
+            let (three, to): (_, *mut __m256i) = (_mm256_set1_epi8(3), codes.as_mut_ptr().cast());
+            _mm256_storeu_si256(to, _mm256_and_si256(x, three));
+            _mm256_storeu_si256(to.add(1), _mm256_and_si256(_mm256_srli_epi16::<2>(x), three));
+            _mm256_storeu_si256(to.add(2), _mm256_and_si256(_mm256_srli_epi16::<4>(x), three));
+            _mm256_storeu_si256(to.add(3), _mm256_and_si256(_mm256_srli_epi16::<6>(x), three));
+            let threes = _mm256_and_si256(_mm256_and_si256(x, _mm256_srli_epi16::<1>(x)), _mm256_set1_epi8(0x55));
+            self.unequal(threes, _mm256_setzero_si256())
+        })
+    }
+    #[inline(always)]
+    fn unpack_in_order(self, from: &[u8; 16], codes: &mut [u8; 64]) -> u32 {
+        let mut threes = 0;
+        for (from, to) in from.as_chunks::<8>().0.iter().zip(codes.as_chunks_mut::<32>().0) {
+            let bits = u64::from_le_bytes(*from);
+            // Each 16 bits are eight codes, put down a byte apart.
+            for (n, to) in to.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                *to = op!(_pdep_u64(bits >> (16 * n), 0x0303_0303_0303_0303)).to_le_bytes();
+            }
+            let both = bits & bits >> 1 & 0x5555_5555_5555_5555;
+            // One bit for each byte that has any.
+            let any = both | both >> 2 | both >> 4 | both >> 6;
+            threes += (any & 0x0101_0101_0101_0101).count_ones();
+        }
+        threes
+    }
+    #[inline(always)]
+    fn unpack_digits(self, from: &[u8; 52], codes: &mut [u8; 256]) -> u32 {
+        op!({
+            let first = _mm256_loadu_si256(from.as_ptr().cast());
+            let to: *mut __m256i = codes.as_mut_ptr().cast();
+            let (mut rest, mut value) = (first, _mm256_setzero_si256());
+            for n in 0..5 {
+                let digit;
+                (digit, rest) = self.digit(rest);
+                _mm256_storeu_si256(to.add(n), digit);
+                value = self.append(value, digit);
+            }
+            let mut illegal = self.unequal(self.fractions(value), first);
+            // Sixteen bytes of five digits beside four of four: of those the fifth digit is to be zero.
+            let mut bytes = [0u8; 32];
+            bytes[..20].copy_from_slice(&from[32..]);
+            let second = _mm256_loadu_si256(bytes.as_ptr().cast());
+            let (mut rest, mut value) = (second, _mm256_setzero_si256());
+            let last = _mm256_setr_epi32(-1, -1, -1, -1, 0, 0, 0, 0);
+            for n in 0..5 {
+                let mut digit;
+                (digit, rest) = self.digit(rest);
+                let to: *mut __m128i = codes[160 + 16 * n..176 + 16 * n].as_mut_ptr().cast();
+                _mm_storeu_si128(to, _mm256_castsi256_si128(digit));
+                match codes.get_mut(240 + 4 * n..244 + 4 * n) {
+                    Some(to) => {
+                        let four = _mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(digit));
+                        to.copy_from_slice(&four.to_le_bytes());
+                    }
+                    None => digit = _mm256_and_si256(digit, last),
+                }
+                value = self.append(value, digit);
+            }
+            illegal += self.unequal(self.fractions(value), second);
+            illegal
+        })
     }
 }

@@ -3,9 +3,11 @@
 use std::arch::x86_64::*;
 
 use super::avx2::Avx2;
+use super::codes::{self, Found};
 use super::lanes::{Lanes, Source};
 use super::{Task, Weights, quantize};
 use crate::engine::stats::BlockStats;
+use crate::engine::ternary::Format;
 
 /// Proof that the CPU has what this kernel uses: the four parts of AVX-512, and all of [`Avx2`].
 #[derive(Clone, Copy)]
@@ -38,6 +40,16 @@ impl Avx512 {
             // SAFETY: as above.
             Weights::F32(w) => unsafe { blocks::<super::lanes::Single>(self, task, w, out, stats) },
         }
+    }
+
+    pub(super) fn pack(self, format: Format, codes: &[u8], scales: &[u16], out: &mut [u8]) {
+        // SAFETY: `self` proves that the CPU has the instructions.
+        unsafe { pack(self, format, codes, scales, out) }
+    }
+
+    pub(super) fn unpack(self, format: Format, blocks: &[u8], codes: &mut [u8], found: &mut Found<'_>) {
+        // SAFETY: `self` proves that the CPU has the instructions.
+        unsafe { unpack(self, format, blocks, codes, found) }
     }
 
     pub(super) fn weighted(
@@ -82,6 +94,16 @@ fn weighted<S: Source>(
         64 => quantize::weighted_block::<Avx512, S, 4>(l, (task, blind), w, out, stats),
         _ => false,
     }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn pack(l: Avx512, format: Format, codes: &[u8], scales: &[u16], out: &mut [u8]) {
+    codes::pack_blocks(l, format, codes, scales, out);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn unpack(l: Avx512, format: Format, blocks: &[u8], codes: &mut [u8], found: &mut Found<'_>) {
+    codes::unpack_blocks(l, format, blocks, codes, found);
 }
 
 impl Lanes for Avx512 {
@@ -291,6 +313,18 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn pack_digits(self, codes: &[u8; 256], to: &mut [u8; 52]) {
         self.0.pack_digits(codes, to);
+    }
+    #[inline(always)]
+    fn unpack_strided(self, from: &[u8; 32], codes: &mut [u8; 128]) -> u32 {
+        self.0.unpack_strided(from, codes)
+    }
+    #[inline(always)]
+    fn unpack_in_order(self, from: &[u8; 16], codes: &mut [u8; 64]) -> u32 {
+        self.0.unpack_in_order(from, codes)
+    }
+    #[inline(always)]
+    fn unpack_digits(self, from: &[u8; 52], codes: &mut [u8; 256]) -> u32 {
+        self.0.unpack_digits(from, codes)
     }
 }
 

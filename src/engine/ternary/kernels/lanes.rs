@@ -86,6 +86,12 @@ pub(super) trait Lanes: Copy {
     fn pack_in_order(self, codes: &[u8; 64], to: &mut [u8; 16]);
     /// 256 codes to the 52 bytes of base-3 digits of TQ1_0.
     fn pack_digits(self, codes: &[u8; 256], to: &mut [u8; 52]);
+    /// The inverse of `pack_strided::<false>`; returns how many bytes hold a code 3.
+    fn unpack_strided(self, from: &[u8; 32], codes: &mut [u8; 128]) -> u32;
+    /// The inverse of `pack_in_order`; returns how many bytes hold a code 3.
+    fn unpack_in_order(self, from: &[u8; 16], codes: &mut [u8; 64]) -> u32;
+    /// The inverse of `pack_digits`; returns how many bytes it does not produce.
+    fn unpack_digits(self, from: &[u8; 52], codes: &mut [u8; 256]) -> u32;
 }
 
 /// A type that weights have in a file.

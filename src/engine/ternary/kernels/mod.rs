@@ -20,6 +20,8 @@ mod avx2;
 #[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
 mod avx512;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+mod codes;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
 mod lanes;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
 mod quantize;
@@ -135,6 +137,50 @@ impl Kernel {
             Self::Avx2 => avx2::Avx2::detect().map_or(0, |l| l.blocks(task, weights, out, stats)),
             Self::Avx512 => avx512::Avx512::detect().map_or(0, |l| l.blocks(task, weights, out, stats)),
         }
+    }
+
+    /// Packs codes (0, 1, 2) of whole blocks, each with the bits of its scale, into the bytes of a format. Whether it did: the
+    /// scalar kernel leaves it to `encode_block`.
+    #[cfg(target_arch = "x86_64")]
+    pub fn pack(self, format: Format, codes: &[u8], scales: &[u16], out: &mut [u8]) -> bool {
+        match self {
+            Self::Scalar => false,
+            Self::Avx2 => avx2::Avx2::detect().map(|l| l.pack(format, codes, scales, out)).is_some(),
+            Self::Avx512 => avx512::Avx512::detect().map(|l| l.pack(format, codes, scales, out)).is_some(),
+        }
+    }
+
+    /// No kernel is built for this kind of CPU.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn pack(self, _: Format, _: &[u8], _: &[u16], _: &mut [u8]) -> bool {
+        false
+    }
+
+    /// Reads the codes of whole blocks of a format with a scale in each block, and adds the scales and how many bytes of
+    /// each block no writer produces. Whether it did: the scalar kernel leaves it to [`crate::engine::codec::codes`].
+    #[cfg(target_arch = "x86_64")]
+    pub fn unpack(
+        self,
+        format: Format,
+        blocks: &[u8],
+        codes: &mut [u8],
+        (scales, illegal): (&mut Vec<f32>, &mut Vec<u32>),
+    ) -> bool {
+        if !format.is_plain() || format.has_one_scale() {
+            return false;
+        }
+        let mut found = codes::Found { scales, illegal };
+        match self {
+            Self::Scalar => false,
+            Self::Avx2 => avx2::Avx2::detect().map(|l| l.unpack(format, blocks, codes, &mut found)).is_some(),
+            Self::Avx512 => avx512::Avx512::detect().map(|l| l.unpack(format, blocks, codes, &mut found)).is_some(),
+        }
+    }
+
+    /// No kernel is built for this kind of CPU.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn unpack(self, _: Format, _: &[u8], _: &mut [u8], _: (&mut Vec<f32>, &mut Vec<u32>)) -> bool {
+        false
     }
 
     /// Codes one block with importance, which the choice of its scale passes over if `blind`. Whether it did: a block that

@@ -4,10 +4,11 @@
 //! ordinary blocks: finite, no more than f16 holds, not ternary already, with a scale that is a normal f16. Any other is
 //! left to them.
 
+use super::codes::pack;
 use super::lanes::{Codes, Lanes, Source};
 use super::{Task, fold, support, weighted};
 use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
-use crate::engine::ternary::{Format, Method};
+use crate::engine::ternary::Method;
 
 /// Least f16 bits of a normal scale, and of infinity.
 const NORMAL: u16 = 0x0400;
@@ -29,7 +30,7 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize>(
     for (weights, out) in weights.chunks_exact(16 * N).zip(out.chunks_exact_mut(bytes)) {
         let Some(weights) = weights.as_chunks::<16>().0.first_chunk::<N>() else { return done };
         let Some(scale) = block::<L, S, N>(l, task.method, weights, None, &mut codes, stats) else { return done };
-        pack(l, task.format, scale, &codes, out);
+        pack(l, task.format, scale, &codes.0[..16 * N], out);
         done += 1;
     }
     done
@@ -52,7 +53,7 @@ pub(super) fn weighted_block<L: Lanes, S: Source, const N: usize>(
     let mut codes = Codes([0; 256]);
     let coded = block::<L, S, N>(l, task.method, weights, Some((importance, blind)), &mut codes, stats);
     if let Some(scale) = coded {
-        pack(l, task.format, scale, &codes, out);
+        pack(l, task.format, scale, &codes.0[..16 * N], out);
     }
     coded.is_some()
 }
@@ -204,52 +205,4 @@ fn rounds_up_from(d: f32) -> f32 {
         least = least.next_up();
     }
     least
-}
-
-/// Writes a block's bytes.
-#[inline(always)]
-fn pack<L: Lanes>(l: L, format: Format, scale: u16, codes: &Codes, out: &mut [u8]) {
-    let halves = codes.0.as_chunks::<128>().0;
-    let quarters = codes.0.as_chunks::<64>().0;
-    let scale = scale.to_le_bytes();
-    match format {
-        Format::Tq2_0 => {
-            let (to, d) = out.split_at_mut(64);
-            for (codes, to) in halves.iter().zip(to.as_chunks_mut::<32>().0) {
-                l.pack_strided::<false>(codes, to);
-            }
-            d.copy_from_slice(&scale);
-        }
-        Format::Tq1_0 => {
-            if let Some((to, d)) = out.split_first_chunk_mut::<52>() {
-                l.pack_digits(&codes.0, to);
-                d.copy_from_slice(&scale);
-            }
-        }
-        Format::T158 => {
-            let (to, d) = out.split_at_mut(64);
-            for (codes, to) in quarters.iter().zip(to.as_chunks_mut::<16>().0) {
-                l.pack_in_order(codes, to);
-            }
-            d.copy_from_slice(&scale);
-        }
-        Format::Q2_0 | Format::Q2_0G128 => {
-            let (d, to) = out.split_at_mut(2);
-            for (codes, to) in quarters.iter().zip(to.as_chunks_mut::<16>().0) {
-                l.pack_in_order(codes, to);
-            }
-            d.copy_from_slice(&scale);
-        }
-        Format::I2S => {
-            if let Some(to) = out.first_chunk_mut::<32>() {
-                l.pack_strided::<true>(&halves[0], to);
-            }
-        }
-        Format::I2SArm => {
-            if let Some(to) = out.first_chunk_mut::<16>() {
-                l.pack_strided_16(&quarters[0], to);
-            }
-        }
-        Format::Iq1S => {}
-    }
 }
