@@ -207,7 +207,12 @@ fn wrong_usage_and_nothing_to_do_end_with_2() {
     refuses(folder.path(), &["quantize", "model.gguf", "-o", "out.gguf"], 2, &["nothing to do"]);
     refuses(folder.path(), &["quantize", "model.gguf", "-o", "out.gguf", "--format", "q9"], 2, &["q9"]);
     refuses(folder.path(), &["quantize", "model.gguf"], 2, &["--output"]);
-    refuses(folder.path(), &["quantize", "model.gguf", "-o", "out.gguf", "--ternary", "re:("], 2, &["bad regex"]);
+    refuses(
+        folder.path(),
+        &["quantize", "model.gguf", "-o", "out.gguf", "--ternary", "re:("],
+        2,
+        &["bad regex '(': unclosed group"],
+    );
     refuses(folder.path(), &["quantize", "model.gguf", "-o", "out.gguf", "--recipe", "none.toml"], 4, &["none.toml"]);
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     refuses(folder.path(), &["inspect", "empty"], 2, &["empty", "no model"]);

@@ -8,8 +8,9 @@ mod support_tui;
 use std::sync::Arc;
 
 use support::writers::prism_ml;
-use support_tui::shoot::{MEDIUM, compare, measured, picture, render, shoot_both};
-use support_tui::{App, dense};
+use support::{Tiny, f32_bytes};
+use support_tui::shoot::{MEDIUM, SMALL, measured, picture, render, shoot_at, shoot_both};
+use support_tui::{App, dense, layered};
 use tritscope::engine::codec::DType;
 use tritscope::engine::error::Diagnostic;
 use tritscope::engine::error::Severity;
@@ -17,7 +18,7 @@ use tritscope::engine::export::{Check, ExportSummary, Reader, Verify};
 use tritscope::engine::progress::{Delta, Stage};
 use tritscope::engine::stats::BlockStats;
 use tritscope::jobs::JobEvent;
-use tritscope::tui::event::Event;
+use tritscope::tui::event::{Event, Saved};
 use tritscope::tui::state::Tone;
 use tritscope::tui::state::dialog::Target;
 use tritscope::tui::state::picker::Entry;
@@ -34,6 +35,40 @@ fn main_screen_on_a_tensor() {
     let mut app = measured();
     app.pass(std::time::Duration::from_secs(60));
     shoot(&mut app, "main_tensor");
+}
+
+/// Weights of which one is no number.
+fn spoilt() -> Tiny {
+    dense().tensor("blk.0.attn_k.weight", &[256, 2], DType::F32, f32_bytes(&[f32::NAN; 512]))
+}
+
+#[test]
+fn main_screen_before_anything_is_measured_while_it_is_and_where_nothing_can_be() {
+    shoot(&mut App::on(&Tiny::default()), "main_empty");
+    let mut app = App::on(&layered());
+    app.press("L");
+    app.pass(std::time::Duration::from_secs(60));
+    shoot(&mut app, "main_loading");
+    for want in app.wants().to_vec().iter().step_by(3) {
+        app.deliver(want);
+    }
+    app.pass(std::time::Duration::from_secs(60));
+    shoot(&mut app, "main_partial");
+    let mut app = App::on(&spoilt());
+    app.press("L");
+    app.go("blk.0.attn_k.weight");
+    app.serve();
+    app.pass(std::time::Duration::from_secs(60));
+    shoot(&mut app, "main_error");
+}
+
+#[test]
+fn a_folder_before_its_tensors_are_measured() {
+    let mut app = App::on(&layered());
+    app.press("L");
+    app.go("blk.0.");
+    app.pass(std::time::Duration::from_secs(60));
+    shoot_at(&mut app, "preview_folder_loading", &[SMALL]);
 }
 
 #[test]
@@ -112,6 +147,9 @@ fn notes() {
     app.state.notify(Tone::Error, wrong);
     app.press("n");
     shoot(&mut app, "notes");
+    let mut app = App::empty();
+    app.press("n");
+    shoot_at(&mut app, "notes_empty", &[SMALL]);
 }
 
 #[test]
@@ -126,11 +164,27 @@ fn quantize_dialog() {
 }
 
 #[test]
+fn quantize_dialog_before_the_place_is_known_and_where_nothing_can_go() {
+    let mut app = measured();
+    app.press("Q ctrl-u");
+    app.type_text("none/out.gguf");
+    shoot_at(&mut app, "quantize_loading", &[SMALL]);
+    let path = app.path("none/out.gguf");
+    app.send(Event::Probed(Target { path, exists: false, is_source: false, folder_exists: false, free: None }));
+    app.press("enter");
+    shoot_at(&mut app, "quantize_error", &[SMALL]);
+}
+
+#[test]
 fn recipe_dialog() {
     let mut app = measured();
     app.press("s ctrl-u");
     app.type_text("recipe.toml");
     shoot(&mut app, "save_recipe");
+    app.press("enter");
+    let path = app.path("recipe.toml");
+    app.send(Event::RecipeWritten { path, result: Saved::Failed("recipe.toml: no space left on device".to_owned()) });
+    shoot_at(&mut app, "save_recipe_error", &[SMALL]);
 }
 
 fn queue(app: &mut App, id: u64, name: &str) {
@@ -182,6 +236,9 @@ fn picker() {
     let entries = vec![entry("models", true, 0), entry("a\u{1b}[2J.gguf", false, 123), entry("b.gguf", false, 1 << 30)];
     app.show_folder(&folder, entries);
     shoot(&mut app, "picker");
+    let why = "cannot read /root: permission denied".to_owned();
+    app.send(Event::Folder { path: folder, entries: Err(why) });
+    shoot_at(&mut app, "picker_error", &[SMALL]);
 }
 
 #[test]
@@ -198,8 +255,7 @@ fn loading_and_failing() {
 #[test]
 fn a_screen_that_is_too_small_says_so_and_none_panics() {
     let mut app = measured();
-    let buffer = render(&mut app, (50, 10), &Theme::dark());
-    compare("too_small_50x10", &buffer);
+    shoot_at(&mut app, "too_small", &[(50, 10)]);
     for key in ["?", "n", "Q", "J", "s", "o", "q"] {
         app.state.dialog = None;
         app.press(key);

@@ -60,6 +60,8 @@ fn metadata() {
     reader.press(&mut app, "esc esc /");
     reader.type_text(&mut app, "nothing has this");
     shoot(&mut app, Some(&mut reader), "metadata_none_found");
+    let (mut app, _) = opened(&Tiny { kvs: Vec::new(), ..dense() }, "i 2");
+    shoot_at(&mut app, "page_metadata_empty", &[SMALL]);
 }
 
 #[test]
@@ -148,6 +150,8 @@ fn recipe() {
     app.press("a");
     app.type_text("re:(");
     shoot(&mut app, Some(&mut reader), "recipe_typing");
+    app.press("enter");
+    shoot_at(&mut app, "page_recipe_error", &[SMALL]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod support_tui;
 use std::sync::Arc;
 use std::time::Duration;
 
-use support_tui::shoot::{LARGE, SMALL, compare, render, shoot_both, text};
+use support_tui::shoot::{LARGE, SMALL, render, shoot_at, shoot_both, text};
 use support_tui::{App, layered};
 use tritscope::jobs::{ExportRequest, JobEvent};
 use tritscope::tui::effect::Effect;
@@ -146,8 +146,7 @@ fn nothing_given_asks_which_file() {
 fn a_terminal_that_is_too_small_says_what_it_takes() {
     let mut app = on_tour();
     for size in [(59, 16), (60, 15), (20, 5), (1, 1)] {
-        let buffer = render(&mut app, size, &Theme::dark());
-        compare(&format!("first_too_small_{}x{}", size.0, size.1), &buffer);
+        shoot_at(&mut app, "first_too_small", &[size]);
     }
     // The least size shows the screen; the tour waits for a larger one.
     let least = text(&render(&mut app, (60, 16), &Theme::dark()));

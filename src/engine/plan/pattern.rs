@@ -152,7 +152,12 @@ impl FromStr for Pattern {
             return Ok(Self::Name(name.to_owned()));
         }
         if let Some(regex) = s.strip_prefix("re:") {
-            return Regex::new(regex).map(Self::Regex).map_err(|e| format!("bad regex '{regex}': {e}"));
+            return Regex::new(regex).map(Self::Regex).map_err(|e| {
+                // The lines before the last show the text again, which stands here already.
+                let why = e.to_string();
+                let why = why.lines().last().map_or("", |line| line.strip_prefix("error: ").unwrap_or(line));
+                format!("bad regex '{regex}': {why}")
+            });
         }
         if let Some(role) = s.strip_prefix("role:") {
             return role.parse().map(Self::Role);

@@ -94,6 +94,9 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
         let words = format!("{already} tensors are ternary already and stay; space picks others");
         return vec![vec![Span::styled(words, theme.dim)]];
     }
+    if sum.eligible == 0 && plan.totals.ternary_tensors == 0 {
+        return vec![vec![Span::styled("nothing in this model may go ternary", theme.dim)]];
+    }
     if plan.notes.iter().any(|n| n.code == "no-experts" && n.severity == Severity::Warning) {
         let words = "no routed experts here: press L for all linear layers, or space to pick";
         return vec![vec![Span::styled(words, theme.warning)]];
