@@ -302,7 +302,11 @@ fn a_killed_export_leaves_no_output_and_can_be_repeated() {
 fn a_second_export_to_the_same_place_does_not_disturb_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let (mut child, _) = under_way(folder.path());
+    // It waits meanwhile: it may be quicker than the second begins.
+    let signal = |name: &str| shell(folder.path(), &format!("kill -{name} {}", child.id())).code;
+    assert_eq!(signal("STOP"), Some(0));
     refuses(folder.path(), &[&QUANTIZE[..], &["--force"]].concat(), 2, &["being written by another run"]);
+    assert_eq!(signal("CONT"), Some(0));
     assert!(child.wait().unwrap().success());
     assert_eq!(names(folder.path()), ["model.gguf", "out.gguf"]);
 }
