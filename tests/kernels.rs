@@ -167,6 +167,12 @@ fn random_blocks() {
     agree_everywhere(&normal, "normal");
     let heavy: Vec<f32> = (0..256 * 200).map(|_| 0.02 * noise.student3() as f32).collect();
     agree_everywhere(&heavy, "heavy-tailed");
+    // Ternary already, within the rounding of f16 and just outside of it.
+    for spread in [0.0, 1e-4, 3e-4, 6e-4, 1e-3, 2e-3] {
+        let near = |w: &f32| 0.0123 * w.signum() * (1.0 + spread * (w.abs() * 1e4).fract());
+        let ternary: Vec<f32> = heavy[..256 * 20].iter().map(|w| if w.abs() > 0.015 { near(w) } else { 0.0 }).collect();
+        agree_everywhere(&ternary, &format!("ternary within {spread}"));
+    }
     for power in -24..16 {
         let scaled: Vec<f32> = normal[..512].iter().map(|w| w * 2f32.powi(power)).collect();
         agree_everywhere(&scaled, &format!("times 2^{power}"));
@@ -249,9 +255,10 @@ fn kernels_do_take_ordinary_blocks() {
     let mut noise = Noise::new(25);
     let normal: Vec<f32> = (0..256 * 64).map(|_| 0.02 * noise.normal() as f32).collect();
     let heavy: Vec<f32> = (0..256 * 64).map(|_| 0.02 * noise.student3() as f32).collect();
+    let ternary: Vec<f32> = heavy.iter().map(|w| 0.0123 * w.signum() * f32::from(u8::from(w.abs() > 0.015))).collect();
     for kernel in fast() {
         for method in Method::COMPARED {
-            for owned in [Owned::all(&normal), Owned::all(&heavy)].iter().flatten() {
+            for owned in [Owned::all(&normal), Owned::all(&heavy), Owned::all(&ternary)].iter().flatten() {
                 let coder = Coder::new(Format::Tq2_0, method, None).with_kernel(kernel);
                 assert_eq!(code(coder, owned.weights()).1, 1, "{kernel} {method}");
             }

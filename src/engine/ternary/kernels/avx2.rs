@@ -134,8 +134,12 @@ impl Avx2 {
     fn codes_of(self, signs: __m256i, kept: [[__m256; 2]; 2], to: &mut [u8]) -> u32 {
         debug_assert_eq!(to.len(), 32);
         op!({
-            let lanes = |m: __m256| _mm256_castps_si256(m);
-            let kept = self.narrow([lanes(kept[0][0]), lanes(kept[0][1]), lanes(kept[1][0]), lanes(kept[1][1])]);
+            let kept = self.narrow([
+                _mm256_castps_si256(kept[0][0]),
+                _mm256_castps_si256(kept[0][1]),
+                _mm256_castps_si256(kept[1][0]),
+                _mm256_castps_si256(kept[1][1]),
+            ]);
             let one = _mm256_set1_epi8(1);
             let trits = _mm256_and_si256(kept, _mm256_or_si256(signs, one));
             _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_add_epi8(trits, one));
@@ -171,17 +175,38 @@ impl Avx2 {
         })
     }
 
-    /// The next digits of 32 fractions, and what is left: three times the fraction is carried into the next byte.
+    /// The next digits of 32 fractions r/256, ⌊3r/256⌋, and what is left of them.
     #[inline(always)]
     fn digit(self, rest: __m256i) -> (__m256i, __m256i) {
         op!({
-            let zero = _mm256_setzero_si256();
-            let three = _mm256_set1_epi16(3);
-            let low = _mm256_mullo_epi16(_mm256_unpacklo_epi8(rest, zero), three);
-            let high = _mm256_mullo_epi16(_mm256_unpackhi_epi8(rest, zero), three);
-            let digit = _mm256_packus_epi16(_mm256_srli_epi16::<8>(low), _mm256_srli_epi16::<8>(high));
+            // All ones where 3r reaches 256, and 512.
+            let one = _mm256_cmpeq_epi8(_mm256_max_epu8(rest, _mm256_set1_epi8(86)), rest);
+            let two = _mm256_cmpeq_epi8(_mm256_max_epu8(rest, _mm256_set1_epi8(171u8 as i8)), rest);
+            let digit = _mm256_sub_epi8(_mm256_setzero_si256(), _mm256_add_epi8(one, two));
             (digit, _mm256_add_epi8(_mm256_add_epi8(rest, rest), rest))
         })
+    }
+
+    /// Eight pairs of bytes, bf16, as f32.
+    #[inline(always)]
+    fn brain(self, x: __m128i) -> __m256 {
+        op!(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(x))))
+    }
+
+    /// Signs of 32 weights of two bytes.
+    #[inline(always)]
+    fn signs(self, low: &[[u8; 2]; 16], high: &[[u8; 2]; 16]) -> __m256i {
+        op!({
+            let low = _mm256_srai_epi16::<15>(_mm256_loadu_si256(low.as_ptr().cast()));
+            let high = _mm256_srai_epi16::<15>(_mm256_loadu_si256(high.as_ptr().cast()));
+            _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(low, high))
+        })
+    }
+
+    /// 32 codes, four to each 32 bits: pairs c + 4c', then pairs of those p + 16p'.
+    #[inline(always)]
+    fn fours(self, codes: __m256i) -> __m256i {
+        op!(_mm256_madd_epi16(_mm256_maddubs_epi16(codes, _mm256_set1_epi16(0x0401)), _mm256_set1_epi32(0x0010_0001)))
     }
 
     /// How many bytes differ.
@@ -258,8 +283,7 @@ impl Lanes for Avx2 {
     fn brains(self, from: &[[u8; 2]; 16]) -> [__m256; 2] {
         op!({
             let at: *const __m128i = from.as_ptr().cast();
-            let wide = |x| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(x)));
-            [wide(_mm_loadu_si128(at)), wide(_mm_loadu_si128(at.add(1)))]
+            [self.brain(_mm_loadu_si128(at)), self.brain(_mm_loadu_si128(at.add(1)))]
         })
     }
     #[inline(always)]
@@ -418,11 +442,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn signs_of_pairs(self, from: &[[[u8; 2]; 16]; 4]) -> [__m256i; 2] {
-        op!({
-            let sign = |i: usize| _mm256_srai_epi16::<15>(_mm256_loadu_si256(from[i].as_ptr().cast()));
-            let pair = |a, b| _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi16(a, b));
-            [pair(sign(0), sign(1)), pair(sign(2), sign(3))]
-        })
+        [self.signs(&from[0], &from[1]), self.signs(&from[2], &from[3])]
     }
     #[inline(always)]
     fn signs_of_singles(self, from: &[[f32; 16]; 4]) -> [__m256i; 2] {
@@ -469,10 +489,7 @@ impl Lanes for Avx2 {
     fn pack_in_order(self, codes: &[u8; 64], to: &mut [u8; 16]) {
         op!({
             let at: *const __m256i = codes.as_ptr().cast();
-            // Pairs c + 4c', then pairs of those p + 16p': a byte in every 32 bits.
-            let pairs = |x| _mm256_maddubs_epi16(x, _mm256_set1_epi16(0x0401));
-            let bytes = |x| _mm256_madd_epi16(pairs(x), _mm256_set1_epi32(0x0010_0001));
-            let (low, high) = (bytes(_mm256_loadu_si256(at)), bytes(_mm256_loadu_si256(at.add(1))));
+            let (low, high) = (self.fours(_mm256_loadu_si256(at)), self.fours(_mm256_loadu_si256(at.add(1))));
             // The halves of both registers stand crosswise; the bytes are those of words, so that packing loses nothing.
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
             let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
@@ -496,9 +513,9 @@ impl Lanes for Avx2 {
                 let last = _mm_cvtsi32_si128(four.map_or(0, |four| i32::from_le_bytes(*four)));
                 v = self.append(v, _mm256_set_m128i(last, first));
             }
-            let mut rest = [0u8; 32];
-            _mm256_storeu_si256(rest.as_mut_ptr().cast(), self.fractions(v));
-            to[32..].copy_from_slice(&rest[..20]);
+            let rest = self.fractions(v);
+            _mm_storeu_si128(to[32..48].as_mut_ptr().cast(), _mm256_castsi256_si128(rest));
+            to[48..].copy_from_slice(&_mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(rest)).to_le_bytes());
         });
     }
     #[inline(always)]
@@ -544,9 +561,8 @@ impl Lanes for Avx2 {
             }
             let mut illegal = self.unequal(self.fractions(value), first);
             // Sixteen bytes of five digits beside four of four: of those the fifth digit is to be zero.
-            let mut bytes = [0u8; 32];
-            bytes[..20].copy_from_slice(&from[32..]);
-            let second = _mm256_loadu_si256(bytes.as_ptr().cast());
+            let four = _mm_cvtsi32_si128(i32::from_le_bytes([from[48], from[49], from[50], from[51]]));
+            let second = _mm256_set_m128i(four, _mm_loadu_si128(from[32..48].as_ptr().cast()));
             let (mut rest, mut value) = (second, _mm256_setzero_si256());
             let last = _mm256_setr_epi32(-1, -1, -1, -1, 0, 0, 0, 0);
             for n in 0..5 {

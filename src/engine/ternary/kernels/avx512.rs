@@ -266,8 +266,13 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn signs_of_singles(self, from: &[[f32; 16]; 4]) -> u64 {
         op!({
-            let sign = |i: usize| _mm512_movepi32_mask(_mm512_loadu_si512(from[i].as_ptr().cast()));
-            join([sign(0), sign(1), sign(2), sign(3)])
+            let at: *const __m512i = from.as_ptr().cast();
+            join([
+                _mm512_movepi32_mask(_mm512_loadu_si512(at)),
+                _mm512_movepi32_mask(_mm512_loadu_si512(at.add(1))),
+                _mm512_movepi32_mask(_mm512_loadu_si512(at.add(2))),
+                _mm512_movepi32_mask(_mm512_loadu_si512(at.add(3))),
+            ])
         })
     }
     #[inline(always)]

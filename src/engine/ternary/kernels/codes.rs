@@ -9,11 +9,6 @@ use crate::engine::ternary::Format;
 #[inline(always)]
 pub(super) fn pack<L: Lanes>(l: L, format: Format, scale: u16, codes: &[u8], out: &mut [u8]) {
     let scale = scale.to_le_bytes();
-    let in_order = |to: &mut [u8]| {
-        for (codes, to) in codes.as_chunks::<64>().0.iter().zip(to.as_chunks_mut::<16>().0) {
-            l.pack_in_order(codes, to);
-        }
-    };
     match format {
         Format::Tq2_0 => {
             let (to, d) = out.split_at_mut(64);
@@ -30,12 +25,12 @@ pub(super) fn pack<L: Lanes>(l: L, format: Format, scale: u16, codes: &[u8], out
         }
         Format::T158 => {
             let (to, d) = out.split_at_mut(64);
-            in_order(to);
+            pack_in_order(l, codes, to);
             d.copy_from_slice(&scale);
         }
         Format::Q2_0 | Format::Q2_0G128 => {
             let (d, to) = out.split_at_mut(2);
-            in_order(to);
+            pack_in_order(l, codes, to);
             d.copy_from_slice(&scale);
         }
         Format::I2S => {
@@ -49,6 +44,13 @@ pub(super) fn pack<L: Lanes>(l: L, format: Format, scale: u16, codes: &[u8], out
             }
         }
         Format::Iq1S => {}
+    }
+}
+
+#[inline(always)]
+fn pack_in_order<L: Lanes>(l: L, codes: &[u8], to: &mut [u8]) {
+    for (codes, to) in codes.as_chunks::<64>().0.iter().zip(to.as_chunks_mut::<16>().0) {
+        l.pack_in_order(codes, to);
     }
 }
 

@@ -1,8 +1,7 @@
 //! Blocks coded over [`Lanes`]: the scale by a method, the codes, the error sums, the bytes.
 //!
 //! What is done here is what `code_block`, `ErrorSums::add_block` and `encode_block` do, operation for operation, for
-//! ordinary blocks: finite, no more than f16 holds, not ternary already, with a scale that is a normal f16. Any other is
-//! left to them.
+//! ordinary blocks: finite, no more than f16 holds, with a scale that is a normal f16. Any other is left to them.
 
 use super::codes::pack;
 use super::lanes::{Codes, Lanes, Source};
@@ -94,13 +93,14 @@ fn block<L: Lanes, S: Source, const N: usize>(
     if !total.is_finite() || !fits_f32(greatest, 0.0) {
         return None;
     }
-    // Of a block {−s, 0, +s} greatest · Σ|w| = Σw², and with magnitudes that round to one f16 nearly: such blocks are
-    // looked at more closely elsewhere, as are the few that only look like it.
-    if greatest * total - square <= square * (1.0 / 512.0) {
-        return None;
-    }
+    // Of a block {−s, 0, +s} greatest · Σ|w| = Σw², and with magnitudes that round to one f16 nearly.
+    let alike = greatest * total - square <= square * (1.0 / 512.0);
+    let native = if alike { native_scale(l, &a, greatest) } else { None };
     let mean = total / n as f32;
     let rule = match method {
+        Method::Refit | Method::Twn | Method::Exact if native.is_some() => {
+            Rule { above: 0.0, scale: f64::from(native?) }
+        }
         Method::Absmean => {
             let gamma = mean + 1e-8;
             Rule { above: (gamma * 0.5).next_down(), scale: f64::from(gamma) }
@@ -123,15 +123,30 @@ fn block<L: Lanes, S: Source, const N: usize>(
         return None;
     }
     let scale = l.of_half(bits);
-    let above = if method == Method::Exact { scale / 2.0 } else { rule.above };
+    let above = if method == Method::Exact && native.is_none() { scale / 2.0 } else { rule.above };
     let found = finish::<L, S, N>(l, weights, &a, (above, scale, greatest), codes);
     stats.errors.add_narrow(&NarrowSums { n: n as u64, w2: square, ..found }, scale);
     if let Some((importance, _)) = importance {
         let (w2, e2) = weighted::errors(l, &a, importance, (above, scale));
         stats.errors.add_weighted_sums(w2, e2);
     }
-    stats.scales.add(scale, false, false);
+    stats.scales.add(scale, false, native.is_some());
     Some(bits)
+}
+
+/// The scale of a block that is ternary already, as [`native_scale`](crate::engine::ternary::native_scale) has it; rare.
+#[inline(always)]
+fn native_scale<L: Lanes, const N: usize>(l: L, a: &[L::V; N], greatest: f32) -> Option<f32> {
+    // How far the least that is not 0 lies below the greatest; by half or less the difference is exact both ways.
+    let (zero, top) = (l.splat(0.0), l.splat(greatest));
+    let mut below = zero;
+    for x in a {
+        let some = l.above(*x, zero);
+        below = l.max(below, l.add_where(zero, some, l.sub_where(top, some, *x)));
+    }
+    let below = l.greatest(below);
+    let (least, most) = (l.to_half(greatest - below), l.to_half(greatest));
+    (below <= greatest / 2.0 && least == most && most < INFINITE).then(|| l.of_half(most))
 }
 
 /// The codes and what they cost.
