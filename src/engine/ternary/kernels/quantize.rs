@@ -25,11 +25,22 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize>(
 ) -> usize {
     let bytes = task.format.block_bytes();
     let mut codes = Codes([0; 256]);
+    let zero = l.splat(0.0);
+    let (mut a, mut b) = ([zero; N], [zero; N]);
     let mut done = 0;
-    for (weights, out) in weights.chunks_exact(16 * N).zip(out.chunks_exact_mut(bytes)) {
-        let Some(weights) = weights.as_chunks::<16>().0.first_chunk::<N>() else { return done };
-        let Some(scale) = block::<L, S, N>(l, task.method, weights, None, &mut codes, stats) else { return done };
-        pack(l, task.format, scale, &codes.0[..16 * N], out);
+    // Two at a time: a scale takes long to follow from a block, and meanwhile the other block can be summed.
+    for (weights, out) in weights.chunks(32 * N).zip(out.chunks_mut(2 * bytes)) {
+        let mut blocks = weights.chunks_exact(16 * N).filter_map(|w| w.as_chunks::<16>().0.first_chunk::<N>());
+        let (Some(first), second) = (blocks.next(), blocks.next()) else { return done };
+        let first_head = head::<L, S, N>(l, task.method, first, None, &mut a);
+        let second_head = second.and_then(|second| head::<L, S, N>(l, task.method, second, None, &mut b));
+        let Some(head) = first_head else { return done };
+        finish::<L, S, N>(l, first, None, &a, &head, &mut codes, stats);
+        pack(l, task.format, head.bits, &codes.0[..16 * N], &mut out[..bytes]);
+        done += 1;
+        let (Some(head), Some(second)) = (second_head, second) else { return done };
+        finish::<L, S, N>(l, second, None, &b, &head, &mut codes, stats);
+        pack(l, task.format, head.bits, &codes.0[..16 * N], &mut out[bytes..]);
         done += 1;
     }
     done
@@ -50,15 +61,13 @@ pub(super) fn weighted_block<L: Lanes, S: Source, const N: usize>(
     };
     let Some(importance) = importance.as_chunks::<16>().0.first_chunk::<N>() else { return false };
     let mut codes = Codes([0; 256]);
-    let coded = block::<L, S, N>(l, task.method, weights, Some((importance, blind)), &mut codes, stats);
-    if let Some(scale) = coded {
-        pack(l, task.format, scale, &codes.0[..16 * N], out);
-    }
-    coded.is_some()
+    let mut a = [l.splat(0.0); N];
+    let regarded = Some(importance).filter(|_| !blind);
+    let Some(head) = head::<L, S, N>(l, task.method, weights, regarded, &mut a) else { return false };
+    finish::<L, S, N>(l, weights, Some(importance), &a, &head, &mut codes, stats);
+    pack(l, task.format, head.bits, &codes.0[..16 * N], out);
+    true
 }
-
-/// Importance of a block's weights, and whether its scale is chosen without it.
-type Importance<'a, const N: usize> = Option<(&'a [[f32; 16]; N], bool)>;
 
 /// A threshold above which weights are kept, and the scale.
 struct Rule {
@@ -66,19 +75,29 @@ struct Rule {
     scale: f64,
 }
 
-/// Codes one block; returns the bits of its scale.
+/// How a block is to be coded, and what is known of it.
+struct Head {
+    /// Bits of the scale, and the scale.
+    bits: u16,
+    scale: f32,
+    /// Weights above are kept.
+    above: f32,
+    greatest: f32,
+    /// Σ w².
+    square: f32,
+    native: bool,
+}
+
+/// Looks a block over and chooses its scale. Puts its magnitudes into `a`. `None`: it is not ordinary.
 #[inline(always)]
-fn block<L: Lanes, S: Source, const N: usize>(
+fn head<L: Lanes, S: Source, const N: usize>(
     l: L,
     method: Method,
     weights: &[[S::Raw; 16]; N],
-    importance: Importance<'_, N>,
-    codes: &mut Codes,
-    stats: &mut BlockStats,
-) -> Option<u16> {
-    let n = 16 * N;
+    importance: Option<&[[f32; 16]; N]>,
+    a: &mut [L::V; N],
+) -> Option<Head> {
     let zero = l.splat(0.0);
-    let mut a = [zero; N];
     let (mut sums, mut squares, mut tops) = ((zero, zero), (zero, zero), zero);
     for j in 0..N / 2 {
         let (x, y) = (l.abs(S::load(l, &weights[2 * j])), l.abs(S::load(l, &weights[2 * j + 1])));
@@ -95,8 +114,8 @@ fn block<L: Lanes, S: Source, const N: usize>(
     }
     // Of a block {−s, 0, +s} greatest · Σ|w| = Σw², and with magnitudes that round to one f16 nearly.
     let alike = greatest * total - square <= square * (1.0 / 512.0);
-    let native = if alike { native_scale(l, &a, greatest) } else { None };
-    let mean = total / n as f32;
+    let native = if alike { native_scale(l, a, greatest) } else { None };
+    let mean = total / (16 * N) as f32;
     let rule = match method {
         Method::Refit | Method::Twn | Method::Exact if native.is_some() => {
             Rule { above: 0.0, scale: f64::from(native?) }
@@ -105,15 +124,15 @@ fn block<L: Lanes, S: Source, const N: usize>(
             let gamma = mean + 1e-8;
             Rule { above: (gamma * 0.5).next_down(), scale: f64::from(gamma) }
         }
-        Method::Refit => refit(l, &a, ((mean + 1e-8) * 0.5).next_down()),
-        Method::Twn => refit(l, &a, mean * 0.75),
+        Method::Refit => refit(l, a, ((mean + 1e-8) * 0.5).next_down()),
+        Method::Twn => refit(l, a, mean * 0.75),
         Method::Max => Rule { above: rounds_up_from(greatest).next_down(), scale: f64::from(greatest) },
         // The threshold follows from the rounded scale.
         Method::Exact => Rule {
             above: 0.0,
             scale: match importance {
-                Some((importance, false)) => weighted::best_scale(l, &a, importance, greatest),
-                _ => support::best_scale::<L, S, N>(l, &a, mean, greatest),
+                Some(importance) => weighted::best_scale(l, a, importance, greatest),
+                None => support::best_scale::<L, S, N>(l, a, mean, greatest),
             },
         },
         Method::Lossless => return None,
@@ -124,14 +143,7 @@ fn block<L: Lanes, S: Source, const N: usize>(
     }
     let scale = l.of_half(bits);
     let above = if method == Method::Exact && native.is_none() { scale / 2.0 } else { rule.above };
-    let found = finish::<L, S, N>(l, weights, &a, (above, scale, greatest), codes);
-    stats.errors.add_narrow(&NarrowSums { n: n as u64, w2: square, ..found }, scale);
-    if let Some((importance, _)) = importance {
-        let (w2, e2) = weighted::errors(l, &a, importance, (above, scale));
-        stats.errors.add_weighted_sums(w2, e2);
-    }
-    stats.scales.add(scale, false, native.is_some());
-    Some(bits)
+    Some(Head { bits, scale, above, greatest, square, native: native.is_some() })
 }
 
 /// The scale of a block that is ternary already, as [`native_scale`](crate::engine::ternary::native_scale) has it; rare.
@@ -149,15 +161,18 @@ fn native_scale<L: Lanes, const N: usize>(l: L, a: &[L::V; N], greatest: f32) ->
     (below <= greatest / 2.0 && least == most && most < INFINITE).then(|| l.of_half(most))
 }
 
-/// The codes and what they cost.
+/// Chooses the codes and adds what they cost.
 #[inline(always)]
 fn finish<L: Lanes, S: Source, const N: usize>(
     l: L,
     weights: &[[S::Raw; 16]; N],
+    importance: Option<&[[f32; 16]; N]>,
     a: &[L::V; N],
-    (above, scale, greatest): (f32, f32, f32),
+    head: &Head,
     codes: &mut Codes,
-) -> NarrowSums {
+    stats: &mut BlockStats,
+) {
+    let Head { scale, above, greatest, square, .. } = *head;
     let zero = l.splat(0.0);
     let (threshold, d) = (l.splat(above), l.splat(scale));
     let (mut squares, mut sums) = ((zero, zero), (zero, zero));
@@ -188,7 +203,13 @@ fn finish<L: Lanes, S: Source, const N: usize>(
         }
         max = l.greatest(tops);
     }
-    NarrowSums { n: 0, w2: 0.0, e2: fold(l, squares), abs: fold(l, sums), max, zeros: u64::from(zeros) }
+    let (e2, abs, zeros) = (fold(l, squares), fold(l, sums), u64::from(zeros));
+    stats.errors.add_narrow(&NarrowSums { n: 16 * N as u64, w2: square, e2, abs, max, zeros }, scale);
+    if let Some(importance) = importance {
+        let (w2, e2) = weighted::errors(l, a, importance, (above, scale));
+        stats.errors.add_weighted_sums(w2, e2);
+    }
+    stats.scales.add(scale, false, head.native);
 }
 
 /// The mean of what a threshold keeps.
