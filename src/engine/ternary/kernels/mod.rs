@@ -3,7 +3,7 @@
 //! `code_block`, `ErrorSums` and the encoders are the readable scalar truth. A kernel gives the same bytes and the same
 //! figures, bit for bit, for ordinary blocks of whole length, and leaves every other block to them: so every rule and every
 //! error stays in one place. Which kernel runs is decided once, by the CPU or by who forces one; `quantize` and `support`
-//! are written over `lanes`, which `avx2` and `avx512` implement.
+//! are written over `lanes`, which `avx2`, `avx512` and `neon` implement.
 
 #![allow(
     clippy::inline_always,
@@ -19,15 +19,19 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
 mod avx512;
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod codes;
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod lanes;
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
+#[allow(unused_unsafe, reason = "those without pointers are safe where every build has NEON")]
+mod neon;
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod quantize;
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod support;
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod weighted;
 
 use std::fmt;
@@ -48,13 +52,15 @@ pub enum Kernel {
     Avx2,
     /// AVX-512: F, BW, DQ, VL, and what [`Kernel::Avx2`] has.
     Avx512,
+    /// NEON, of 64-bit ARM.
+    Neon,
 }
 
 /// A kernel that cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KernelError {
     /// No kernel has that name.
-    #[error("unknown kernel '{0}': one of scalar, avx2, avx512")]
+    #[error("unknown kernel '{0}': one of scalar, avx2, avx512, neon")]
     Unknown(String),
     /// The CPU lacks its instructions.
     #[error("this CPU does not have the instructions of kernel '{wanted}'; it has {}", list(available))]
@@ -70,11 +76,26 @@ fn list(kernels: &[Kernel]) -> String {
     kernels.iter().map(|k| k.name()).collect::<Vec<_>>().join(", ")
 }
 
+/// What the lanes of a kernel give, or something else where it is scalar or the CPU lacks it.
+macro_rules! with {
+    ($kernel:expr, $l:ident => $value:expr, else $other:expr) => {
+        match $kernel {
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => avx2::Avx2::detect().map_or($other, |$l| $value),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => avx512::Avx512::detect().map_or($other, |$l| $value),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => neon::Neon::detect().map_or($other, |$l| $value),
+            _ => $other,
+        }
+    };
+}
+
 static CHOSEN: OnceLock<Kernel> = OnceLock::new();
 
 impl Kernel {
     /// Every kernel, slowest first.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::Avx512, Self::Neon];
 
     /// Name in `TRITSCOPE_KERNEL`.
     pub fn name(self) -> &'static str {
@@ -82,6 +103,7 @@ impl Kernel {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Neon => "neon",
         }
     }
 
@@ -90,18 +112,8 @@ impl Kernel {
         Self::ALL.into_iter().filter(|k| k.is_here()).collect()
     }
 
-    #[cfg(target_arch = "x86_64")]
     fn is_here(self) -> bool {
-        match self {
-            Self::Scalar => true,
-            Self::Avx2 => avx2::Avx2::detect().is_some(),
-            Self::Avx512 => avx512::Avx512::detect().is_some(),
-        }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn is_here(self) -> bool {
-        self == Self::Scalar
+        self == Self::Scalar || with!(self, _l => true, else false)
     }
 
     /// A kernel by its name. Errors: there is none, or this CPU lacks its instructions.
@@ -130,35 +142,30 @@ impl Kernel {
 
     /// Codes blocks from the front of `weights` into `out` until one is not ordinary, and adds what they cost to `stats`;
     /// returns how many were coded.
-    #[cfg(target_arch = "x86_64")]
     pub(super) fn blocks(self, task: Task, weights: Weights<'_>, out: &mut [u8], stats: &mut BlockStats) -> usize {
-        match self {
-            Self::Scalar => 0,
-            Self::Avx2 => avx2::Avx2::detect().map_or(0, |l| l.blocks(task, weights, out, stats)),
-            Self::Avx512 => avx512::Avx512::detect().map_or(0, |l| l.blocks(task, weights, out, stats)),
-        }
+        with!(self, l => l.blocks(task, weights, out, stats), else 0)
+    }
+
+    /// Codes one block with importance, which the choice of its scale passes over if `blind`. Whether it did: a block that
+    /// is not ordinary is left.
+    pub(super) fn weighted(
+        self,
+        task: (Task, bool),
+        weights: (Weights<'_>, &[f32]),
+        out: &mut [u8],
+        stats: &mut BlockStats,
+    ) -> bool {
+        with!(self, l => l.weighted(task, weights, out, stats), else false)
     }
 
     /// Packs codes (0, 1, 2) of whole blocks, each with the bits of its scale, into the bytes of a format. Whether it did: the
     /// scalar kernel leaves it to `encode_block`.
-    #[cfg(target_arch = "x86_64")]
     pub fn pack(self, format: Format, codes: &[u8], scales: &[u16], out: &mut [u8]) -> bool {
-        match self {
-            Self::Scalar => false,
-            Self::Avx2 => avx2::Avx2::detect().map(|l| l.pack(format, codes, scales, out)).is_some(),
-            Self::Avx512 => avx512::Avx512::detect().map(|l| l.pack(format, codes, scales, out)).is_some(),
-        }
-    }
-
-    /// No kernel is built for this kind of CPU.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub fn pack(self, _: Format, _: &[u8], _: &[u16], _: &mut [u8]) -> bool {
-        false
+        with!(self, l => { l.pack(format, codes, scales, out); true }, else false)
     }
 
     /// Reads the codes of whole blocks of a format with a scale in each block, and adds the scales and how many bytes of
     /// each block no writer produces. Whether it did: the scalar kernel leaves it to [`crate::engine::codec::codes`].
-    #[cfg(target_arch = "x86_64")]
     pub fn unpack(
         self,
         format: Format,
@@ -170,46 +177,7 @@ impl Kernel {
             return false;
         }
         let mut found = codes::Found { scales, illegal };
-        match self {
-            Self::Scalar => false,
-            Self::Avx2 => avx2::Avx2::detect().map(|l| l.unpack(format, blocks, codes, &mut found)).is_some(),
-            Self::Avx512 => avx512::Avx512::detect().map(|l| l.unpack(format, blocks, codes, &mut found)).is_some(),
-        }
-    }
-
-    /// No kernel is built for this kind of CPU.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub fn unpack(self, _: Format, _: &[u8], _: &mut [u8], _: (&mut Vec<f32>, &mut Vec<u32>)) -> bool {
-        false
-    }
-
-    /// Codes one block with importance, which the choice of its scale passes over if `blind`. Whether it did: a block that
-    /// is not ordinary is left.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn weighted(
-        self,
-        task: (Task, bool),
-        weights: (Weights<'_>, &[f32]),
-        out: &mut [u8],
-        stats: &mut BlockStats,
-    ) -> bool {
-        match self {
-            Self::Scalar => false,
-            Self::Avx2 => avx2::Avx2::detect().is_some_and(|l| l.weighted(task, weights, out, stats)),
-            Self::Avx512 => avx512::Avx512::detect().is_some_and(|l| l.weighted(task, weights, out, stats)),
-        }
-    }
-
-    /// No kernel is built for this kind of CPU.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn weighted(self, _: (Task, bool), _: (Weights<'_>, &[f32]), _: &mut [u8], _: &mut BlockStats) -> bool {
-        false
-    }
-
-    /// No kernel is built for this kind of CPU.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn blocks(self, _: Task, _: Weights<'_>, _: &mut [u8], _: &mut BlockStats) -> usize {
-        0
+        with!(self, l => { l.unpack(format, blocks, codes, &mut found); true }, else false)
     }
 }
 
@@ -282,7 +250,7 @@ impl<'a> Weights<'a> {
 
 /// The sum of 32 lanes in two vectors, in the order of `stats::lanes`.
 #[inline(always)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no kernel is built over it"))]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 fn fold<L: Lanes>(l: L, lanes: (L::V, L::V)) -> f32 {
     l.total(l.add(lanes.0, lanes.1))
 }
