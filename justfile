@@ -24,6 +24,10 @@ bench:
 latency:
     cargo bench --bench latency
 
+# Instructions of some commands under callgrind, held to benches/instructions.tsv; `--write` takes new figures.
+instructions *arguments:
+    benches/instructions.sh {{arguments}}
+
 # Exports beside llama-quantize, in turns: `just bench-peer LLAMA_QUANTIZE MODEL.gguf [IMATRIX] [--runs N]`.
 bench-peer +arguments:
     cargo bench --bench peer -- {{arguments}}
