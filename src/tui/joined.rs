@@ -8,6 +8,8 @@ use crossterm::event::{
     self as input, Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
+/// How long is waited for the rest of a burst, which has been read already.
+const SOON: Duration = Duration::from_millis(1);
 /// Events that are looked at in a burst.
 const BURST: usize = 64;
 /// Longest sequence behind an Esc: `[<`, three numbers and what is between them.
@@ -20,7 +22,7 @@ pub(super) fn behind(event: &Event) -> Vec<Event> {
         return burst;
     }
     // What cannot be read is told by the next reading.
-    while burst.len() < BURST && input::poll(Duration::ZERO).unwrap_or(false) {
+    while burst.len() < BURST && input::poll(SOON).unwrap_or(false) {
         let Ok(next) = input::read() else { break };
         burst.push(next);
     }
