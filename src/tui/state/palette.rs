@@ -131,6 +131,16 @@ impl Palette {
     }
 }
 
+/// Why a text means nothing: there is no such command, or it takes no such argument.
+pub fn nothing_like(line: &str) -> String {
+    match line.trim_start().split_once(' ').filter(|(word, _)| Verb::named(word).is_some()) {
+        Some((word, argument)) => {
+            format!("{word}: nothing is like '{}'; delete it to see what there is", text::escape(argument.trim()))
+        }
+        None => "no command is like this; esc closes".to_owned(),
+    }
+}
+
 /// What a text may mean, likeliest first.
 pub fn choices(state: &State, from: Context, line: &str) -> Vec<Choice> {
     let line = line.trim_start();

@@ -7,7 +7,7 @@ use super::area_of;
 use crate::text;
 use crate::tui::state::copying::{CopyMenu, Copying};
 use crate::tui::state::geometry::scrolled;
-use crate::tui::state::palette::{Choice, Palette};
+use crate::tui::state::palette::{Choice, Palette, nothing_like};
 use crate::tui::state::{Geometry, State};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::Canvas;
@@ -30,7 +30,7 @@ pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, ar
         }
     }
     if palette.choices.is_empty() {
-        canvas.text(list, list.x, list.y, "no command is like this; esc closes", theme.dim);
+        canvas.text(list, list.x, list.y, &nothing_like(palette.input.text()), theme.dim);
     }
     let more = palette.choices.len().saturating_sub(offset + shown);
     if more > 0 {
