@@ -217,7 +217,7 @@ pub struct Summaries {
     /// By the numbers of its decisions.
     bases: Vec<Base>,
     /// By tensor.
-    parts: Vec<Option<Box<Part>>>,
+    parts: Vec<Option<Part>>,
     /// By node.
     rows: Vec<Row>,
     folders: Vec<Folder>,
@@ -272,7 +272,7 @@ impl Summaries {
                     let base = &made.bases[made.plan.decisions.number(index)];
                     let part = &mut parts[index];
                     if stale[index] || old_bases[old_plan.decisions.number(index)].what_if != base.what_if {
-                        *part = measured(previews, index, base).map(Box::new);
+                        *part = measured(previews, index, base);
                     }
                     let above = match node.parent.map(|parent| made.rows[parent]) {
                         Some(Row::Folder(folder)) => &mut made.folders[folder],
@@ -332,8 +332,8 @@ impl Summaries {
         for index in &few {
             let Some(leaf) = tree.tree().leaf(*index) else { continue };
             let base = &new[plan.plan().decisions.number(*index)];
-            let part = measured(previews, *index, base).map(Box::new);
-            let sum = base.sum.with(part.as_deref());
+            let part = measured(previews, *index, base);
+            let sum = base.sum.with(part.as_ref());
             let before = self.leaf(*index).into_owned();
             let old = std::mem::replace(&mut self.parts[*index], part.clone());
             let mut at = nodes[leaf].parent;
@@ -376,7 +376,7 @@ impl Summaries {
 
     fn leaf(&self, index: usize) -> Cow<'_, Summary> {
         let base = &self.bases[self.plan.decisions.number(index)].sum;
-        match self.parts[index].as_deref() {
+        match self.parts[index].as_ref() {
             Some(part) => Cow::Owned(base.with(Some(part))),
             None => Cow::Borrowed(base),
         }
