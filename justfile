@@ -20,6 +20,16 @@ demo:
 bench:
     cargo bench
 
+# Kernels beside memcpy on one core, in turns: the table of docs/performance.md.
+ratios *names:
+    cargo bench --bench ratios -- {{names}}
+
+# The suite of kernels on 64-bit ARM, emulated: needs the target, a cross-linker and qemu-user.
+kernels-arm:
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+    cargo test --test kernels --target aarch64-unknown-linux-gnu
+
 # Keys to the screen with 100 000 tensors, idle and beside an export and a scan: the tables of docs/performance.md.
 latency:
     cargo bench --bench latency

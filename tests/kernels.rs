@@ -10,10 +10,11 @@ use noise::{Noise, assorted, importances};
 use tritscope::engine::codec::codes::{CodesOf, codes_of_q2_0, codes_of_t158, codes_of_tq1_0, codes_of_tq2_0};
 use tritscope::engine::stats::BlockStats;
 use tritscope::engine::ternary::kernels::{Kernel, KernelError, Weights};
-use tritscope::engine::ternary::{BlockError, Coder, CoderWork, Format, Method, encode_block};
+use tritscope::engine::ternary::{BlockError, Coder, CoderWork, Format, Method, encode_block, whole_code};
 
-/// Formats whose blocks have a scale of their own.
-const FORMATS: [Format; 5] = [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::T158];
+/// Formats of trits and a scale.
+const FORMATS: [Format; 7] =
+    [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::T158, Format::I2S, Format::I2SArm];
 
 /// Kernels beside the scalar one. None is left out in silence: a CPU without any says so.
 #[allow(clippy::print_stdout, reason = "a test may say what it did not do")]
@@ -74,8 +75,14 @@ fn code(coder: Coder, weights: Weights<'_>) -> (Outcome, usize) {
 
 /// Asserts that all kernels agree on some weights in all types, for a method and a format.
 fn agree(method: Method, format: Format, weights: &[f32], what: &str) {
-    let coder = Coder::new(format, method, None);
     for owned in Owned::all(weights) {
+        let whole = format.has_one_scale().then(|| {
+            let mut buffer = Vec::new();
+            whole_code(method, owned.weights().singles(&mut buffer), None)
+        });
+        // A tensor without a code of its own has no blocks to be coded.
+        let Ok(whole) = whole.transpose() else { continue };
+        let coder = Coder::new(format, method, whole);
         let (truth, _) = code(coder.with_kernel(Kernel::Scalar), owned.weights());
         for kernel in fast() {
             let (found, _) = code(coder.with_kernel(kernel), owned.weights());
@@ -142,7 +149,7 @@ fn blocks_with_importance() {
     let normal: Vec<f32> = (0..n).map(|_| 0.02 * noise.normal() as f32).collect();
     let heavy: Vec<f32> = (0..n - 100).map(|_| 0.5 * noise.student3() as f32).collect();
     for (what, importance) in &rows {
-        for format in FORMATS {
+        for format in FORMATS.into_iter().filter(|f| !f.has_one_scale()) {
             for weights in [&normal, &heavy, &assorted(n, 3, 29)[2]] {
                 for method in [Method::Exact, Method::Absmean, Method::Twn] {
                     agree_weighted(method, format, weights, importance, what);
@@ -151,7 +158,7 @@ fn blocks_with_importance() {
         }
     }
     for (what, block) in adversarial() {
-        for format in FORMATS {
+        for format in FORMATS.into_iter().filter(|f| !f.has_one_scale()) {
             agree_weighted(Method::Exact, format, &block, &uneven, what);
         }
     }

@@ -231,6 +231,19 @@ fn max(weights: &[f32], greatest: u32, trits: &mut [i8]) -> Result<f16, BlockErr
     to_f16(f64::from(d))
 }
 
+/// The least magnitude whose product with `inverse` in f32 is ½ or more, which [`max`] keeps. `inverse` is 1/d of a d that f16
+/// holds: then it is d/2 or a neighbour.
+pub(super) fn kept_from(inverse: f32) -> f32 {
+    let mut least = 0.5 / inverse;
+    while least.next_down() * inverse >= 0.5 {
+        least = least.next_down();
+    }
+    while least * inverse < 0.5 {
+        least = least.next_up();
+    }
+    least
+}
+
 /// Keeps a block that is exactly {−s, 0, +s} with s an f16; refuses every other.
 fn lossless(weights: &[f32], span: &Span, trits: &mut [i8]) -> Result<f16, BlockError> {
     let s = f32::from_bits(span.least.unwrap_or(0));

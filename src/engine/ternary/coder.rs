@@ -6,7 +6,7 @@
 
 use super::block::{BlockError, code_block, encode_block};
 use super::exact::Scratch;
-use super::kernels::{Kernel, Task, Weights};
+use super::kernels::{Kernel, Task, Weights, Whole};
 use super::whole::WholeCode;
 use super::{Format, Method};
 use crate::engine::codec::{EncodeError, Iq1Scratch, decoder, encode_iq1_s};
@@ -85,8 +85,7 @@ impl Coder {
         out: &mut [u8],
         stats: &mut BlockStats,
     ) -> Result<usize, BlockError> {
-        if self.whole.is_none() && self.format.is_plain() {
-            let task = Task { method: self.method, format: self.format };
+        if let Some(task) = self.task() {
             let done = self.kernel.blocks(task, weights, out, stats);
             if done > 0 {
                 return Ok(done);
@@ -108,20 +107,22 @@ impl Coder {
         out: &mut [u8],
         stats: &mut BlockStats,
     ) -> Result<(), BlockError> {
-        if let Some(importance) = importance
-            && self.whole.is_none()
-            && self.format.is_plain()
+        if let (Some(importance), Some(task)) = (importance, self.task())
+            && self.kernel.weighted((task, self.blind), (weights, importance), out, stats)
         {
-            let task = Task { method: self.method, format: self.format };
-            if self.kernel.weighted((task, self.blind), (weights, importance), out, stats) {
-                return Ok(());
-            }
+            return Ok(());
         }
         let mut buffer = std::mem::take(&mut work.weights);
         let coded = self.code(weights.singles(&mut buffer), importance, work, stats);
         work.weights = buffer;
         self.write(&coded?, work, out);
         Ok(())
+    }
+
+    /// What a kernel is told; `None` of a format that it has not.
+    fn task(&self) -> Option<Task> {
+        let whole = self.whole.map(|whole| Whole { above: whole.above(), scale: whole.scale, native: whole.native });
+        self.format.is_plain().then_some(Task { method: self.method, format: self.format, whole })
     }
 
     /// Codes one block and adds what it cost to `stats`. `weights` are a block's, or fewer at the end of a flattened
@@ -166,8 +167,7 @@ impl Coder {
         work: &mut CoderWork,
         stats: &mut BlockStats,
     ) -> Result<Coded, BlockError> {
-        if self.whole.is_none() && self.format.is_plain() && weights.len() == self.format.block_len() {
-            let task = Task { method: self.method, format: self.format };
+        if let Some(task) = self.task().filter(|_| weights.len() == self.format.block_len()) {
             work.bytes.resize(self.format.block_bytes(), 0);
             let mut one = BlockStats::default();
             let block = Weights::F32(weights);
@@ -177,7 +177,8 @@ impl Coder {
             };
             if done {
                 stats.merge(&one);
-                return Ok(Coded { scale: one.scales.sum as f32, native: false, underflow: false });
+                let native = one.scales.native > 0;
+                return Ok(Coded { scale: one.scales.sum as f32, native, underflow: false });
             }
         }
         self.code(weights, importance, work, stats)

@@ -10,7 +10,8 @@
 //! others are divided by 256 and gathered again, until buckets are single values. Nothing is approximated.
 
 use super::Method;
-use super::block::BlockError;
+use super::block::{BlockError, kept_from};
+use crate::engine::stats::fits_f32;
 
 /// Bits of a pattern that the first pass sorts by: exponent and seven bits of mantissa.
 const COARSE_SHIFT: u32 = 16;
@@ -44,6 +45,20 @@ enum Rule {
 }
 
 impl WholeCode {
+    /// A magnitude that is not kept though all above it are, where the scale is one that f16 could hold.
+    pub(super) fn above(&self) -> f32 {
+        match self.rule {
+            Rule::Above(threshold) => {
+                // As an f32 it may have been rounded up, to a magnitude that is kept.
+                let near = threshold as f32;
+                if f64::from(near) > threshold { near.next_down() } else { near }
+            }
+            Rule::Ratio(gamma) => (gamma * 0.5).next_down(),
+            Rule::Inverse(inverse) if fits_f32(self.scale, self.scale) => kept_from(inverse).next_down(),
+            Rule::Inverse(_) => f32::INFINITY,
+        }
+    }
+
     /// The trits of some of the tensor's weights.
     pub fn trits(&self, weights: &[f32], trits: &mut [i8]) {
         for (t, w) in trits.iter_mut().zip(weights) {

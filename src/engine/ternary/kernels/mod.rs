@@ -192,6 +192,17 @@ impl fmt::Display for Kernel {
 pub(super) struct Task {
     pub method: Method,
     pub format: Format,
+    /// The code of the tensor, where it has one for all.
+    pub whole: Option<Whole>,
+}
+
+/// How a tensor with one scale is coded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole {
+    /// Weights above are kept.
+    pub above: f32,
+    pub scale: f32,
+    pub native: bool,
 }
 
 /// Weights as a file has them.

@@ -5,9 +5,10 @@
 
 use super::codes::pack;
 use super::lanes::{Codes, Lanes, Source};
-use super::{Task, fold, support, weighted};
+use super::{Task, Whole, fold, support, weighted};
 use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
 use crate::engine::ternary::Method;
+use crate::engine::ternary::block::kept_from;
 
 /// Least f16 bits of a normal scale, and of infinity.
 const NORMAL: u16 = 0x0400;
@@ -32,8 +33,8 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize>(
     for (weights, out) in weights.chunks(32 * N).zip(out.chunks_mut(2 * bytes)) {
         let mut blocks = weights.chunks_exact(16 * N).filter_map(|w| w.as_chunks::<16>().0.first_chunk::<N>());
         let (Some(first), second) = (blocks.next(), blocks.next()) else { return done };
-        let first_head = head::<L, S, N>(l, task.method, first, None, &mut a);
-        let second_head = second.and_then(|second| head::<L, S, N>(l, task.method, second, None, &mut b));
+        let first_head = head::<L, S, N>(l, task, first, None, &mut a);
+        let second_head = second.and_then(|second| head::<L, S, N>(l, task, second, None, &mut b));
         let Some(head) = first_head else { return done };
         finish::<L, S, N>(l, first, None, &a, &head, &mut codes, stats);
         pack(l, task.format, head.bits, &codes.0[..16 * N], &mut out[..bytes]);
@@ -63,7 +64,7 @@ pub(super) fn weighted_block<L: Lanes, S: Source, const N: usize>(
     let mut codes = Codes([0; 256]);
     let mut a = [l.splat(0.0); N];
     let regarded = Some(importance).filter(|_| !blind);
-    let Some(head) = head::<L, S, N>(l, task.method, weights, regarded, &mut a) else { return false };
+    let Some(head) = head::<L, S, N>(l, task, weights, regarded, &mut a) else { return false };
     finish::<L, S, N>(l, weights, Some(importance), &a, &head, &mut codes, stats);
     pack(l, task.format, head.bits, &codes.0[..16 * N], out);
     true
@@ -92,7 +93,7 @@ struct Head {
 #[inline(always)]
 fn head<L: Lanes, S: Source, const N: usize>(
     l: L,
-    method: Method,
+    task: Task,
     weights: &[[S::Raw; 16]; N],
     importance: Option<&[[f32; 16]; N]>,
     a: &mut [L::V; N],
@@ -112,6 +113,11 @@ fn head<L: Lanes, S: Source, const N: usize>(
     if !total.is_finite() || !fits_f32(greatest, 0.0) {
         return None;
     }
+    if let Some(whole) = task.whole {
+        let Whole { above, scale, native } = whole;
+        return fits_f32(greatest, scale).then_some(Head { bits: 0, scale, above, greatest, square, native });
+    }
+    let method = task.method;
     // Of a block {−s, 0, +s} greatest · Σ|w| = Σw², and with magnitudes that round to one f16 nearly.
     let alike = greatest * total - square <= square * (1.0 / 512.0);
     let native = if alike { native_scale(l, a, greatest) } else { None };
@@ -126,7 +132,7 @@ fn head<L: Lanes, S: Source, const N: usize>(
         }
         Method::Refit => refit(l, a, ((mean + 1e-8) * 0.5).next_down()),
         Method::Twn => refit(l, a, mean * 0.75),
-        Method::Max => Rule { above: rounds_up_from(greatest).next_down(), scale: f64::from(greatest) },
+        Method::Max => Rule { above: kept_from(1.0 / greatest).next_down(), scale: f64::from(greatest) },
         // The threshold follows from the rounded scale.
         Method::Exact => Rule {
             above: 0.0,
@@ -227,18 +233,4 @@ fn refit<L: Lanes, const N: usize>(l: L, a: &[L::V; N], above: f32) -> Rule {
     }
     let (sum, count) = (l.wide_total(l.add(sums.0, sums.1)), fold(l, counts));
     Rule { above, scale: if count == 0.0 { 0.0 } else { sum / f64::from(count) } }
-}
-
-/// The least magnitude whose product with 1/d, both in f32, is ½ or more: d/2 or a neighbour of it.
-#[inline(always)]
-fn rounds_up_from(d: f32) -> f32 {
-    let inverse = 1.0 / d;
-    let mut least = d * 0.5;
-    while least.next_down() * inverse >= 0.5 {
-        least = least.next_down();
-    }
-    while least * inverse < 0.5 {
-        least = least.next_up();
-    }
-    least
 }
