@@ -142,3 +142,22 @@ fn a_filter_on_the_plan_follows_it_and_the_cursor_takes_the_next_row() {
     app.type_text("edited");
     assert_eq!(app.session().filter.matches(), 4, "by the mask that was changed");
 }
+
+#[test]
+fn a_filter_by_error_says_of_how_many_it_knows_nothing() {
+    let mut app = App::on(&layered());
+    filtered(&mut app, "sqnr<70");
+    let eligible = (0..app.model().tensors.len()).filter(|i| app.session().plan.outlook(*i).eligible).count();
+    let filter = &app.session().filter;
+    assert!(eligible > 0 && filter.matches() == 0, "nothing is measured");
+    assert_eq!((filter.unmeasured(), filter.counts(99)), (eligible, format!("nothing matches, {eligible} not measured yet")));
+    app.press("S");
+    app.serve();
+    app.press("esc");
+    app.pass(Duration::from_secs(1));
+    app.settle();
+    let filter = &app.session().filter;
+    assert_eq!((filter.unmeasured(), filter.counts(99)), (0, format!("{eligible} of 99")));
+    filtered(&mut app, "attn");
+    assert_eq!(app.session().filter.unmeasured(), 0, "names are known");
+}

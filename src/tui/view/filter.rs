@@ -75,8 +75,7 @@ pub(super) fn below(filter: &Filter, tensors: usize, canvas: &mut Canvas<'_>, ro
         return;
     }
     let words = match filter.expr() {
-        Some(_) if filter.matches() == 0 => " nothing matches ".to_owned(),
-        Some(_) => format!(" {} of {tensors} ", filter.matches()),
+        Some(_) => format!(" {} ", filter.counts(tensors)),
         None => format!(" {tensors} tensors "),
     };
     let nothing = filter.expr().is_some() && filter.matches() == 0;
@@ -97,7 +96,10 @@ pub(super) fn below(filter: &Filter, tensors: usize, canvas: &mut Canvas<'_>, ro
 
 /// The filter in force, with what it lets through, once it is no longer being typed.
 pub(super) fn chip(filter: &Filter, tensors: usize, canvas: &mut Canvas<'_>, room: Rect) {
-    let counts = format!(" · {} of {tensors} ", filter.matches());
+    let counts = match filter.matches() {
+        0 if filter.unmeasured() == 0 => format!(" · 0 of {tensors} "),
+        _ => format!(" · {} ", filter.counts(tensors)),
+    };
     let left = usize::from(room.width).saturating_sub(text::width(&counts) + text::width(PROMPT));
     let words = format!("{PROMPT}{}{counts}", text::elide(&text::escape(filter.in_force()), left));
     canvas.text(room, room.x, room.y, &words, canvas.theme.warning);

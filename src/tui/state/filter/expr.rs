@@ -119,6 +119,15 @@ pub struct Needs {
 }
 
 impl Expr {
+    /// Whether an error is compared anywhere in it.
+    pub fn asks_errors(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::asks_errors),
+            Self::Not(inner) => inner.asks_errors(),
+            Self::Term(term) => matches!(term, Term::Number(Figure::Sqnr | Figure::RelMse, ..)),
+        }
+    }
+
     /// What the answer depends on, beside names and shapes.
     pub fn needs(&self) -> Needs {
         let any = |parts: &[Self]| {

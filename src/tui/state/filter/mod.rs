@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::input::TextInput;
 use super::plan::PlanState;
 use super::previews::Previews;
+use super::summary::what_if;
 use super::tree::Item;
 use crate::engine::codec::DType;
 use crate::engine::model::Model;
@@ -43,6 +44,8 @@ pub struct Filter {
     /// The text that `expr` was read from.
     in_force: String,
     matches: usize,
+    /// Tensors that could go ternary and of which it asks figures that are not there yet.
+    unmeasured: usize,
     names: Option<Arc<Names>>,
     /// Types that there are, for completion.
     types: Vec<DType>,
@@ -141,6 +144,23 @@ impl Filter {
         self.matches
     }
 
+    /// How many tensors it says nothing about yet: it asks for figures, and they are not measured.
+    pub fn unmeasured(&self) -> usize {
+        self.unmeasured
+    }
+
+    /// What it lets through, in words: `3 of 236, 40 not measured yet`.
+    pub fn counts(&self, tensors: usize) -> String {
+        let found = match self.matches {
+            0 => "nothing matches".to_owned(),
+            matches => format!("{matches} of {tensors}"),
+        };
+        match self.unmeasured {
+            0 => found,
+            missing => format!("{found}, {missing} not measured yet"),
+        }
+    }
+
     /// Takes the filter away.
     pub fn clear(&mut self) {
         *self = Self { names: self.names.take(), ..Self::default() };
@@ -160,6 +180,12 @@ impl Filter {
         let names = self.names.get_or_insert_with(|| Arc::new(Names::new(model)));
         let passing = eval::evaluate(expr, World { model, plan, previews, names });
         self.matches = passing.iter().filter(|passes| **passes).count();
+        self.unmeasured = if expr.asks_errors() {
+            let missing = |i: &usize| plan.outlook(*i).eligible && !is_tried(plan, previews, *i);
+            (0..model.tensors.len()).filter(missing).count()
+        } else {
+            0
+        };
         Some(passing)
     }
 
@@ -172,4 +198,10 @@ impl Filter {
         }
         (needs.figures && asked.figures != previews.revision()).then_some(asked.at + PATIENCE)
     }
+}
+
+/// Whether a tensor was measured, or that was tried, in the format that it would have.
+fn is_tried(plan: &PlanState, previews: &Previews, tensor: usize) -> bool {
+    let Some((format, method)) = what_if(plan, tensor) else { return true };
+    previews.figures((tensor, format)).is_some() || previews.is_hopeless((tensor, format), method)
 }
