@@ -150,7 +150,10 @@ fn a_filter_by_error_says_of_how_many_it_knows_nothing() {
     let eligible = (0..app.model().tensors.len()).filter(|i| app.session().plan.outlook(*i).eligible).count();
     let filter = &app.session().filter;
     assert!(eligible > 0 && filter.matches() == 0, "nothing is measured");
-    assert_eq!((filter.unmeasured(), filter.counts(99)), (eligible, format!("nothing matches, {eligible} not measured yet")));
+    assert_eq!(
+        (filter.unmeasured(), filter.counts(99)),
+        (eligible, format!("nothing matches, {eligible} not measured yet"))
+    );
     app.press("S");
     app.serve();
     app.press("esc");
