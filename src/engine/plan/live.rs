@@ -95,8 +95,8 @@ impl Live {
 
     /// The tensor with this name, the first if there are several.
     pub fn tensor<'a>(&self, model: &'a Model, name: &str) -> Option<&'a Tensor> {
-        let called = self.names(model).of(name).filter_map(|index| model.tensors.get(index));
-        called.into_iter().find(|tensor| tensor.name == name)
+        let mut called = self.names(model).of(name).filter_map(|index| model.tensors.get(index));
+        called.find(|tensor| tensor.name == name)
     }
 
     /// Takes another recipe; the one before, and what that touched.

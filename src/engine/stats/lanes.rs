@@ -4,6 +4,8 @@
 //! to one. A block has a few hundred weights, so a lane takes about eight values and what rounding loses is in the seventh
 //! digit. Every kernel adds in this order, so that figures are the same on every CPU.
 
+use std::ops::AddAssign;
+
 /// Lanes.
 const LANES: usize = 32;
 
@@ -48,28 +50,13 @@ impl Lanes {
 
     /// Adds the lanes up in f32.
     pub fn total(self) -> f32 {
-        let mut lanes = self.0;
-        let mut half = LANES / 2;
-        while half > 0 {
-            for l in 0..half {
-                lanes[l] += lanes[l + half];
-            }
-            half /= 2;
-        }
-        lanes[0]
+        in_halves(self.0)
     }
 
     /// Adds lanes l and l + 16 in f32 and the rest in f64: exact where the lanes are, which sums of f16 mostly are.
     pub fn wide_total(self) -> f64 {
-        let mut lanes: [f64; LANES / 2] = std::array::from_fn(|l| f64::from(self.0[l] + self.0[l + LANES / 2]));
-        let mut half = LANES / 4;
-        while half > 0 {
-            for l in 0..half {
-                lanes[l] += lanes[l + half];
-            }
-            half /= 2;
-        }
-        lanes[0]
+        let pairs: [f64; LANES / 2] = std::array::from_fn(|l| f64::from(self.0[l] + self.0[l + LANES / 2]));
+        in_halves(pairs)
     }
 }
 
@@ -87,10 +74,17 @@ pub(crate) fn wide_sum(n: usize, value: impl Fn(usize) -> f64) -> f64 {
     for (lane, i) in lanes.iter_mut().zip(whole..n) {
         *lane += value(i);
     }
-    let mut half = WIDE / 2;
+    in_halves(lanes)
+}
+
+/// Adds a power of two of lanes: the upper half to the lower one, and so on down to one.
+#[inline]
+fn in_halves<T: Copy + AddAssign, const N: usize>(mut lanes: [T; N]) -> T {
+    let mut half = N / 2;
     while half > 0 {
         for l in 0..half {
-            lanes[l] += lanes[l + half];
+            let upper = lanes[l + half];
+            lanes[l] += upper;
         }
         half /= 2;
     }
