@@ -175,6 +175,90 @@ fn help_is_searched_as_one_types() {
     assert!(app.state.dialog.is_none());
 }
 
+/// What help lies over, if it is open.
+fn helped(app: &App) -> Option<Context> {
+    match &app.state.dialog {
+        Some(Dialog::Help(help)) => Some(help.of),
+        _ => None,
+    }
+}
+
+/// The screen as lines.
+fn screen(app: &App) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+    terminal.draw(|frame| drop(view::draw(&app.state, &Theme::dark(), frame))).unwrap();
+    let buffer = terminal.backend().buffer();
+    buffer.content().chunks(120).map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect()).collect()
+}
+
+#[test]
+fn help_opens_everywhere_and_begins_with_the_keys_of_where_it_was_opened() {
+    let places = [
+        ("", Context::Browse, "Main screen"),
+        ("J", Context::Jobs, "Jobs"),
+        ("N", Context::Reading, "Messages"),
+        ("p", Context::Presets, "Presets"),
+        ("y", Context::Copy, "Copying"),
+        ("S", Context::Sensitivity, "Sensitivity"),
+        ("i 5", Context::Problems, "Problems, besides"),
+        ("L B", Context::Budget, "Budget slider"),
+    ];
+    for (keys, of, title) in places {
+        let mut app = App::on(&layered());
+        app.go(QUERY);
+        app.press(keys);
+        assert_eq!(Context::of(&app.state), of, "{keys}");
+        app.press("?");
+        assert_eq!(helped(&app), Some(of), "{keys}");
+        let shown = screen(&app);
+        let at = shown.iter().position(|line| line.contains(" Help ")).unwrap();
+        assert!(shown[at + 1].contains(title), "{keys}: {}", shown[at + 1]);
+        app.press("esc");
+        assert_eq!(Context::of(&app.state), of, "{keys}: what it lay over has the keys again");
+    }
+}
+
+#[test]
+fn a_question_mark_is_typed_where_words_are_and_f1_helps_there() {
+    let mut app = App::on(&layered());
+    app.press("/ ? f1");
+    assert_eq!((app.session().filter.input.text(), helped(&app)), ("?", Some(Context::Filter)));
+    app.press("esc");
+    assert!(app.session().filter.editing, "the filter is typed on");
+
+    app.press("esc s ? f1");
+    assert_eq!(helped(&app), Some(Context::SaveRecipe));
+    app.press("esc");
+    let Some(Dialog::SaveRecipe(form)) = &app.state.dialog else { panic!("{:?}", app.state.dialog) };
+    assert!(form.path.text().ends_with('?'));
+
+    app.press("esc L Q ?");
+    let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("{:?}", app.state.dialog) };
+    assert!(form.path.text().ends_with('?'));
+    app.press("tab ?");
+    assert_eq!(helped(&app), Some(Context::Quantize), "no text is typed in the other fields");
+}
+
+#[test]
+fn what_comes_from_the_background_reaches_the_dialog_below_help() {
+    let mut app = App::on(&layered());
+    app.press("o f1");
+    let Some(Dialog::Help(help)) = &app.state.dialog else { panic!("{:?}", app.state.dialog) };
+    let Some(Dialog::Picker(picker)) = help.beneath.as_deref() else { panic!() };
+    let path = picker.folder.clone();
+    app.send(Event::Folder { path, entries: Ok(Vec::new()) });
+    app.press("esc");
+    let Some(Dialog::Picker(picker)) = &app.state.dialog else { panic!("{:?}", app.state.dialog) };
+    assert!(picker.entries.is_some());
+
+    app.press("esc s enter f1");
+    let path = app.path("recipe.toml");
+    app.send(Event::RecipeWritten { path, result: tritscope::tui::event::Saved::Written });
+    assert!(helped(&app).is_some(), "help stays open");
+    app.press("esc");
+    assert!(app.state.dialog.is_none(), "what was asked is settled");
+}
+
 #[test]
 fn y_copies_what_is_asked_for_and_says_how_much() {
     let mut app = App::on(&layered());

@@ -27,6 +27,11 @@ fn pages(app: &App) -> &Pages {
     &app.session().pages
 }
 
+/// Words of the hints of what is on the screen.
+fn hints(app: &App) -> Vec<&'static str> {
+    app.state.settings.keymap.hints(&app.state).map(|(_, words)| words).collect()
+}
+
 /// The pages of a model, with what these keys ask for read.
 fn on(tiny: &Tiny, keys: &str) -> (App, Reader) {
     let (mut app, mut reader) = (App::on(tiny), Reader::default());
@@ -74,7 +79,7 @@ fn without_a_model_there_are_messages_only() {
     app.press("i");
     assert!(app.state.session.is_none());
     app.press("n");
-    assert!(matches!(app.state.dialog, Some(Dialog::Notes(_))));
+    assert!(matches!(app.state.dialog, Some(Dialog::Messages(_))));
 }
 
 #[test]
@@ -237,8 +242,19 @@ fn templates_are_stepped_through() {
     assert_eq!(app.session().page_text().unwrap(), TEMPLATE.replace('\t', "    "));
     reader.press(&mut app, "]");
     assert!(app.session().page_text().unwrap().contains("tojson"));
+    assert!(hints(&app).contains(&"next template"));
     reader.press(&mut app, "]");
     assert_eq!(pages(&app).template.chosen, 0, "around the end");
+}
+
+#[test]
+fn no_other_template_is_offered_where_there_is_one_only() {
+    let (mut app, mut reader) = on(&dense().kv("tokenizer.chat_template", Kv::Str(TEMPLATE.to_owned())), "i 4");
+    assert_eq!(pages(&app).template.count(), 1);
+    assert!(!hints(&app).contains(&"next template"), "{:?}", hints(&app));
+    reader.press(&mut app, "]");
+    assert_eq!(pages(&app).template.chosen, 0);
+    assert!(app.notice().contains("one chat template only"), "{}", app.notice());
 }
 
 #[test]
@@ -253,9 +269,63 @@ fn problems_come_worst_first_and_lead_to_their_tensor() {
     }
     app.press("enter");
     assert_eq!((app.session().screen, app.selected()), (Screen::Tensors, name.as_str()));
-    app.press("n end enter");
-    assert_eq!(app.session().screen, Screen::Model, "a message is about no tensor");
+    app.press("n");
+    let about_none = pages(&app).problems.list.iter().position(|p| p.tensor.is_none()).unwrap();
+    app.press("home");
+    (0..about_none).for_each(|_| drop(app.press("j")));
+    assert!(!hints(&app).contains(&"go to the tensor"), "{:?}", hints(&app));
+    app.press("enter");
+    assert_eq!(app.session().screen, Screen::Model, "a problem of the file is about no tensor");
     assert!(app.notice().contains("no one tensor"));
+}
+
+#[test]
+fn messages_of_the_interface_are_in_their_own_list() {
+    let (mut app, _) = on(&talkative(), "");
+    app.state.notify(tritscope::tui::state::Tone::Warning, "the printer is on fire");
+    app.press("n");
+    assert!(pages(&app).problems.list.iter().all(|p| !p.what.message.contains("printer")));
+    app.press("end");
+    assert_eq!(pages(&app).problems.cursor, pages(&app).problems.list.len() - 1, "nothing comes after the problems");
+    app.press("N");
+    assert!(matches!(app.state.dialog, Some(Dialog::Messages(_))));
+    app.press("N");
+    assert!(app.state.dialog.is_none());
+}
+
+#[test]
+fn a_problem_that_only_names_a_tensor_leads_there_too() {
+    let (mut app, _) = on(&talkative(), "n c");
+    let found = [
+        Diagnostic::file(Severity::Error, "odd", "see (blk.1.attn_q.weight): it is odd"),
+        Diagnostic::file(Severity::Error, "other", "nothing.like.this.weight is odd"),
+    ];
+    app.send(Event::Job(JobEvent::Check { model: app.model(), event: CheckEvent::Done(found.to_vec()) }));
+    let of = |app: &App, code: &str| pages(app).problems.list.iter().find(|p| p.what.code == code).unwrap().tensor;
+    assert_eq!(of(&app, "odd"), Some(app.tensor("blk.1.attn_q.weight")));
+    assert_eq!(of(&app, "other"), None);
+}
+
+#[test]
+fn a_nan_that_a_preview_met_is_a_problem_before_every_weight_is_checked() {
+    let mut data = support::f16_bytes(&support::normals(256 * 64, 5));
+    data[2 * 300..2 * 301].copy_from_slice(&half::f16::NAN.to_le_bytes());
+    let tiny = dense().tensor("blk.0.ffn_down.weight", &[256, 64], tritscope::engine::codec::DType::F16, data);
+    let (mut app, _) = on(&tiny, "L L n");
+    let spoilt = |app: &App| {
+        let found = pages(app).problems.list.iter().find(|p| p.what.code == "non-finite").cloned();
+        found.map(|p| (p.tensor, p.what.severity, p.what.message))
+    };
+    assert_eq!(spoilt(&app), None, "nothing was looked at");
+    app.serve();
+    app.settle();
+    let (tensor, severity, words) = spoilt(&app).unwrap();
+    assert_eq!((tensor, severity), (Some(app.tensor("blk.0.ffn_down.weight")), Severity::Error));
+    assert!(words.starts_with("element 300 is NaN"), "{words}");
+    let told = Diagnostic::tensor(Severity::Error, "non-finite", "blk.0.ffn_down.weight", "1 of 16384 weights is NaN");
+    app.send(Event::Job(JobEvent::Check { model: app.model(), event: CheckEvent::Done(vec![told]) }));
+    let all = pages(&app).problems.list.iter().filter(|p| p.what.code == "non-finite").count();
+    assert_eq!(all, 1, "the check says more of it: once is enough");
 }
 
 #[test]

@@ -78,7 +78,8 @@ actions! {
     ToggleLogAxis = "log-axis", "logarithmic or linear axis for scales";
     Quantize = "quantize", "quantize to a new file";
     Jobs = "jobs", "running and finished exports";
-    Notes = "notes", "problems of the file, notes on the plan, messages";
+    Notes = "notes", "problems of the file, notes on the plan; without a model, messages";
+    Messages = "messages", "what the program said so far";
     Pages = "pages", "the model's pages, or back to the tensors";
     NextPage = "next-page", "next page of the model";
     PreviousPage = "previous-page", "previous page of the model";

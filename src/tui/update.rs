@@ -15,6 +15,7 @@ mod palette;
 mod pane;
 mod plan;
 mod presets;
+mod reading;
 mod selection;
 mod tour;
 mod wants;
@@ -25,7 +26,6 @@ use super::action::Action;
 use super::effect::{Effect, Exit};
 use super::event::{Event, Msg};
 use super::keymap::Context;
-use super::state::dialog::{HelpText, Scroll};
 use super::state::{Dialog, State};
 use crate::jobs::JobEvent;
 
@@ -117,7 +117,7 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
             pages::act(state, action)
         }
         Context::PageLine | Context::PatternLine => pages::act_line(state, action),
-        Context::Reading => read(state, action),
+        Context::Reading => reading::act(state, action),
         Context::Jobs => exports::act_jobs(state, action),
         Context::Quantize => forms::act_quantize(state, action),
         Context::Presets => presets::act(state, action),
@@ -132,54 +132,8 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
         Context::Failure => opening::act_failure(state, action),
         Context::Palette => palette::act(state, action),
         Context::Copy => habits::act_copy(state, action),
-        Context::Help | Context::HelpSearch => read_help(state, action),
+        Context::Help | Context::HelpSearch => reading::act_help(state, action),
     }
-}
-
-fn read(state: &mut State, action: Action) -> Vec<Effect> {
-    let page = usize::from(state.geometry.dialog.height).max(1);
-    let last = state.geometry.dialog_lines.saturating_sub(page);
-    let scroll = match &mut state.dialog {
-        Some(Dialog::Notes(scroll)) => scroll,
-        Some(Dialog::Help(help)) => &mut help.scroll,
-        _ => return Vec::new(),
-    };
-    scroll.top = match action {
-        Action::Up => scroll.top.saturating_sub(1),
-        Action::Down => scroll.top + 1,
-        Action::PageUp => scroll.top.saturating_sub(page),
-        Action::PageDown => scroll.top + page,
-        Action::Top => 0,
-        Action::Bottom => last,
-        Action::Back => {
-            state.dialog = None;
-            return Vec::new();
-        }
-        Action::Quit => return quit(state),
-        _ => scroll.top,
-    }
-    .min(last);
-    Vec::new()
-}
-
-fn read_help(state: &mut State, action: Action) -> Vec<Effect> {
-    let Some(Dialog::Help(help)) = &mut state.dialog else { return Vec::new() };
-    match action {
-        Action::Search => help.searching = true,
-        Action::Accept => help.searching = false,
-        Action::Edit(edit) if help.searching => {
-            help.search.apply(edit);
-            help.scroll = Scroll::default();
-        }
-        // One level up: the search first.
-        Action::Back if help.searching || !help.search.text().is_empty() => {
-            help.searching = false;
-            help.search.set("");
-            help.scroll = Scroll::default();
-        }
-        _ => return read(state, action),
-    }
-    Vec::new()
 }
 
 /// Ends the program, or asks first while an export has not ended.
@@ -189,15 +143,6 @@ fn quit(state: &mut State) -> Vec<Effect> {
     }
     state.dialog = Some(Dialog::Quit);
     Vec::new()
-}
-
-/// The dialogs that open from the main screen without asking anything first.
-fn open_dialog(state: &mut State, action: Action) {
-    state.dialog = match action {
-        Action::Help => Some(Dialog::Help(HelpText::default())),
-        Action::Notes => Some(Dialog::Notes(Scroll::default())),
-        _ => return,
-    };
 }
 
 fn job(state: &mut State, event: JobEvent) -> Vec<Effect> {

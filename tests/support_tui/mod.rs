@@ -166,7 +166,7 @@ impl App {
     /// Presses keys, given as words: `j`, `space`, `ctrl-r`, `enter`. What they cause comes back.
     pub fn press(&mut self, keys: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for word in keys.split(' ') {
+        for word in keys.split_whitespace() {
             effects.extend(self.send(Event::Key(key(word))));
             effects.extend(self.settle());
         }
@@ -293,6 +293,7 @@ pub fn key(word: &str) -> KeyEvent {
         "pgup" => KeyCode::PageUp,
         "pgdn" => KeyCode::PageDown,
         "backspace" => KeyCode::Backspace,
+        "f1" => KeyCode::F(1),
         _ => KeyCode::Char(name.chars().next().unwrap()),
     };
     KeyEvent::new(code, modifiers)

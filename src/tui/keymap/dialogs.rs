@@ -14,7 +14,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Reading, &[key(K::PageDown), ch(' ')], "pgdn space", Action::PageDown),
     on(C::Reading, &[key(K::Home), ch('g')], "home g", Action::Top),
     on(C::Reading, &[key(K::End), ch('G')], "end G", Action::Bottom),
-    on(C::Reading, &[key(K::Esc), ch('q'), ch('?'), ch('n'), key(K::Enter)], "esc q", Action::Back).hint("close"),
+    on(C::Reading, &[key(K::Esc), ch('q'), ch('N'), ch('n'), key(K::Enter)], "esc q", Action::Back).hint("close"),
     on(C::Reading, &[ctrl('c')], "ctrl-c", Action::Quit),
     on(C::Jobs, &[key(K::Up), ch('k')], "↑ k", Action::Up).hint("up"),
     on(C::Jobs, &[key(K::Down), ch('j')], "↓ j", Action::Down).hint("down"),

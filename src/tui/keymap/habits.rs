@@ -62,6 +62,30 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::HelpSearch, &[key(K::Esc), ctrl('c')], "esc", Action::Back).hint("clear it"),
 ];
 
-/// What every context has that takes no text, unless it has another meaning for the key.
-pub(super) static EVERYWHERE: &[(&[super::Key], &str, Action, Option<&str>)] =
-    &[(&[ch(':')], ":", Action::Palette, Some("commands")), (&[ch('J')], "J", Action::Jobs, None)];
+/// What holds in many contexts, unless one of them has another meaning for the key.
+pub(super) struct Everywhere {
+    pub keys: &'static [super::Key],
+    pub shown: &'static str,
+    pub action: Action,
+    pub hint: Option<&'static str>,
+    /// Where it holds.
+    pub holds: fn(C) -> bool,
+}
+
+pub(super) static EVERYWHERE: &[Everywhere] = &[
+    everywhere(&[ch(':')], ":", Action::Palette, Some("commands"), |c| !c.types() && !c.asks()),
+    everywhere(&[ch('J')], "J", Action::Jobs, None, |c| !c.types() && !c.asks()),
+    everywhere(&[ch('N')], "N", Action::Messages, None, |c| !c.types() && !c.asks()),
+    everywhere(&[ch('?'), key(K::F(1))], "? f1", Action::Help, Some("help"), |c| !c.types_words() && !c.is_help()),
+    everywhere(&[key(K::F(1))], "f1", Action::Help, Some("help"), |c| c.types_words() && !c.is_help()),
+];
+
+const fn everywhere(
+    keys: &'static [super::Key],
+    shown: &'static str,
+    action: Action,
+    hint: Option<&'static str>,
+    holds: fn(C) -> bool,
+) -> Everywhere {
+    Everywhere { keys, shown, action, hint, holds }
+}

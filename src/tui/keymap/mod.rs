@@ -137,7 +137,7 @@ impl Context {
             Some(Dialog::Copy(_)) => Self::Copy,
             Some(Dialog::Help(help)) if help.searching => Self::HelpSearch,
             Some(Dialog::Help(_)) => Self::Help,
-            Some(Dialog::Notes(_)) => Self::Reading,
+            Some(Dialog::Messages(_)) => Self::Reading,
             Some(Dialog::Jobs(_)) => Self::Jobs,
             Some(Dialog::Quantize(_)) => Self::Quantize,
             Some(Dialog::Presets(_)) => Self::Presets,
@@ -279,6 +279,16 @@ impl Context {
             || matches!(self, PageLine | PatternLine | ReadRecipe)
     }
 
+    /// Whether `?` is a character of what is typed there.
+    fn types_words(self) -> bool {
+        self.types() && self != Self::Budget
+    }
+
+    /// Whether it is help.
+    fn is_help(self) -> bool {
+        matches!(self, Self::Help | Self::HelpSearch)
+    }
+
     /// Whether it asks something that has to be answered first.
     fn asks(self) -> bool {
         matches!(self, Self::Quit | Self::Failure | Self::Copy | Self::Apply)
@@ -400,8 +410,9 @@ impl Default for Keymap {
             keys: b.keys.to_vec(),
         };
         let mut bindings: Vec<Bound> = TABLES.into_iter().flatten().map(bound).collect();
-        for context in Context::ALL.into_iter().filter(|c| !c.types() && !c.asks() && c.falls_back_to().is_none()) {
-            for &(keys, shown, action, hint) in habits::EVERYWHERE {
+        for context in Context::ALL.into_iter().filter(|c| c.falls_back_to().is_none()) {
+            for everywhere in habits::EVERYWHERE.iter().filter(|e| (e.holds)(context)) {
+                let habits::Everywhere { keys, shown, action, hint, .. } = *everywhere;
                 let taken =
                     |b: &Bound| b.context == context && (b.action == action || keys.iter().any(|k| b.keys.contains(k)));
                 if bindings.iter().any(taken) {
@@ -447,10 +458,11 @@ impl Keymap {
 
     /// Whether an action has something to act on: without a model, few have.
     pub fn works(&self, state: &State, context: Context, action: Action) -> bool {
-        const BARE: [Action; 9] = [
+        const BARE: [Action; 10] = [
             Action::Open,
             Action::Jobs,
             Action::Notes,
+            Action::Messages,
             Action::Help,
             Action::Quit,
             Action::Palette,
@@ -477,20 +489,30 @@ impl Keymap {
             let working = move |b: &&Bound| self.works(state, context, b.action) && LAST.contains(&b.action) == last;
             // A key that the tab has for itself means nothing else there.
             let own = move |b: &&Bound| b.context == context || !self.of(context).any(|o| o.shares_key(b));
-            self.holding(context).filter(working).filter(own).filter(fits).filter(move |b| has_use(state, b.action))
+            self.holding(context)
+                .filter(working)
+                .filter(own)
+                .filter(fits)
+                .filter(move |b| has_use(state, context, b.action))
         };
         let hinted = of(false).chain(of(true)).filter(|b| !b.shown.is_empty());
         hinted.filter_map(|b| Some((b.shown.split(' ').next()?, b.hint?)))
     }
 }
 
-/// Whether an action of the preview does something in the open tab.
-fn has_use(state: &State, action: Action) -> bool {
-    let scales = matches!(
-        action,
-        Action::ToggleLogAxis | Action::Pane(PaneAction::Overlay | PaneAction::FewerBins | PaneAction::MoreBins)
-    );
-    !scales || state.session.as_ref().is_some_and(|s| matches!(s.tab, Tab::Overview | Tab::Scales))
+/// Whether an action does something with what is on the screen: in the open tab of the preview, on the open page.
+fn has_use(state: &State, context: Context, action: Action) -> bool {
+    let Some(session) = &state.session else { return true };
+    let pages = &session.pages;
+    match (context, action) {
+        (
+            _,
+            Action::ToggleLogAxis | Action::Pane(PaneAction::Overlay | PaneAction::FewerBins | PaneAction::MoreBins),
+        ) => matches!(session.tab, Tab::Overview | Tab::Scales),
+        (Context::Templates, Action::NextTemplate | Action::PreviousTemplate) => pages.template.count() > 1,
+        (Context::Problems, Action::Accept) => pages.problems.selected().is_some_and(|p| p.tensor.is_some()),
+        _ => true,
+    }
 }
 
 /// What a key that is bound to nothing does to a line of text.

@@ -10,18 +10,19 @@ use super::presets::PresetMenu;
 use crate::engine::export::Verify;
 use crate::engine::ternary::{Format, Method};
 use crate::jobs::JobId;
+use crate::tui::keymap::Context;
 
 /// The open dialog.
 #[derive(Debug, Clone)]
 pub enum Dialog {
     /// Every key.
-    Help(HelpText),
+    Help(Box<HelpText>),
     /// Every command.
     Palette(Box<Palette>),
     /// What can be copied.
     Copy(CopyMenu),
-    /// Messages, while no model is open.
-    Notes(Scroll),
+    /// What the program said so far.
+    Messages(Scroll),
     /// The exports.
     Jobs(JobsDialog),
     /// What is needed to start an export.
@@ -49,15 +50,64 @@ pub enum Dialog {
     },
 }
 
+impl Dialog {
+    /// What is asked below help and palette: what comes from the background is for it.
+    pub fn asking(&mut self) -> Option<&mut Self> {
+        match self {
+            Self::Help(help) => help.beneath.as_mut()?.asking(),
+            Self::Palette(palette) => palette.beneath.as_mut()?.asking(),
+            other => Some(other),
+        }
+    }
+
+    /// What is left once what is asked is settled: help and palette stay open over nothing.
+    pub fn settled(self) -> Option<Self> {
+        let without = |beneath: Option<Box<Self>>| beneath.and_then(|dialog| dialog.settled()).map(Box::new);
+        match self {
+            Self::Help(mut help) => {
+                help.beneath = without(help.beneath.take());
+                Some(Self::Help(help))
+            }
+            Self::Palette(mut palette) => {
+                palette.beneath = without(palette.beneath.take());
+                Some(Self::Palette(palette))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The list of keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct HelpText {
+    /// What had the keys before: its keys come first.
+    pub of: Context,
+    /// The dialog that it lies over.
+    pub beneath: Option<Box<Dialog>>,
     /// Where it is scrolled to.
     pub scroll: Scroll,
     /// What lines have to contain.
     pub search: TextInput,
     /// Whether keys go into the search.
     pub searching: bool,
+}
+
+impl HelpText {
+    /// Help for what has the keys, over the dialog that has them, if one has.
+    pub fn new(of: Context, beneath: Option<Dialog>) -> Self {
+        let (scroll, search) = (Scroll::default(), TextInput::default());
+        Self { of, beneath: beneath.map(Box::new), scroll, search, searching: false }
+    }
+
+    /// Every context in the order of its sections: first what held where it was opened.
+    pub fn order(&self) -> Vec<Context> {
+        let mut order = vec![self.of];
+        order.extend(self.of.falls_back_to());
+        let rest = Context::ALL.into_iter().filter(|context| !order.contains(context));
+        let rest: Vec<Context> = rest.collect();
+        order.extend(rest);
+        order
+    }
 }
 
 /// A text that may be longer than its box.

@@ -196,6 +196,16 @@ impl State {
         source.parent().filter(|_| !self.passes(source)).unwrap_or(&self.settings.folder)
     }
 
+    /// What is asked of the user, if anything, though help or the palette may lie over it.
+    pub fn asking(&mut self) -> Option<&mut Dialog> {
+        self.dialog.as_mut()?.asking()
+    }
+
+    /// Closes what was asked.
+    pub fn asked(&mut self) {
+        self.dialog = self.dialog.take().and_then(Dialog::settled);
+    }
+
     /// Shows a message.
     pub fn notify(&mut self, tone: Tone, text: impl Into<String>) {
         self.notices.push(tone, text, self.now);

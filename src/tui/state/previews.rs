@@ -3,7 +3,7 @@
 //! The key is the tensor and the format: a report holds every method, so that a change of method needs no new work.
 //! Whole reports hold histograms of a hundred kilobytes, hence the bound.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::engine::preview::{MethodReport, TensorReport, sqnr_db};
@@ -87,6 +87,8 @@ pub struct Previews {
     /// By tensor; each in few formats.
     figures: Vec<Vec<(Format, Figures)>>,
     failures: HashMap<Subject, String>,
+    /// Tensors with a NaN or an infinity, and the first element that was seen to be one.
+    spoilt: BTreeMap<usize, u64>,
     /// Least recently used first.
     reports: VecDeque<(Subject, Arc<TensorReport>)>,
     /// Tensors of which something came in since they were asked for.
@@ -101,6 +103,10 @@ impl Previews {
     pub fn insert(&mut self, subject: Subject, report: &Arc<TensorReport>, keep: bool) {
         self.revision += 1;
         self.changed.push(subject.0);
+        if let Some(element) = report.non_finite {
+            let first = self.spoilt.entry(subject.0).or_insert(element);
+            *first = element.min(*first);
+        }
         if report.exact || self.figures(subject).is_none_or(|old| !old.exact) {
             self.put(subject, Figures::of(report));
         }
@@ -125,7 +131,7 @@ impl Previews {
     /// The figures without whole reports, and without what could not be measured: that may be tried again.
     #[must_use]
     pub fn into_figures(self) -> Self {
-        Self { figures: self.figures, revision: self.revision, ..Self::default() }
+        Self { figures: self.figures, spoilt: self.spoilt, revision: self.revision, ..Self::default() }
     }
 
     /// How many figures there are: one a tensor and format.
@@ -156,6 +162,25 @@ impl Previews {
             known.reserve_exact(1);
             known.push((format, figures));
         }
+    }
+
+    /// Tensors that were seen to hold a NaN or an infinity, with the first such element that was met, in file order.
+    pub fn spoilt(&self) -> impl ExactSizeIterator<Item = (usize, u64)> {
+        self.spoilt.iter().map(|(tensor, element)| (*tensor, *element))
+    }
+
+    /// Tensors that could not be measured, and why, in file order.
+    pub fn failures(&self) -> Vec<(usize, &str)> {
+        let mut all: Vec<(usize, &str)> =
+            self.failures.iter().map(|((tensor, _), why)| (*tensor, why.as_str())).collect();
+        all.sort_unstable();
+        all.dedup_by_key(|(tensor, _)| *tensor);
+        all
+    }
+
+    /// How many tensors have something wrong with them: another number when [`Self::spoilt`] or [`Self::failures`] grow.
+    pub fn odd(&self) -> usize {
+        self.spoilt.len() + self.failures.len()
     }
 
     /// Tensors of which something came in since this was asked last.

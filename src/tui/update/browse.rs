@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{compare, decide, forms, open_dialog, opening, pages, pane, plan, presets, quit, selection};
+use super::{compare, decide, forms, opening, pages, pane, plan, presets, quit, reading, selection};
 use crate::engine::model::tree::Grouping;
 use crate::text;
 use crate::tui::action::Action;
@@ -22,8 +22,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         // Without a model there are messages only.
         Action::Notes if pages::show(state, Page::Problems) => Vec::new(),
-        Action::Help | Action::Notes => {
-            open_dialog(state, action);
+        Action::Notes => {
+            reading::open_messages(state);
             Vec::new()
         }
         Action::Quantize => forms::open_quantize(state),

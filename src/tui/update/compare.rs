@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{open_dialog, opening, quit};
+use super::{opening, quit};
 use crate::jobs::{JobEvent, JobId};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -156,7 +156,6 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::GoToTensor => go_to_tensor(state),
         Action::Compare => return open(state),
         Action::Back => session.screen = Screen::Tensors,
-        Action::Help => open_dialog(state, action),
         Action::Quit => return quit(state),
         _ => {}
     }

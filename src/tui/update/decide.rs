@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{browse, open_dialog, plan, quit};
+use super::{browse, plan, quit};
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -158,7 +158,6 @@ pub(super) fn act_sensitivity(state: &mut State, action: Action) -> Vec<Effect> 
                 session.sensitivity.fresh.stale = true;
             }
         }
-        Action::Help => open_dialog(state, action),
         Action::Quit => return quit(state),
         _ => {}
     }
@@ -263,10 +262,10 @@ pub(super) fn act_save(state: &mut State, action: Action) -> Vec<Effect> {
 
 pub(super) fn chart_written(state: &mut State, path: &std::path::Path, files: usize, result: Saved) -> Vec<Effect> {
     let shown = shorten(path, state.settings.home.as_deref());
-    match (result, &mut state.dialog) {
-        (Saved::Written, dialog) => {
-            if matches!(dialog, Some(Dialog::SaveChart(_))) {
-                *dialog = None;
+    match (result, state.asking()) {
+        (Saved::Written, asking) => {
+            if matches!(asking, Some(Dialog::SaveChart(_))) {
+                state.asked();
             }
             let what = if files > 1 { format!("{shown}.svg, .csv and .json") } else { shown };
             state.notify(Tone::Good, format!("chart written to {what}"));

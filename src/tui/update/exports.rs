@@ -21,7 +21,7 @@ pub(super) fn queued(state: &mut State, id: JobId, request: Arc<ExportRequest>, 
     let waits = state.jobs.active().next().is_some();
     let text = format!("{} {}; J shows it", if waits { "queued" } else { "writing" }, job.name());
     state.jobs.push(job);
-    if let Some(Dialog::Jobs(dialog)) = &mut state.dialog {
+    if let Some(Dialog::Jobs(dialog)) = state.asking() {
         dialog.cursor = 0;
     }
     state.notify(Tone::Info, text);
@@ -71,7 +71,7 @@ fn name(state: &State, id: JobId) -> String {
 
 fn end(state: &mut State, id: JobId, status: ExportStatus) -> Vec<Effect> {
     state.jobs.end(id, status, state.now);
-    if let Some(Dialog::Jobs(dialog)) = &mut state.dialog
+    if let Some(Dialog::Jobs(dialog)) = state.asking()
         && dialog.cancelling == Some(id)
     {
         dialog.cancelling = None;
@@ -79,8 +79,8 @@ fn end(state: &mut State, id: JobId, status: ExportStatus) -> Vec<Effect> {
     if state.jobs.active().next().is_some() {
         return Vec::new();
     }
-    if matches!(state.dialog, Some(Dialog::Quit)) {
-        state.dialog = None;
+    if matches!(state.asking(), Some(Dialog::Quit)) {
+        state.asked();
     }
     if state.quit_when_done { vec![Effect::Quit(Exit::Done)] } else { Vec::new() }
 }

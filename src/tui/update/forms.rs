@@ -1,6 +1,6 @@
 //! The forms: quantizing to a file, saving the recipe.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::export::{ExportOptions, Verify};
@@ -13,7 +13,7 @@ use crate::tui::state::input::{TextEdit, TextInput};
 use crate::tui::state::summary::what_if;
 use crate::tui::state::{Dialog, Screen, Session, State, Tone};
 
-use super::{opening, quit};
+use super::{opening, quit, reading};
 
 /// Opens the quantize dialog, unless nothing would change.
 pub(super) fn open_quantize(state: &mut State) -> Vec<Effect> {
@@ -51,7 +51,11 @@ fn not_finite(session: &Session) -> Option<String> {
 
 /// The path that the form's text stands for.
 fn out_path(state: &State, text: &str) -> PathBuf {
-    state.settings.folder.join(expand(text.trim(), state.settings.home.as_deref()))
+    absolute(text, state.settings.home.as_deref(), &state.settings.folder)
+}
+
+fn absolute(text: &str, home: Option<&Path>, folder: &Path) -> PathBuf {
+    folder.join(expand(text.trim(), home))
 }
 
 fn probe(state: &State) -> Vec<Effect> {
@@ -65,12 +69,9 @@ fn probe(state: &State) -> Vec<Effect> {
 }
 
 pub(super) fn probed(state: &mut State, target: Target) -> Vec<Effect> {
-    let current = match &state.dialog {
-        Some(Dialog::Quantize(form)) => out_path(state, form.path.text()),
-        _ => return Vec::new(),
-    };
-    if let Some(Dialog::Quantize(form)) = &mut state.dialog
-        && current == target.path
+    let (home, folder) = (state.settings.home.clone(), state.settings.folder.clone());
+    if let Some(Dialog::Quantize(form)) = state.asking()
+        && absolute(form.path.text(), home.as_deref(), &folder) == target.path
     {
         form.target = Some(target);
     }
@@ -92,8 +93,10 @@ pub(super) fn act_quantize(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Edit(TextEdit::Insert(c)) if form.field == QuantizeField::Overwrite => match c {
             'y' => form.overwrite = true,
             'n' => form.overwrite = false,
+            '?' => reading::open_help(state),
             _ => {}
         },
+        Action::Edit(TextEdit::Insert('?')) if form.field != QuantizeField::Path => reading::open_help(state),
         Action::NextValue => drop(form.path.apply(TextEdit::Right)),
         Action::PreviousValue => drop(form.path.apply(TextEdit::Left)),
         Action::Edit(edit) if form.field == QuantizeField::Path && form.path.apply(edit) => return path_changed(state),
@@ -219,10 +222,10 @@ pub(super) fn act_save(state: &mut State, action: Action) -> Vec<Effect> {
 
 pub(super) fn recipe_written(state: &mut State, path: PathBuf, result: Saved) -> Vec<Effect> {
     let shown = crate::tui::state::command::shorten(&path, state.settings.home.as_deref());
-    match (result, &mut state.dialog) {
-        (Saved::Written, dialog) => {
-            if matches!(dialog, Some(Dialog::SaveRecipe(_))) {
-                *dialog = None;
+    match (result, state.asking()) {
+        (Saved::Written, asking) => {
+            if matches!(asking, Some(Dialog::SaveRecipe(_))) {
+                state.asked();
             }
             state.notify(Tone::Good, format!("recipe written to {shown}"));
         }

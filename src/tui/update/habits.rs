@@ -10,7 +10,7 @@ use crate::tui::state::dialog::JobsDialog;
 use crate::tui::state::session::Split;
 use crate::tui::state::{Dialog, State, Tone};
 
-use super::palette;
+use super::{palette, reading};
 
 /// Does an action that means the same in every context; `None` if it does not.
 pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
@@ -18,6 +18,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Action::Palette => palette::open(state),
         Action::Tour => super::tour::begin(state),
         Action::SkipTour => return Some(super::tour::skip(state)),
+        Action::Help => reading::open_help(state),
+        Action::Messages => reading::open_messages(state),
         Action::CopyMenu => open_copy(state),
         Action::Copy(what) => return Some(copy(state, what)),
         Action::Jobs => state.dialog = Some(Dialog::Jobs(JobsDialog::default())),

@@ -74,7 +74,7 @@ pub fn open_picker(state: &mut State) -> Vec<Effect> {
 }
 
 pub(super) fn folder(state: &mut State, path: &Path, entries: Result<Vec<Entry>, String>) -> Vec<Effect> {
-    if let Some(Dialog::Picker(picker)) = &mut state.dialog
+    if let Some(Dialog::Picker(picker)) = state.asking()
         && picker.folder == path
     {
         picker.entries = Some(entries);
@@ -89,7 +89,7 @@ pub(super) fn recent(state: &mut State, paths: Vec<PathBuf>) -> Vec<Effect> {
     let mut seen = std::collections::HashSet::new();
     list.retain(|path| seen.insert(path.clone()));
     list.truncate(RECENT);
-    if let Some(Dialog::Picker(picker)) = &mut state.dialog {
+    if let Some(Dialog::Picker(picker)) = state.asking() {
         picker.recent.clone_from(&list);
     }
     state.recent = list;

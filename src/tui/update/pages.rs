@@ -35,7 +35,6 @@ pub(super) fn show(state: &mut State, page: Page) -> bool {
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     let rows = usize::from(state.geometry.page.height).max(1);
     let lines = state.geometry.page_lines;
-    let messages = state.notices.log().len();
     let Some(session) = &mut state.session else { return Vec::new() };
     match action {
         Action::Pages => toggle(state),
@@ -50,8 +49,11 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.notify(Tone::Info, "this tokenizer has no merges");
             }
         }
-        Action::NextTemplate | Action::PreviousTemplate => {
+        Action::NextTemplate | Action::PreviousTemplate if session.pages.template.count() > 1 => {
             session.pages.template.step(action == Action::NextTemplate);
+        }
+        Action::NextTemplate | Action::PreviousTemplate if session.pages.template.count() == 1 => {
+            state.notify(Tone::Info, "this file has one chat template only");
         }
         Action::Accept if session.pages.page == Page::Problems => jump(state),
         Action::Accept => session.pages.metadata.opened = session.pages.metadata.entry().is_some(),
@@ -67,7 +69,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::NextFormat
         | Action::PreviousFormat => edit(state, action),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
-            step(session, action, rows, lines, messages);
+            step(session, action, rows, lines);
         }
         // Quantizing, saving, undoing, help and quitting are what they are in the tree.
         _ => return browse::act(state, action),
@@ -116,7 +118,7 @@ fn search(pages: &mut Pages) {
 }
 
 /// Moves the page's cursor, or its text.
-fn step(session: &mut Session, action: Action, rows: usize, lines: usize, messages: usize) {
+fn step(session: &mut Session, action: Action, rows: usize, lines: usize) {
     let pages = &mut session.pages;
     let last = lines.saturating_sub(rows) + 1;
     let to = |cursor: usize, len: usize| moved(cursor, action, len, rows).unwrap_or(cursor);
@@ -130,7 +132,7 @@ fn step(session: &mut Session, action: Action, rows: usize, lines: usize, messag
         },
         Page::Metadata => pages.metadata.cursor = to(pages.metadata.cursor, pages.metadata.rows.len()),
         Page::Tokenizer => drop(pages.tokenizer.act(action, rows)),
-        Page::Problems => pages.problems.cursor = to(pages.problems.cursor, pages.problems.list.len() + messages),
+        Page::Problems => pages.problems.cursor = to(pages.problems.cursor, pages.problems.list.len()),
         Page::Recipe => pages.recipe.cursor = to(pages.recipe.cursor, session.plan.recipe().rules.len() + 1),
         Page::Runtimes => pages.runtime = to(pages.runtime, pages.derived.verdicts.len()),
     }
@@ -216,7 +218,7 @@ fn apply(state: &mut State, edit: Edit) {
 /// Keys while something is typed.
 pub(super) fn act_line(state: &mut State, action: Action) -> Vec<Effect> {
     let rows = usize::from(state.geometry.page.height).max(1);
-    let (lines, messages) = (state.geometry.page_lines, state.notices.log().len());
+    let lines = state.geometry.page_lines;
     let Some(session) = &mut state.session else { return Vec::new() };
     match action {
         Action::Accept | Action::Back => return close_line(state, action == Action::Accept),
@@ -226,7 +228,7 @@ pub(super) fn act_line(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::Edit(edit) if session.pages.line().is_some_and(|line| line.apply(edit)) => typed(session),
-        _ if session.pages.page != Page::Recipe => step(session, action, rows, lines, messages),
+        _ if session.pages.page != Page::Recipe => step(session, action, rows, lines),
         _ => {}
     }
     Vec::new()
@@ -319,7 +321,6 @@ pub(super) fn settle(state: &mut State) -> Vec<Effect> {
 /// A click on a tab opens its page, one on a row selects it; a double click accepts.
 pub(super) fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     let now = state.now;
-    let messages = state.notices.log().len();
     let Some(session) = &mut state.session else { return Vec::new() };
     if let Some((_, page)) = state.geometry.page_tabs.iter().find(|(area, _)| area.contains(column, row)) {
         session.pages.page = *page;
@@ -343,7 +344,7 @@ pub(super) fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
             *cursor = line.min(last);
         }
         Page::Problems => {
-            pages.problems.cursor = line.min((pages.problems.list.len() + messages).saturating_sub(1));
+            pages.problems.cursor = line.min(pages.problems.list.len().saturating_sub(1));
         }
         Page::Recipe => pages.recipe.cursor = line.min(session.plan.recipe().rules.len()),
         Page::Runtimes => pages.runtime = line.min(pages.derived.verdicts.len().saturating_sub(1)),

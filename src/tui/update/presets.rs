@@ -72,19 +72,25 @@ pub(super) fn act_file(state: &mut State, action: Action) -> Vec<Effect> {
 
 /// A recipe file was read, or not.
 pub(super) fn read(state: &mut State, path: &Path, result: Result<Box<Recipe>, String>) -> Vec<Effect> {
-    let Some(Dialog::ReadRecipe(form)) = &mut state.dialog else { return Vec::new() };
-    match (result, &state.session) {
-        (Err(why), _) => form.problem = Some(why),
-        (Ok(recipe), Some(session)) => {
+    let Some(Dialog::ReadRecipe(form)) = state.asking() else { return Vec::new() };
+    let recipe = match result {
+        Ok(recipe) => recipe,
+        Err(why) => {
+            form.problem = Some(why);
+            return Vec::new();
+        }
+    };
+    match &state.session {
+        Some(session) => {
             let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             let other_matrix = recipe.imatrix.is_some() && recipe.imatrix != session.plan.recipe().imatrix;
             let beside = if other_matrix { " (its importance matrix takes --recipe at the start)" } else { "" };
             let next = taken_over(*recipe, session.plan.recipe());
             let name = format!("recipe {}{beside}", crate::text::escape(&name));
-            state.dialog = None;
+            state.asked();
             plan::take(state, Outcome::Changed(name, next));
         }
-        (Ok(_), None) => state.dialog = None,
+        None => state.asked(),
     }
     Vec::new()
 }

@@ -118,6 +118,8 @@ impl<T> Remote<T> {
 #[derive(Debug, Clone, Default)]
 pub struct Derived {
     plan: Option<Arc<Plan>>,
+    /// Tensors that previews had found something wrong with.
+    odd: usize,
     /// Sums by role and by type.
     pub breakdown: Breakdown,
     /// Types of the output's matrices.
@@ -188,7 +190,12 @@ impl Session {
     pub fn derive_pages(&mut self, imatrix: Option<&Imatrix>) {
         let plan = Arc::clone(self.plan.plan());
         let plan = &plan;
+        let odd = self.previews.odd();
         if self.pages.derived.plan.as_ref().is_some_and(|p| Arc::ptr_eq(p, plan)) {
+            if self.pages.derived.odd != odd {
+                self.pages.derived.odd = odd;
+                self.collect_problems();
+            }
             return;
         }
         let used = types_used(&self.model, plan);
@@ -200,6 +207,7 @@ impl Session {
             used,
             mask: (mask.clone().count() as u64, mask.filter(|d| d.is_ternary()).count() as u64),
             plan: Some(Arc::clone(plan)),
+            odd,
         };
         self.pages.recipe.clamp(self.plan.recipe());
         if let Some(imatrix) = imatrix {

@@ -68,7 +68,7 @@ pub enum Check {
 pub struct ProblemsPage {
     /// The list, worst first.
     pub list: Vec<Problem>,
-    /// The line under the cursor: a problem, or behind them a message.
+    /// The line under the cursor.
     pub cursor: usize,
     /// How the check of every weight stands.
     pub check: Check,
@@ -107,19 +107,48 @@ impl Session {
         let mut all = found(Source::File, &self.model.diagnostics);
         all.extend(found(Source::File, &self.problems));
         all.extend(found(Source::Weights, &pages.weights));
+        all.extend(self.met_by_previews().into_iter().map(|d| (Source::Weights, d)));
         all.extend(of_plan(&self.model, plan, self.plan.recipe()).into_iter().map(|d| (Source::Plan, d)));
         all.extend(found(Source::Imatrix, &pages.imatrix));
         all.sort_by_key(|(_, d)| std::cmp::Reverse(d.severity));
         let mut named: HashMap<&str, usize> = HashMap::new();
-        if all.iter().any(|(_, d)| d.tensor.is_some()) {
+        if all.iter().any(|(_, d)| d.tensor.is_some() || words(&d.message).any(may_be_name)) {
             named.extend(self.model.tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)));
         }
         let problem = |(source, what): (Source, Diagnostic)| {
-            let tensor = what.tensor.as_deref().and_then(|name| named.get(name).copied());
+            let told = || words(&what.message).filter(|w| may_be_name(w)).find_map(|word| named.get(word));
+            let tensor = what.tensor.as_deref().map_or_else(told, |name| named.get(name)).copied();
             Problem { source, what, tensor }
         };
         let list: Vec<Problem> = all.into_iter().map(problem).collect();
-        self.pages.problems.list = list;
+        let page = &mut self.pages.problems;
+        // The cursor stays on its problem though others come before it.
+        let same = page.selected().and_then(|at| list.iter().position(|p| p.what == at.what));
+        page.cursor = same.unwrap_or(page.cursor).min(list.len().saturating_sub(1));
+        page.list = list;
+    }
+
+    /// What previews met in weights that a check of all of them has not told yet.
+    fn met_by_previews(&self) -> Vec<Diagnostic> {
+        let told = &self.pages.problems.weights;
+        let name = |tensor: usize| self.model.tensors.get(tensor).map(|t| t.name.as_str());
+        let new = |name: &str| !told.iter().any(|d| d.tensor.as_deref() == Some(name));
+        let spoilt = self.previews.spoilt().filter_map(|(tensor, element)| {
+            let what = format!(
+                "element {element} is NaN or infinite, as a preview found: whatever it touches becomes NaN; c checks \
+                 every weight"
+            );
+            Some(Diagnostic::tensor(Severity::Error, "non-finite", name(tensor)?, what))
+        });
+        let failed = self.previews.failures().into_iter().filter_map(|(tensor, why)| {
+            Some(Diagnostic::tensor(
+                Severity::Warning,
+                "unmeasured",
+                name(tensor)?,
+                format!("cannot be measured: {why}"),
+            ))
+        });
+        spoilt.chain(failed).filter(|d| d.tensor.as_deref().is_some_and(new)).take(EACH).collect()
     }
 
     /// Takes in what there is to say of an importance matrix under the present plan.
@@ -130,6 +159,17 @@ impl Session {
         notes.extend(imatrix.notes(&self.model, self.plan.plan(), samples));
         self.pages.problems.imatrix = notes;
     }
+}
+
+/// The words of a message, without what stands around them.
+fn words(message: &str) -> impl Iterator<Item = &str> {
+    let around = |c: char| matches!(c, '\'' | '"' | '`' | '(' | ')' | ',' | ';' | ':' | '.');
+    message.split_whitespace().map(move |word| word.trim_matches(around))
+}
+
+/// Whether a word of a message may be the name of a tensor: ordinary words are not looked up.
+fn may_be_name(word: &str) -> bool {
+    word.contains(['.', '_'])
 }
 
 /// The plan's notes. Where they count tensors, those have a line each, so that one can go to them.

@@ -27,8 +27,13 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
             palette::draw(state, open, canvas, area, geometry);
         }
         Dialog::Copy(menu) => palette::copying(state, *menu, canvas, area, geometry),
-        Dialog::Help(help) => reading::help(state, help, canvas, area, geometry),
-        Dialog::Notes(scroll) => reading::notes(state, *scroll, canvas, area, geometry),
+        Dialog::Help(help) => {
+            if let Some(beneath) = &help.beneath {
+                draw(state, beneath, canvas, area, geometry);
+            }
+            reading::help(state, help, canvas, area, geometry);
+        }
+        Dialog::Messages(scroll) => reading::messages(state, *scroll, canvas, area, geometry),
         Dialog::Jobs(dialog) => jobs::draw(state, *dialog, canvas, area, geometry),
         Dialog::Quantize(form) => forms::quantize(state, form, canvas, area),
         Dialog::SaveRecipe(form) => {

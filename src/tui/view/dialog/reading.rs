@@ -1,4 +1,4 @@
-//! Texts that scroll: help, and the notes on the plan and the file.
+//! Texts that scroll: help, and what the program said so far.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,6 +9,7 @@ use crate::text;
 use crate::tui::keymap::{Context, HelpRow};
 use crate::tui::state::dialog::{HelpText, Scroll};
 use crate::tui::state::fate::Fate;
+use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::{Geometry, State, Tone};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, wrap};
@@ -68,7 +69,7 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
     let columns = usize::from(area.width.min(84)).saturating_sub(4);
     let mut lines = Vec::new();
     let search = help.search.text().to_lowercase();
-    for context in Context::ALL {
+    for context in help.order() {
         let wanted = |row: &HelpRow<'_>| {
             let told = |words: &str| words.to_lowercase().contains(&search);
             row.context == context
@@ -128,8 +129,8 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
     }
 }
 
-/// Messages, newest first; with a model open they are a part of its problems page.
-pub(super) fn notes(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+/// Messages, newest first.
+pub(super) fn messages(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let width = area.width.min(100);
     let columns = usize::from(width).saturating_sub(4);
@@ -141,7 +142,8 @@ pub(super) fn notes(state: &State, scroll: Scroll, canvas: &mut Canvas<'_>, area
             Tone::Warning => ("⚠", theme.warning),
             Tone::Error => ("✗", theme.error),
         };
-        entry(&mut lines, sign, style, &text::escape(&notice.text), columns, theme);
+        let words = format!("{} (after {})", text::escape(&notice.text), whole_seconds(notice.at.as_secs_f64()));
+        entry(&mut lines, sign, style, &words, columns, theme);
     }
     if lines.is_empty() {
         lines.push(Line::from(Span::styled("  none yet", theme.dim)));

@@ -1,4 +1,4 @@
-//! The problems page: a line each, worst first, then the messages; below them the one under the cursor in full.
+//! The problems page: a line each, worst first; below them the one under the cursor in full.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -7,8 +7,6 @@ use ratatui::text::{Line, Span};
 use super::{Drawing, airy, below, paragraph};
 use crate::engine::error::Severity;
 use crate::text;
-use crate::tui::state::Tone;
-use crate::tui::state::notice::Notice;
 use crate::tui::state::pages::problems::{Check, Problem};
 use crate::tui::theme::Theme;
 use crate::tui::view::tree::left;
@@ -17,32 +15,21 @@ use crate::tui::widgets::gauge;
 pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beneath: Rect) {
     let theme = drawing.canvas.theme;
     let page = &drawing.session.pages.problems;
-    let log = drawing.state.notices.log();
     let status = status(&page.check, page.counts(), usize::from(inner.width.saturating_sub(2)), theme);
     drawing.canvas.line(airy(inner), inner.y, &status);
     let rows = below(inner, 1);
-    let len = page.list.len() + log.len();
+    let len = page.list.len();
     let outer = Rect { x: inner.x - 1, y: inner.y - 1, width: inner.width + 2, height: inner.height + 2 };
     drawing.place(outer, &format!(" {}/{len} ", (page.cursor + 1).min(len)));
     if len == 0 {
         drawing.message(rows, "nothing to note, neither on the file nor on the plan", theme.good);
     }
     let width = usize::from(rows.width);
-    drawing.list(rows, page.cursor, len, true, |canvas, row| match page.list.get(row) {
-        Some(problem) => problem_line(problem, width, canvas.theme),
-        None => match log.iter().rev().nth(row - page.list.len()) {
-            Some(notice) => notice_line(notice, width, canvas.theme),
-            None => Line::default(),
-        },
+    drawing.list(rows, page.cursor, len, true, |canvas, row| {
+        page.list.get(row).map_or_else(Line::default, |problem| problem_line(problem, width, canvas.theme))
     });
     let inside = airy(drawing.canvas.boxed(beneath, ""));
-    let lines = match page.selected() {
-        Some(problem) => whole(problem, inside.width, theme),
-        None => log.iter().rev().nth(page.cursor.saturating_sub(page.list.len())).map_or_else(Vec::new, |notice| {
-            let words = format!("{} after {}", notice.text, text::seconds(notice.at.as_secs_f64()));
-            paragraph(&text::escape(&words), inside.width, theme.text)
-        }),
-    };
+    let lines = page.selected().map(|problem| whole(problem, inside.width, theme)).unwrap_or_default();
     drawing.canvas.lines(inside, &lines);
 }
 
@@ -101,20 +88,6 @@ fn problem_line(problem: &Problem, width: usize, theme: &Theme) -> Line<'static>
     Line::from(spans)
 }
 
-fn notice_line(notice: &Notice, width: usize, theme: &Theme) -> Line<'static> {
-    let (sign, style) = match notice.tone {
-        Tone::Info => ("·", theme.dim),
-        Tone::Good => ("✓", theme.good),
-        Tone::Warning => ("⚠", theme.warning),
-        Tone::Error => ("✗", theme.error),
-    };
-    Line::from(vec![
-        Span::styled(format!(" {sign} "), style),
-        Span::styled(left("message", 8), theme.dim),
-        Span::styled(text::clip(&text::escape(&notice.text), width.saturating_sub(12)), theme.dim),
-    ])
-}
-
 /// Everything that is known of a problem.
 fn whole(problem: &Problem, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     let what = &problem.what;
@@ -133,5 +106,8 @@ fn whole(problem: &Problem, width: u16, theme: &Theme) -> Vec<Line<'static>> {
         lines.push(Line::from(vec![Span::styled(name, theme.strong), Span::styled(go, theme.dim)]));
     }
     lines.extend(paragraph(&text::escape(&what.message), width, theme.text));
+    if let (None, Some(_)) = (&what.tensor, problem.tensor) {
+        lines.push(Line::from(Span::styled("enter goes to the tensor that it names", theme.dim)));
+    }
     lines
 }
