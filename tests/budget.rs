@@ -74,7 +74,7 @@ fn every_place_of_the_slider_becomes_rules_that_choose_the_same_tensors_and_byte
 fn rules_are_pins() {
     let (_folder, model) = model(3);
     let rule = |text: &str, action| Rule { pattern: text.parse::<Pattern>().unwrap(), action };
-    let rules = vec![rule("blk.0.*", Action::Keep), rule("blk.2.ffn_up.weight", Action::TERNARY)];
+    let rules = vec![rule("blk.0.*", Action::KEEP), rule("blk.2.ffn_up.weight", Action::TERNARY)];
     let recipe = Recipe { layers: Mask::All, rules: rules.clone(), ..Recipe::default() };
     let budget = ranked(&model, &recipe);
     let name = |tensor: usize| model.tensors[tensor].name.as_str();

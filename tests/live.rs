@@ -87,8 +87,9 @@ fn actions() -> impl Strategy<Value = Action> {
     let format = prop::option::of(prop::sample::select(Format::ALL.to_vec()));
     let method = prop::option::of(prop::sample::select(Method::ALL.to_vec()));
     prop_oneof![
-        Just(Action::Keep),
+        Just(Action::KEEP),
         Just(Action::TERNARY),
+        prop::sample::select(Precision::ALL.to_vec()).prop_map(|(p, _)| Action::Keep { precision: Some(p) }),
         (format, method).prop_map(|(format, method)| Action::Ternary { format, method }),
     ]
 }
@@ -209,7 +210,7 @@ fn an_edit_of_one_tensor_touches_one() {
     let model = &*MODEL;
     let mut live = Live::new(model, Recipe { layers: Mask::All, ..Recipe::default() });
     let mut recipe = live.recipe().clone();
-    recipe.rules.push(rule(0, Action::Keep));
+    recipe.rules.push(rule(0, Action::KEEP));
     let (_, touched) = live.step(model, recipe);
     assert_eq!(touched, Touched::These(vec![model.find("blk.0.attn_q.weight").unwrap()]));
 }

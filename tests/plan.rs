@@ -131,7 +131,7 @@ fn the_last_matching_rule_wins_and_carries_its_format_and_method() {
         &model,
         &recipe(
             Mask::All,
-            &[("blk.*", Action::Keep), ("*attn*", special), ("re:attn_q\\.w", Action::TERNARY), ("*ffn_up.*", special)],
+            &[("blk.*", Action::KEEP), ("*attn*", special), ("re:attn_q\\.w", Action::TERNARY), ("*ffn_up.*", special)],
         ),
     );
     assert_eq!(of(&model, &plan, "blk.0.attn_q.weight").step, Step::Ternary(Format::Tq2_0, Method::Exact));
@@ -142,7 +142,7 @@ fn the_last_matching_rule_wins_and_carries_its_format_and_method() {
     let plan = resolve(&model, &recipe(Mask::Custom, &[("output.weight", special), ("*", Action::TERNARY)]));
     assert_eq!(of(&model, &plan, "output.weight").step, Step::Ternary(Format::Q2_0, Method::Twn));
     // A glob that keeps does not pass over anything.
-    let plan = resolve(&model, &recipe(Mask::Custom, &[("output.weight", special), ("*", Action::Keep)]));
+    let plan = resolve(&model, &recipe(Mask::Custom, &[("output.weight", special), ("*", Action::KEEP)]));
     assert_eq!(of(&model, &plan, "output.weight").reason, Reason::Kept);
 }
 
@@ -183,7 +183,7 @@ fn the_mask_of_experts_says_so_where_there_are_none() {
     assert!(text.contains("--layers all") && text.contains("no routed experts"), "{text}");
     assert!(note(&moe().open().unwrap(), &Recipe::default()).is_none());
     assert!(note(&none, &recipe(Mask::All, &[])).is_none());
-    let unused = resolve(&none, &recipe(Mask::All, &[("blk.9.*", Action::Keep)]));
+    let unused = resolve(&none, &recipe(Mask::All, &[("blk.9.*", Action::KEEP)]));
     assert!(unused.notes.iter().any(|n| n.code == "rule-unused" && n.message.contains("blk.9.*")));
 }
 

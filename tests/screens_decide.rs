@@ -192,3 +192,15 @@ fn no_size_panics() {
         }
     }
 }
+
+#[test]
+fn the_menu_of_types() {
+    let mut app = App::on(&layered());
+    app.go("blk.0.attn_v.weight");
+    app.press("c");
+    shoot_at(&mut app, "types_tensor", &SIZES);
+    app.press("esc");
+    app.go("blk.1.");
+    app.press("c j");
+    shoot_at(&mut app, "types_subtree", &[SMALL]);
+}

@@ -422,7 +422,7 @@ fn a_pattern_that_is_none_is_not_taken() {
     app.press("a tab");
     app.type_text("role:attn");
     app.press("enter");
-    assert_eq!(app.recipe().rules[0].action, Action::Keep, "tab chose what it does");
+    assert_eq!(app.recipe().rules[0].action, Action::KEEP, "tab chose what it does");
 }
 
 #[test]

@@ -311,8 +311,12 @@ fn methods_and_formats_are_of_what_goes_ternary() {
     let mut app = App::on(&dense());
     app.go("blk.0.ffn_up.weight");
     app.press("m");
+    assert!(app.notice().contains("does not go ternary: space makes it"), "{}", app.notice());
+    assert_eq!(app.recipe().method, Method::Exact, "a tensor's row never changes the model's default");
+    app.go("");
+    app.press("m");
     assert!(app.notice().contains("nothing goes ternary yet: space, L or p"), "{}", app.notice());
-    assert_ne!(app.recipe().method, Method::Exact, "until then it is the default that changes");
+    assert_ne!(app.recipe().method, Method::Exact);
 }
 
 #[test]

@@ -16,6 +16,8 @@ use tritscope::tui::effect::Effect;
 use tritscope::tui::event::Event;
 use tritscope::tui::state::Dialog;
 
+const QUERY: &str = "blk.0.attn_q.weight";
+
 /// Layers of two matrices and a norm.
 fn layers(count: u64) -> Tiny {
     let mut tiny = Tiny::default().kv("llama.block_count", Kv::U32(count as u32));
@@ -114,9 +116,11 @@ fn a_star_takes_the_tensor_in_all_layers_with_one_rule() {
     app.press("m");
     assert_eq!(
         app.rules(),
-        ["Ternary { format: None, method: None } blk.*.attn_q.weight"],
-        "all there is: the default"
+        ["Ternary { format: None, method: Some(Twn) } blk.*.attn_q.weight"],
+        "all there is, and still the selection's"
     );
+    assert_eq!(app.recipe().method, Method::Exact, "the model's own is changed from its row");
+    assert_eq!(app.notice(), "method twn for blk.*.attn_q.weight");
     app.press("esc");
     app.go("blk.3.");
     app.press("*");
@@ -177,14 +181,16 @@ fn one_key_goes_through_the_types_and_comes_round() {
     let name = "blk.0.attn_q.weight";
     app.go(name);
     let mut seen = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..12 {
         app.press("t");
         seen.push(new_type(&app, name));
         if *seen.last().unwrap() == DType::F16 {
             break;
         }
     }
-    assert_eq!(seen, [DType::TQ2_0, DType::TQ1_0, DType::Q2_0, DType::IQ1_S, DType::F16]);
+    let formats = [DType::TQ2_0, DType::TQ1_0, DType::Q2_0, DType::IQ1_S];
+    let all: Vec<DType> = formats.into_iter().chain([DType::Q8_0, DType::Q6_K, DType::Q4_0, DType::F16]).collect();
+    assert_eq!(seen, all, "the ternary formats, the smaller precisions, and as it was");
     assert_eq!(app.rules(), [""; 0]);
     app.press("* t t");
     assert_eq!((new_type(&app, "blk.1.attn_q.weight"), app.recipe().rules.len()), (DType::TQ1_0, 1));
@@ -202,6 +208,8 @@ fn types_of_what_falls_back_are_not_offered_twice() {
     app.press("t");
     assert_eq!(new_type(&app, name), DType::Q2_0, "rows of 320");
     app.press("t");
+    assert_eq!(new_type(&app, name), DType::Q8_0, "Q6_K has no block for them");
+    app.press("t t");
     assert_eq!(new_type(&app, name), DType::F16);
     app.go("blk.0.attn_norm.weight");
     app.press("t");
@@ -209,6 +217,65 @@ fn types_of_what_falls_back_are_not_offered_twice() {
     app.go("blk.0.ffn_gate_inp.weight");
     app.press("t t");
     assert!(!app.ternary("blk.0.ffn_gate_inp.weight"), "only space lifts a protection: {}", app.notice());
+    assert_eq!(new_type(&app, "blk.0.ffn_gate_inp.weight"), DType::Q6_K, "a tensor by itself may be made smaller");
+}
+
+#[test]
+fn a_subtree_takes_another_precision_but_for_what_is_protected() {
+    let mut app = App::on(&layered());
+    app.go("blk.0.");
+    app.press("c");
+    choose(&mut app, "q8_0");
+    assert_eq!(app.recipe().rules[0].to_string(), "blk.0.*=keep:q8_0");
+    assert_eq!(app.notice(), "Q8_0 blk.0.*: -1 tensor");
+    assert_eq!(new_type(&app, QUERY), DType::Q8_0);
+    assert_eq!(new_type(&app, "blk.0.ffn_gate_inp.weight"), DType::F16, "the router is protected");
+    assert_eq!(new_type(&app, "blk.1.attn_q.weight"), DType::F16);
+    app.press("space");
+    assert!(app.ternary(QUERY) && app.recipe().rules.len() == 1, "{:?}", app.rules());
+    app.press("u u");
+    assert_eq!(app.recipe(), &Recipe::default());
+}
+
+#[test]
+fn the_menu_of_types_says_what_each_takes_and_why_some_cannot_be_had() {
+    let mut app = App::on(&layered());
+    app.go("blk.0.attn_v.weight");
+    app.press("c");
+    let of = |app: &App, name: &str| {
+        let Some(Dialog::Types(menu, _)) = &app.state.dialog else { panic!("no menu: {}", app.notice()) };
+        menu.offers.iter().find(|offer| offer.chosen.name() == name).unwrap().bytes.clone()
+    };
+    assert_eq!(of(&app, "keep"), Ok(320 * 16 * 2));
+    assert_eq!(of(&app, "q8_0"), Ok(320 * 16 / 32 * 34));
+    assert_eq!(of(&app, "tq2_0"), Ok(320 * 16 / 64 * 18), "it falls back");
+    assert_eq!(of(&app, "q6_k"), Err("rows of 320 do not divide by 256".to_owned()));
+    assert!(of(&app, "i2_s").is_err_and(|why| why.contains("bitnet.cpp")));
+    choose(&mut app, "q6_k");
+    assert!(app.notice().contains("rows of 320") && app.state.dialog.is_some(), "{}", app.notice());
+    app.press("esc");
+    app.go("blk.0.attn_norm.weight");
+    app.press("c");
+    assert!(of(&app, "tq2_0").is_err_and(|why| why.contains("norm")));
+    assert!(of(&app, "q8_0").is_err_and(|why| why.contains("norm")));
+    app.press("esc");
+    app.go("token_embd.weight");
+    app.press("c");
+    assert!(of(&app, "tq2_0").is_err_and(|why| why.contains("space overrides")));
+    choose(&mut app, "q6_k");
+    assert_eq!(new_type(&app, "token_embd.weight"), DType::Q6_K);
+    assert_eq!(app.recipe().rules[0].to_string(), "token_embd.weight=keep:q6_k");
+}
+
+/// Goes to a line of the menu of types and takes it.
+fn choose(app: &mut App, name: &str) {
+    let Some(Dialog::Types(menu, _)) = &app.state.dialog else { panic!("no menu: {}", app.notice()) };
+    let at = menu.offers.iter().position(|offer| offer.chosen.name() == name).unwrap();
+    app.press("home");
+    for _ in 0..at {
+        app.press("j");
+    }
+    app.press("enter");
 }
 
 #[test]

@@ -150,12 +150,18 @@ fn the_method_changes_for_what_is_selected() {
     app.press("m");
     assert_eq!(app.session().plan.decision(app.tensor(EXPERTS[0])).method(), Some(Method::Twn));
     assert_eq!(app.session().plan.decision(app.tensor(EXPERTS[1])).method(), Some(Method::Exact));
-    assert_eq!(app.recipe().flags(), None, "flags alone cannot say this");
+    let rule = format!("{}=ternary:twn", EXPERTS[0]);
+    assert_eq!(app.recipe().flags()[6..], ["--rule".to_owned(), rule], "flags alone say this");
     app.press("M");
     assert_eq!(app.recipe(), &Recipe::default());
     app.go("");
     app.press("m");
-    assert_eq!((app.recipe().method, app.recipe().rules.len()), (Method::Twn, 0), "all there is: the default");
+    assert_eq!(
+        (app.recipe().method, app.recipe().rules.len()),
+        (Method::Twn, 0),
+        "of the model as a whole: the default"
+    );
+    assert_eq!(app.notice(), "method twn for the model");
     app.go(QUERY);
     app.press("m");
     assert_eq!(app.recipe().method, Method::Twn, "a tensor that stays has none: {}", app.notice());

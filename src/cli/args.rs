@@ -241,6 +241,9 @@ pub struct ChoiceArgs {
     /// Keep what this pattern picks; the last match wins
     #[arg(long, value_name = "PATTERN")]
     keep: Vec<Pattern>,
+    /// A rule in full: PATTERN=keep:TYPE, PATTERN=ternary:FORMAT, PATTERN=ternary:FORMAT:METHOD; the last match wins
+    #[arg(long, value_name = "PATTERN=ACTION")]
+    rule: Vec<Rule>,
     /// Lift the protection of a tensor or of a role (router, token_embd, output, position)
     #[arg(long, value_name = "NAME|ROLE")]
     unprotect: Vec<String>,
@@ -265,7 +268,7 @@ pub struct ChoiceArgs {
     /// Chunks that the importance matrix should be made from; another number is told [default: 1000]
     #[arg(long, value_name = "N")]
     calibration_samples: Option<usize>,
-    /// Order in which --ternary and --keep were typed; filled in by [`parse`].
+    /// Order in which --ternary, --keep and --rule were typed; filled in by [`parse`].
     #[arg(skip)]
     rules: Vec<Rule>,
 }
@@ -421,14 +424,18 @@ impl ChoiceArgs {
         Ok(recipe)
     }
 
-    /// Puts `--ternary` and `--keep` in the order in which they were typed.
+    /// Puts `--ternary`, `--keep` and `--rule` in the order in which they were typed.
     fn order_rules(&mut self, matches: &ArgMatches) {
-        let typed = |name: &str, patterns: &[Pattern], action: Action| -> Vec<(usize, Rule)> {
-            let indices = matches.indices_of(name).into_iter().flatten();
-            indices.zip(patterns).map(|(i, p)| (i, Rule { pattern: p.clone(), action })).collect()
+        let of = |patterns: &[Pattern], action: Action| -> Vec<Rule> {
+            patterns.iter().map(|pattern| Rule { pattern: pattern.clone(), action }).collect()
         };
-        let mut rules = typed("ternary", &self.ternary, Action::TERNARY);
-        rules.extend(typed("keep", &self.keep, Action::Keep));
+        let typed = [
+            ("ternary", of(&self.ternary, Action::TERNARY)),
+            ("keep", of(&self.keep, Action::KEEP)),
+            ("rule", self.rule.clone()),
+        ];
+        let at = |name: &str| matches.indices_of(name).into_iter().flatten();
+        let mut rules: Vec<(usize, Rule)> = typed.into_iter().flat_map(|(name, rules)| at(name).zip(rules)).collect();
         rules.sort_by_key(|(index, _)| *index);
         self.rules = rules.into_iter().map(|(_, rule)| rule).collect();
     }
@@ -507,13 +514,13 @@ mod tests {
 
     #[test]
     fn rules_keep_the_order_in_which_they_were_typed() {
-        let line = ["tritscope", "plan", "m.gguf", "--keep", "a*", "--ternary", "b*", "--keep", "c*"];
+        let line = "tritscope plan m.gguf --keep a* --ternary b* --rule d*=keep:q8_0 --keep c*".split(' ');
         let matches = Cli::command().get_matches_from(line);
         let Some(Command::Plan(mut plan)) = Cli::from_arg_matches(&matches).unwrap().command else { panic!() };
         plan.choice.order_rules(matches.subcommand().unwrap().1);
         let recipe = plan.choice.recipe().unwrap();
         let patterns: Vec<String> = recipe.rules.iter().map(|r| r.pattern.to_string()).collect();
-        assert_eq!(patterns, ["a*", "b*", "c*"]);
+        assert_eq!(patterns, ["a*", "b*", "d*", "c*"]);
         assert_eq!(recipe.rules[1].action, Action::TERNARY);
     }
 }

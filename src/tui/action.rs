@@ -54,7 +54,8 @@ actions! {
     FoldAll = "fold-all", "close every folder";
     UnfoldAll = "unfold-all", "open every folder";
     ToggleTernary = "toggle-ternary", "make the tensor, subtree or selection ternary, or keep it";
-    CycleType = "next-type", "next type: kept, ternary, each other format that fits";
+    CycleType = "next-type", "next type: kept, ternary formats that fit, smaller precisions";
+    ChooseType = "types", "choose a type from a menu: ternary formats, Q8_0, Q6_K, Q4_0, floats";
     SelectRange = "select-range", "select rows up to the cursor; again keeps them";
     SelectLayers = "select-layers", "select the same tensors in every layer";
     InvertSelection = "invert-selection", "select all else that can go ternary";

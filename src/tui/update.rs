@@ -18,6 +18,7 @@ mod presets;
 mod reading;
 mod selection;
 mod tour;
+mod types;
 mod wants;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -121,6 +122,7 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
         Context::Jobs => exports::act_jobs(state, action),
         Context::Quantize => forms::act_quantize(state, action),
         Context::Presets => presets::act(state, action),
+        Context::Types => types::act(state, action),
         Context::ReadRecipe => presets::act_file(state, action),
         Context::SaveRecipe => forms::act_save(state, action),
         Context::Budget => decide::act_slider(state, action),

@@ -2,7 +2,7 @@
 //! hold.
 
 use super::protect::Protection;
-use super::recipe::Recipe;
+use super::recipe::{Precision, Recipe};
 use crate::engine::codec::DType;
 use crate::engine::model::{Role, Tensor};
 
@@ -17,15 +17,20 @@ pub(super) struct Kept {
     pub(super) forced: Option<String>,
 }
 
-/// Precision of a tensor that stays. What llama.cpp computes with in F32 stays or becomes F32; block types need rows that
+/// Precision of a tensor that stays; `own` is what the rule asks for that keeps it. What llama.cpp computes with in F32 stays or becomes F32; block types need rows that
 /// divide, and fall back to Q8_0 and F16.
-pub(super) fn kept_step(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe) -> Kept {
+pub(super) fn kept_step(
+    tensor: &Tensor,
+    protection: Option<Protection>,
+    recipe: &Recipe,
+    own: Option<Precision>,
+) -> Kept {
     let of_role = match tensor.role {
         Role::TokenEmbd => recipe.embeddings,
         Role::Output => recipe.head,
         _ => None,
     };
-    let wanted = of_role.unwrap_or(recipe.keep_precision).dtype();
+    let wanted = own.or(of_role).unwrap_or(recipe.keep_precision).dtype();
     if tensor.dtype.is_integer() {
         return Kept::default();
     }

@@ -129,7 +129,7 @@ impl Live {
     }
 
     /// The plan of a recipe that may be taken next.
-    fn plan_of(&self, model: &Model, recipe: &Recipe) -> Arc<Plan> {
+    pub fn plan_of(&self, model: &Model, recipe: &Recipe) -> Arc<Plan> {
         if *recipe == self.recipe {
             return Arc::clone(&self.plan);
         }

@@ -5,7 +5,6 @@
 use super::decisions::{Decisions, Shared};
 use super::recipe::{Mask, Recipe};
 use super::resolve::{Decision, Reason, Step, Totals};
-use super::rule::Action;
 use super::tally::Tally;
 use std::collections::BTreeMap;
 
@@ -132,7 +131,7 @@ fn selection(model: &Model, recipe: &Recipe, totals: &Totals, hits: &[Hits]) -> 
         if hits.matched == 0 {
             let text = format!("the pattern '{pattern}' matches no tensor");
             notes.push(Diagnostic::file(Severity::Warning, "rule-unused", text));
-        } else if hits.applied == 0 && rule.action != Action::Keep {
+        } else if hits.applied == 0 && !rule.action.keeps() {
             let text = format!(
                 "the pattern '{pattern}' matches only protected tensors ({}), which it passes over; give a name in full, or --unprotect",
                 named(model.tensors.iter().filter(|t| pattern.matches(t)))

@@ -214,9 +214,8 @@ impl Recipe {
         toml::to_string(self).map_err(|e| Error::Usage(format!("the recipe cannot be written as TOML: {e}")))
     }
 
-    /// The flags that say the same, behind a subcommand; `None` where flags alone cannot (a rule with a format or a
-    /// method of its own).
-    pub fn flags(&self) -> Option<Vec<String>> {
+    /// The flags that say the same, behind a subcommand.
+    pub fn flags(&self) -> Vec<String> {
         let default = Self::default();
         let mut flags: Vec<String> = vec!["--format".into(), self.format.name().into()];
         flags.extend(["--method".into(), self.method.name().into()]);
@@ -242,13 +241,13 @@ impl Recipe {
             flags.extend(["--unprotect".into(), pattern.to_string()]);
         }
         for rule in &self.rules {
-            match rule.action {
-                Action::Keep => flags.extend(["--keep".into(), rule.pattern.to_string()]),
-                Action::TERNARY => flags.extend(["--ternary".into(), rule.pattern.to_string()]),
-                Action::Ternary { .. } => return None,
-            }
+            flags.extend(match rule.action {
+                Action::KEEP => ["--keep".into(), rule.pattern.to_string()],
+                Action::TERNARY => ["--ternary".into(), rule.pattern.to_string()],
+                _ => ["--rule".into(), rule.to_string()],
+            });
         }
-        Some(flags)
+        flags
     }
 }
 
@@ -275,7 +274,8 @@ mod tests {
             unprotect: vec!["role:router".parse().unwrap()],
             rules: vec![
                 Rule { pattern: "blk.*".parse().unwrap(), action: Action::TERNARY },
-                Rule { pattern: "re:attn_[kv]".parse().unwrap(), action: Action::Keep },
+                Rule { pattern: "re:attn_[kv]".parse().unwrap(), action: Action::KEEP },
+                "re:attn_q=keep:q6_k".parse().unwrap(),
                 Rule {
                     pattern: "blk.0.ffn_up.weight".parse().unwrap(),
                     action: Action::Ternary { format: Some(Format::Q2_0), method: Some(Method::Twn) },
@@ -285,7 +285,11 @@ mod tests {
         };
         let text = recipe.to_toml().unwrap();
         assert_eq!(text.parse::<Recipe>().unwrap(), recipe);
-        assert_eq!(recipe.flags(), None);
+        let flags = recipe.flags();
+        let said: Vec<&str> = flags.iter().map(String::as_str).skip_while(|flag| *flag != "--unprotect").collect();
+        let rules = ["--ternary", "blk.*", "--keep", "re:attn_[kv]", "--rule", "re:attn_q=keep:q6_k"];
+        assert_eq!(said[2..8], rules);
+        assert_eq!(said[8..], ["--rule", "blk.0.ffn_up.weight=ternary:q2_0:twn"]);
         assert_eq!("".parse::<Recipe>().unwrap(), Recipe::default());
     }
 
@@ -296,5 +300,7 @@ mod tests {
         assert!("version = 2".parse::<Recipe>().unwrap_err().contains("version 2"));
         let keep = "[[rule]]\nmatch = \"a*\"\naction = \"keep\"\nformat = \"q2_0\"";
         assert!(keep.parse::<Recipe>().unwrap_err().contains("no format"));
+        let ternary = "[[rule]]\nmatch = \"a*\"\naction = \"ternary\"\nprecision = \"q8_0\"";
+        assert!(ternary.parse::<Recipe>().unwrap_err().contains("no precision"));
     }
 }

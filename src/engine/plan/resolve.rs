@@ -449,7 +449,7 @@ fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, ask
     let winning = rule.and_then(|i| Some((i, recipe.rules.get(i)?.action)));
     let overridden = protection.is_some_and(|p| !p.is_absolute());
     match winning {
-        Some((i, Action::Keep)) => {
+        Some((i, Action::Keep { .. })) => {
             Request { wanted: None, winner: Winner::Rule(i), kept_by_rule: true, overridden: false }
         }
         Some((i, Action::Ternary { format, method })) => Request {
@@ -475,7 +475,12 @@ fn request(tensor: &Tensor, protection: Option<Protection>, recipe: &Recipe, ask
 /// A tensor that stays, as it is or in another precision.
 pub(super) fn keep(tensor: &Tensor, recipe: &Recipe, winner: Winner, reason: Reason) -> Decision {
     let protection = Protection::of(tensor);
-    let kept = kept_step(tensor, protection, recipe);
+    let own = match winner {
+        Winner::Rule(i) => recipe.rules.get(i).map(|rule| rule.action),
+        _ => None,
+    };
+    let own = if let Some(Action::Keep { precision }) = own { precision } else { None };
+    let kept = kept_step(tensor, protection, recipe, own);
     let mut decision = Decision {
         step: Step::Copy,
         new_type: tensor.dtype,

@@ -79,7 +79,7 @@ fn rules_of(model: &Model, (before, behind): Template<'_>, all: &[Member<'_>]) -
         format!("re:^{before}({}){behind}$", numbers.join("|")).parse::<Pattern>()
     };
     let ternary = |pattern| Rule { pattern, action: Action::TERNARY };
-    let keep = |pattern| Rule { pattern, action: Action::Keep };
+    let keep = |pattern| Rule { pattern, action: Action::KEEP };
     let rules = match (taken.len(), left.len()) {
         (0, _) => Ok(Vec::new()),
         (1, _) => return named(&taken),
@@ -93,6 +93,6 @@ fn rules_of(model: &Model, (before, behind): Template<'_>, all: &[Member<'_>]) -
 }
 
 fn one(model: &Model, tensor: usize, wanted: bool) -> Rule {
-    let action = if wanted { Action::TERNARY } else { Action::Keep };
+    let action = if wanted { Action::TERNARY } else { Action::KEEP };
     Rule { pattern: Pattern::name(&model.tensors[tensor].name), action }
 }

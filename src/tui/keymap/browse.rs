@@ -20,6 +20,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Browse, &[ch('i')], "i", Action::Pages).hint("model"),
     on(C::Browse, &[ch('p')], "p", Action::Presets).hint("presets"),
     on(C::Browse, &[ch('t')], "t", Action::CycleType).hint("type"),
+    on(C::Browse, &[ch('c')], "c", Action::ChooseType),
     on(C::Browse, &[ch('M')], "M", Action::PreviousMethod),
     on(C::Browse, &[ch('f')], "f", Action::NextFormat).hint("format"),
     on(C::Browse, &[ch('F')], "F", Action::PreviousFormat),

@@ -64,6 +64,8 @@ pub enum Context {
     Quantize,
     /// The menu of presets.
     Presets,
+    /// The menu of types.
+    Types,
     /// The line that the path of a recipe to read is typed into.
     ReadRecipe,
     /// The line that a recipe's path is typed into.
@@ -94,7 +96,7 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Browse,
         Self::Filter,
         Self::Pane,
@@ -115,6 +117,7 @@ impl Context {
         Self::Jobs,
         Self::Quantize,
         Self::Presets,
+        Self::Types,
         Self::ReadRecipe,
         Self::SaveRecipe,
         Self::Budget,
@@ -141,6 +144,7 @@ impl Context {
             Some(Dialog::Jobs(_)) => Self::Jobs,
             Some(Dialog::Quantize(_)) => Self::Quantize,
             Some(Dialog::Presets(_)) => Self::Presets,
+            Some(Dialog::Types(..)) => Self::Types,
             Some(Dialog::ReadRecipe(_)) => Self::ReadRecipe,
             Some(Dialog::SaveRecipe(_)) => Self::SaveRecipe,
             Some(Dialog::Apply(_)) => Self::Apply,
@@ -216,6 +220,7 @@ impl Context {
             Self::Jobs => "jobs",
             Self::Quantize => "quantize",
             Self::Presets => "presets",
+            Self::Types => "types",
             Self::ReadRecipe => "read-recipe",
             Self::SaveRecipe => "save-recipe",
             Self::Budget => "budget",
@@ -255,6 +260,7 @@ impl Context {
             Self::Jobs => "Jobs",
             Self::Quantize => "Quantize dialog",
             Self::Presets => "Presets",
+            Self::Types => "Choosing a type",
             Self::ReadRecipe => "Reading a recipe",
             Self::SaveRecipe => "Saving the recipe",
             Self::Budget => "Budget slider",

@@ -1,4 +1,4 @@
-//! Keys of the menu of presets, and of the line that asks for a recipe file.
+//! Keys of the menus of presets and of types, and of the line that asks for a recipe file.
 
 use crossterm::event::KeyCode as K;
 
@@ -22,6 +22,13 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Presets, &[ch('f')], "f", Action::TakePreset(Preset::File)),
     on(C::Presets, &[key(K::Esc), ch('q'), ch('p')], "esc q", Action::Back).hint("close"),
     on(C::Presets, &[ctrl('c')], "ctrl-c", Action::Quit),
+    on(C::Types, &[key(K::Enter)], "enter", Action::Accept).hint("take it"),
+    on(C::Types, &[key(K::Up), ch('k')], "↑ k", Action::Up),
+    on(C::Types, &[key(K::Down), ch('j')], "↓ j", Action::Down).hint("choose"),
+    on(C::Types, &[key(K::Home), ch('g')], "home g", Action::Top),
+    on(C::Types, &[key(K::End), ch('G')], "end G", Action::Bottom),
+    on(C::Types, &[key(K::Esc), ch('q'), ch('c')], "esc q", Action::Back).hint("close"),
+    on(C::Types, &[ctrl('c')], "ctrl-c", Action::Quit),
     on(C::ReadRecipe, &[key(K::Enter)], "enter", Action::Accept).hint("read it"),
     on(C::ReadRecipe, &[ctrl('w')], "ctrl-w", Action::Edit(TextEdit::WordBack)),
     on(C::ReadRecipe, &[ctrl('u')], "ctrl-u", Action::Edit(TextEdit::Clear)),

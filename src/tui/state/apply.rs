@@ -3,7 +3,7 @@
 use super::edit::{Outcome, with_rules};
 use super::plan::PlanState;
 use crate::engine::model::{Model, RoleSet};
-use crate::engine::plan::{Action, Live, Pattern, Recipe, Rule, resolve};
+use crate::engine::plan::{Action, Live, Pattern, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
 
 /// What a choice is for.
@@ -86,8 +86,6 @@ fn checked(model: &Model, next: Recipe, index: usize, name: String, chosen: (For
     if decision.is_ternary() && decision.requested == Some(chosen) {
         Outcome::Changed(name, next)
     } else {
-        let plan = resolve(model, &next);
-        let decision = &plan.decisions[index];
         let label = crate::text::escape(&model.tensors[index].name);
         Outcome::Refused(format!("{label}: {}", decision.reason_text()))
     }

@@ -11,21 +11,17 @@ pub fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-/// The `quantize` command that is equivalent to the recipe. Where flags cannot say it, a recipe file stands for it.
+/// The `quantize` command that is equivalent to the recipe. It says all of it: no file has to be written first.
 pub fn quantize(command: &str, source: &Path, out: &Path, recipe: &Recipe) -> String {
-    line(command, source, out, &flags(source, recipe))
+    line(command, source, out, &recipe.flags())
 }
 
 /// The same without the flags that say what holds anyway, for where there is little room.
 pub fn brief(command: &str, source: &Path, out: &Path, recipe: &Recipe) -> String {
-    let usual = Recipe::default().flags().unwrap_or_default();
-    let flags = flags(source, recipe);
+    let usual = Recipe::default().flags();
+    let flags = recipe.flags();
     let said = flags.chunks(2).filter(|pair| !usual.chunks(2).any(|usual| usual == *pair));
     line(command, source, out, &said.flatten().cloned().collect::<Vec<_>>())
-}
-
-fn flags(source: &Path, recipe: &Recipe) -> Vec<String> {
-    recipe.flags().unwrap_or_else(|| vec!["--recipe".to_owned(), recipe_name(source)])
 }
 
 fn line(command: &str, source: &Path, out: &Path, flags: &[String]) -> String {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::copying::CopyMenu;
+use super::edit::{Target as EditTarget, TypeMenu};
 use super::input::TextInput;
 use super::palette::Palette;
 use super::picker::Picker;
@@ -29,6 +30,8 @@ pub enum Dialog {
     Quantize(QuantizeForm),
     /// What people mostly begin with.
     Presets(PresetMenu),
+    /// What the selection can be made, and the selection.
+    Types(TypeMenu, EditTarget),
     /// Which recipe file to read.
     ReadRecipe(SaveForm),
     /// Where to write the recipe.

@@ -2,7 +2,7 @@
 //!
 //! Rules stay tidy: a new one replaces those that it makes meaningless, and is left out where it would change nothing.
 
-mod cycle;
+mod types;
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use super::fate::stays;
 use super::patterns;
 use super::plan::PlanState;
 use crate::engine::model::{Model, RoleSet};
-use crate::engine::plan::{Action, Live, Mask, Pattern, Protection, Recipe, Rule, resolve};
+use crate::engine::plan::{Action, Live, Mask, Pattern, Protection, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
 
-pub use cycle::cycle_type;
+pub use types::{TargetType, TypeMenu, TypeOffer, cycle_type, set_type};
 
 /// What an edit acts on.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ impl Target {
     }
 
     /// What it is, for the name of a step.
-    fn label(&self, model: &Model) -> String {
+    pub fn label(&self, model: &Model) -> String {
         let text = match self {
             Self::Tensor(index) => model.tensors[*index].name.clone(),
             Self::Subtree { prefix, .. } if prefix.is_empty() => "everything".to_owned(),
@@ -73,6 +73,11 @@ impl Target {
             Self::Listed { what, tensors } => format!("{} {what}", count(tensors.len())),
         };
         crate::text::escape(&text)
+    }
+
+    /// Whether it is the model as a whole: what is chosen for it is the recipe's default, and no rule.
+    fn is_model(&self) -> bool {
+        matches!(self, Self::Subtree { prefix, .. } if prefix.is_empty())
     }
 
     /// The pattern of the one rule that is for all of it, and the prefix that its names share, if there is such a rule.
@@ -111,7 +116,7 @@ fn toggle_tensor(model: &Model, state: &PlanState, index: usize, confirmed: bool
     let label = Target::Tensor(index).label(model);
     let pattern = Pattern::name(&tensor.name);
     if decision.is_ternary() {
-        let rule = Rule { pattern, action: Action::Keep };
+        let rule = Rule { pattern, action: Action::KEEP };
         let recipe = with_rules(model, state.live(), state.recipe(), None, vec![rule]);
         return Outcome::Changed(format!("keep {label}"), recipe);
     }
@@ -130,10 +135,10 @@ fn toggle_tensor(model: &Model, state: &PlanState, index: usize, confirmed: bool
         _ => {}
     }
     let recipe = with_rules(model, state.live(), state.recipe(), None, vec![Rule { pattern, action: Action::TERNARY }]);
-    if Live::would_be(tensor, &recipe).is_ternary() {
+    let after = Live::would_be(tensor, &recipe);
+    if after.is_ternary() {
         Outcome::Changed(format!("ternary {label}"), recipe)
     } else {
-        let after = &resolve(model, &recipe).decisions[index];
         Outcome::Refused(format!("{label}: {}", after.reason_text()))
     }
 }
@@ -145,7 +150,7 @@ fn toggle_many(model: &Model, state: &PlanState, target: &Target) -> Outcome {
         return Outcome::Refused(format!("{label}: nothing here can go ternary"));
     }
     let keep = able.iter().all(|t| state.decision(*t).is_ternary());
-    let (action, verb) = if keep { (Action::Keep, "keep") } else { (Action::TERNARY, "ternary") };
+    let (action, verb) = if keep { (Action::KEEP, "keep") } else { (Action::TERNARY, "ternary") };
     let changing: Vec<usize> = able.iter().copied().filter(|t| keep || !state.decision(*t).is_ternary()).collect();
     match rules_for(model, target, &changing, action) {
         Ok((prefix, rules)) => {
@@ -169,9 +174,8 @@ fn rules_for<'a>(
     })
 }
 
-/// The next (or previous) method for the ternary tensors of the target; the recipe's default where there are none, or
-/// where they are all that there is. `lossless` is among them where `is_native` says of every tensor that it is ternary
-/// already.
+/// The next (or previous) method for the ternary tensors of the target; of the model as a whole, the recipe's default.
+/// `lossless` is among them where `is_native` says of every tensor that it is ternary already.
 pub fn cycle_method(
     model: &Model,
     state: &PlanState,
@@ -179,24 +183,24 @@ pub fn cycle_method(
     forward: bool,
     is_native: impl Fn((usize, Format)) -> bool,
 ) -> Outcome {
-    let (pairs, everything) = requested(state, target);
-    let current = pairs.first().filter(|_| !everything).map_or(state.recipe().method, |(_, _, method)| *method);
+    let pairs = requested(state, target);
+    let current = pairs.first().filter(|_| !target.is_model()).map_or(state.recipe().method, |(_, _, method)| *method);
     let native = !pairs.is_empty() && pairs.iter().all(|(tensor, format, _)| is_native((*tensor, *format)));
     let offered = if native { &Method::ALL[..] } else { &Method::COMPARED };
     set_method(model, state, target, step(offered, current, forward))
 }
 
-/// This method for the ternary tensors of the target, or as the recipe's default.
+/// This method for the ternary tensors of the target; of the model as a whole, as the recipe's default.
 pub fn set_method(model: &Model, state: &PlanState, target: &Target, next: Method) -> Outcome {
-    let (pairs, everything) = requested(state, target);
+    let pairs = requested(state, target);
     if let Some(refused) = nothing_ternary(model, state, target, &pairs, "method") {
         return refused;
     }
-    if everything {
+    if target.is_model() {
         let mut recipe = state.recipe().clone();
         recipe.method = next;
         clear_explicit(&mut recipe, false);
-        return Outcome::Changed(format!("method {next}"), recipe);
+        return Outcome::Changed(format!("method {next} for the model"), recipe);
     }
     let pairs = pairs.into_iter().map(|(tensor, format, _)| (tensor, format, next)).collect::<Vec<_>>();
     explicit(model, state, target, &pairs, &format!("method {next}"))
@@ -204,12 +208,12 @@ pub fn set_method(model: &Model, state: &PlanState, target: &Target, next: Metho
 
 /// The same for the format. Of a single tensor only formats that its rows divide by are offered.
 pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: bool) -> Outcome {
-    let (pairs, everything) = requested(state, target);
+    let pairs = requested(state, target);
     if let Some(refused) = nothing_ternary(model, state, target, &pairs, "format") {
         return refused;
     }
-    let current = pairs.first().filter(|_| !everything).map_or(state.recipe().format, |(_, format, _)| *format);
-    if everything {
+    let current = pairs.first().filter(|_| !target.is_model()).map_or(state.recipe().format, |(_, format, _)| *format);
+    if target.is_model() {
         return set_format(model, state, target, step(&Format::ALL, current, forward));
     }
     let single = if let Target::Tensor(index) = target { Some(&model.tensors[*index]) } else { None };
@@ -228,17 +232,17 @@ pub fn cycle_format(model: &Model, state: &PlanState, target: &Target, forward: 
     set_format(model, state, target, step(&offered, current, forward))
 }
 
-/// This format for the ternary tensors of the target, or as the recipe's default.
+/// This format for the ternary tensors of the target; of the model as a whole, as the recipe's default.
 pub fn set_format(model: &Model, state: &PlanState, target: &Target, next: Format) -> Outcome {
-    let (pairs, everything) = requested(state, target);
+    let pairs = requested(state, target);
     if let Some(refused) = nothing_ternary(model, state, target, &pairs, "format") {
         return refused;
     }
-    if everything {
+    if target.is_model() {
         let mut recipe = state.recipe().clone();
         recipe.format = next;
         clear_explicit(&mut recipe, true);
-        return Outcome::Changed(format!("format {next}"), recipe);
+        return Outcome::Changed(format!("format {next} for the model"), recipe);
     }
     let pairs = pairs.into_iter().map(|(tensor, _, method)| (tensor, next, method)).collect::<Vec<_>>();
     explicit(model, state, target, &pairs, &format!("format {next}"))
@@ -256,20 +260,17 @@ pub fn set_mask(state: &PlanState, mask: Mask) -> Outcome {
     Outcome::Changed(format!("mask {}", recipe.layers.name()), recipe)
 }
 
-/// What is asked of the target's ternary tensors, and whether that is all there is to ask.
-fn requested(state: &PlanState, target: &Target) -> (Vec<(usize, Format, Method)>, bool) {
+/// What is asked of the target's ternary tensors.
+fn requested(state: &PlanState, target: &Target) -> Vec<(usize, Format, Method)> {
     let ternary = |t: &usize| match (state.decision(*t).is_ternary(), state.decision(*t).requested) {
         (true, Some((format, method))) => Some((*t, format, method)),
         _ => None,
     };
-    let found: Vec<_> = target.tensors().iter().filter_map(ternary).collect();
-    let all = state.plan().totals.ternary_tensors as usize;
-    let everything = found.is_empty() || found.len() == all && !matches!(target, Target::Tensor(_));
-    (found, everything)
+    target.tensors().iter().filter_map(ternary).collect()
 }
 
-/// Why a method or format says nothing of a target of which nothing goes ternary while something else does. The row of
-/// the whole model is the way to what holds everywhere.
+/// Why a method or format says nothing of a target of which nothing goes ternary. The row of the whole model is the way to
+/// what holds everywhere.
 fn nothing_ternary(
     model: &Model,
     state: &PlanState,
@@ -277,8 +278,7 @@ fn nothing_ternary(
     pairs: &[(usize, Format, Method)],
     what: &str,
 ) -> Option<Outcome> {
-    let whole = matches!(target, Target::Subtree { prefix, .. } if prefix.is_empty());
-    if whole || !pairs.is_empty() || state.plan().totals.ternary_tensors == 0 {
+    if target.is_model() || !pairs.is_empty() {
         return None;
     }
     let label = target.label(model);
@@ -358,7 +358,7 @@ pub(super) fn with_rules(
 ) -> Recipe {
     let mut next = recipe.clone();
     let named: BTreeSet<String> = rules.iter().map(|r| r.pattern.to_string()).collect();
-    let ternary = rules.first().is_some_and(|r| r.action != Action::Keep);
+    let ternary = rules.first().is_some_and(|r| !r.action.keeps());
     let literal = prefix.and_then(|p| Pattern::prefix(p).ok()).map(|p| p.to_string());
     let literal = literal.as_deref().and_then(|text| text.strip_suffix('*'));
     // What picks several tensors stands for the names that it picks, unless these lift a protection.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::summary::Changed;
 use crate::engine::model::{Model, Tensor};
-use crate::engine::plan::{Decision, Fallback, Live, Plan, Recipe, Shared, Step, Touched};
+use crate::engine::plan::{Decision, Fallback, Live, Plan, Recipe, Rule, Shared, Step, Touched, Winner};
 use crate::engine::ternary::Format;
 
 /// Steps that can be undone.
@@ -71,6 +71,14 @@ impl PlanState {
     /// The decision about a tensor.
     pub fn decision(&self, tensor: usize) -> &Decision {
         &self.live.plan().decisions[tensor]
+    }
+
+    /// The rule that decided about a tensor, if one did.
+    pub fn rule_of(&self, tensor: usize) -> Option<&Rule> {
+        match self.decision(tensor).winner {
+            Winner::Rule(number) => self.recipe().rules.get(number),
+            _ => None,
+        }
     }
 
     /// What could be done with a tensor.

@@ -83,7 +83,7 @@ fn end_layers(model: &Model) -> Vec<Rule> {
         let last = (last != first).then_some(last);
         std::iter::once(first).chain(last).map(move |layer| format!("{stack}{layer}."))
     });
-    let keep = |prefix: String| Some(Rule { pattern: Pattern::prefix(&prefix).ok()?, action: Action::Keep });
+    let keep = |prefix: String| Some(Rule { pattern: Pattern::prefix(&prefix).ok()?, action: Action::KEEP });
     ends.filter_map(keep).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{compare, decide, forms, opening, pages, pane, plan, presets, quit, reading, selection};
+use super::{compare, decide, forms, opening, pages, pane, plan, presets, quit, reading, selection, types};
 use crate::engine::model::tree::Grouping;
 use crate::text;
 use crate::tui::action::Action;
@@ -38,6 +38,10 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Compare => compare::open(state),
         Action::Presets => {
             presets::open(state);
+            Vec::new()
+        }
+        Action::ChooseType => {
+            types::open(state);
             Vec::new()
         }
         Action::SaveRecipe => forms::open_save(state),

@@ -74,6 +74,8 @@ fn click_dialog(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     let cursor = match &mut state.dialog {
         Some(Dialog::Palette(palette)) if line < palette.choices.len() => &mut palette.cursor,
         Some(Dialog::Copy(menu)) => &mut menu.cursor,
+        Some(Dialog::Presets(menu)) if line < menu.offers.len() => &mut menu.cursor,
+        Some(Dialog::Types(menu, _)) if line < menu.offers.len() => &mut menu.cursor,
         _ => return Vec::new(),
     };
     if *cursor == line {

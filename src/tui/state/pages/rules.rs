@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use crate::engine::plan::{Action, Mask, Pattern, Recipe, Rule};
+use crate::engine::plan::{Action, Mask, Pattern, Precision, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
 use crate::text::{clip, escape};
 use crate::tui::state::input::TextInput;
@@ -75,8 +75,8 @@ impl RecipePage {
             let layers = Mask::ALL[(at + 1) % Mask::ALL.len()];
             return Some(self.edit(format!("mask {}", layers.name()), Recipe { layers, ..recipe.clone() }));
         };
-        let keep = recipe.rules.get(index)?.action != Action::Keep;
-        let (action, verb) = if keep { (Action::Keep, "keeps") } else { (Action::TERNARY, "makes ternary") };
+        let keep = !recipe.rules.get(index)?.action.keeps();
+        let (action, verb) = if keep { (Action::KEEP, "keeps") } else { (Action::TERNARY, "makes ternary") };
         self.change(recipe, index, &format!("{verb} {}", named(recipe, index)), |rule| rule.action = action)
     }
 
@@ -95,13 +95,22 @@ impl RecipePage {
         })
     }
 
-    /// The same for the format; a rule's is one for the recipe's runtime, as a file is for one.
+    /// The same for the format; a rule's is one for the recipe's runtime, as a file is for one. What keeps has a precision
+    /// in its place.
     pub fn step_format(&self, recipe: &Recipe, forward: bool) -> Option<Edit> {
         let Some(index) = self.rule() else {
             let format = after(&Format::ALL, recipe.format, forward);
             return Some(self.edit(format!("format {format}"), Recipe { format, ..recipe.clone() }));
         };
-        let Action::Ternary { format, method } = recipe.rules.get(index)?.action else { return None };
+        let (format, method) = match recipe.rules.get(index)?.action {
+            Action::Ternary { format, method } => (format, method),
+            Action::Keep { precision } => {
+                let next = after(&optional(&Precision::ALL.map(|(p, _)| p)), precision, forward);
+                let word = next.map_or("the recipe's precision", Precision::name);
+                let name = format!("{word} for {}", named(recipe, index));
+                return self.change(recipe, index, &name, |rule| rule.action = Action::Keep { precision: next });
+            }
+        };
         let runtime = recipe.format.only_in();
         let offered: Vec<Format> = Format::ALL.into_iter().filter(|f| f.only_in() == runtime).collect();
         let format = after(&optional(&offered), format, forward);
@@ -149,7 +158,7 @@ impl RecipePage {
         }
         // On the mask's line there is no place to speak of: a new rule should have the last word.
         let at = if self.cursor == 0 { next.rules.len() } else { self.cursor.min(next.rules.len()) };
-        let (action, verb) = if line.keep { (Action::Keep, "keep") } else { (Action::TERNARY, "ternary") };
+        let (action, verb) = if line.keep { (Action::KEEP, "keep") } else { (Action::TERNARY, "ternary") };
         next.rules.insert(at, Rule { pattern, action });
         Ok(Some(Edit { name: format!("add rule: {verb} {text}"), recipe: next, cursor: at + 1 }))
     }

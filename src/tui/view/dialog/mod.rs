@@ -6,6 +6,7 @@ mod palette;
 mod picker;
 mod presets;
 mod reading;
+mod types;
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -44,6 +45,7 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
             forms::save(form, ("Write the chart", what), canvas, area);
         }
         Dialog::Presets(menu) => presets::menu(state, menu, canvas, area, geometry),
+        Dialog::Types(menu, _) => types::menu(menu, canvas, area, geometry),
         Dialog::ReadRecipe(form) => presets::file(form, canvas, area),
         Dialog::Apply(form) => apply(state, *form, canvas, area),
         Dialog::Quit => quit(state, canvas, area),

@@ -99,7 +99,8 @@ fn mask_line(session: &Session, width: usize, theme: &Theme) -> Line<'static> {
 fn rule_line(index: usize, rule: &Rule, hits: Hits, width: usize, theme: &Theme) -> Line<'static> {
     let (pattern, action) = columns(width);
     let (words, style) = match rule.action {
-        Action::Keep => ("keep".to_owned(), theme.kept),
+        Action::Keep { precision: None } => ("keep".to_owned(), theme.kept),
+        Action::Keep { precision: Some(precision) } => (format!("keep {}", precision.name()), theme.kept),
         Action::Ternary { format, method } => {
             let own: Vec<&str> = [format.map(Format::name), method.map(Method::name)].into_iter().flatten().collect();
             (format!("ternary {}", own.join(" ")), theme.ternary)

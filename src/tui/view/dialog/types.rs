@@ -1,0 +1,51 @@
+//! The menu of types: what the selection can be made, what it would take, and what stands in the way.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::area_of;
+use crate::text;
+use crate::tui::state::Geometry;
+use crate::tui::state::edit::{TypeMenu, TypeOffer};
+use crate::tui::theme::Theme;
+use crate::tui::view::draw::Canvas;
+use crate::tui::view::tree::{left, right};
+
+/// Columns of name and size.
+const NAME: usize = 11;
+const SIZE: usize = 12;
+
+pub(super) fn menu(menu: &TypeMenu, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let theme = canvas.theme;
+    let width = area.width.min(84);
+    let label = text::elide(&menu.label, usize::from(width).saturating_sub(16));
+    let inner = canvas.dialog(area, width, menu.offers.len() as u16 + 4, &format!("Type of {label}"));
+    for (i, offer) in menu.offers.iter().enumerate() {
+        let y = inner.y + i as u16;
+        canvas.line(inner, y, &line(menu, offer, theme, usize::from(inner.width)));
+        if i == menu.cursor && y < inner.bottom() {
+            canvas.buf.set_style(Rect { y, height: 1, ..inner }, theme.cursor);
+        }
+    }
+    let words = format!("{} in the source; a choice is one step, which can be undone", text::bytes(menu.source));
+    canvas.text(inner, inner.x, inner.y + menu.offers.len() as u16 + 1, &words, theme.dim);
+    geometry.dialog = area_of(Rect { height: menu.offers.len() as u16, ..inner });
+    geometry.dialog_lines = menu.offers.len();
+}
+
+/// Sign, name, size, and what it is or why it cannot be had.
+fn line(menu: &TypeMenu, offer: &TypeOffer, theme: &Theme, width: usize) -> Line<'static> {
+    let rest = width.saturating_sub(NAME + SIZE + 5);
+    let sign = if menu.present == Some(offer.chosen) { " ▸ " } else { "   " };
+    let (name, size, words) = match &offer.bytes {
+        Ok(bytes) => (theme.text, text::bytes(*bytes), offer.chosen.describe().to_owned()),
+        Err(why) => (theme.dim, "—".to_owned(), why.clone()),
+    };
+    Line::from(vec![
+        Span::styled(sign, theme.accent),
+        Span::styled(left(offer.chosen.name(), NAME), name),
+        Span::styled(right(&size, SIZE), name),
+        Span::raw("  "),
+        Span::styled(left(&text::elide(&words, rest), rest), theme.dim),
+    ])
+}
