@@ -2,6 +2,7 @@
 //! lists them with what each would take.
 
 use super::{Outcome, Target, rules_for, toggle_tensor, with_rules};
+use crate::engine::codec::DType;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::plan::{Action, Precision, Protection, Recipe};
 use crate::engine::ternary::{Format, Method};
@@ -222,7 +223,7 @@ fn refusal(model: &Model, state: &PlanState, target: &Target, members: &Members,
             Some(why.unwrap_or_else(|| "nothing here takes another precision".to_owned()))
         }
         TargetType::In(precision) => {
-            let layout = precision.dtype().and_then(|dtype| dtype.layout())?;
+            let layout = precision.dtype().and_then(DType::layout)?;
             let other = tensors().find(|t| !layout.takes(t.row_len(), t.elements()))?;
             Some(format!("rows of {} do not divide by {}", other.row_len(), layout.block_len))
         }
