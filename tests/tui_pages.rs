@@ -390,16 +390,20 @@ fn rules_are_added_changed_moved_and_deleted_and_every_step_is_undone() {
     assert_eq!((hits[0].matched, hits[0].decided), (2, 1));
     assert_eq!((hits[1].matched, hits[1].decided), (5, 5));
     app.press("K");
-    assert_eq!((app.rules()[0].as_str(), pages(&app).recipe.cursor), ("Keep blk.0.*", 1), "it takes the cursor along");
+    assert_eq!(
+        (app.rules()[0].as_str(), pages(&app).recipe.cursor),
+        ("Keep { precision: None } blk.0.*", 1),
+        "it takes the cursor along"
+    );
     assert!(app.ternary("blk.0.attn_q.weight"));
     app.press("K");
     assert!(app.notice().contains("no place further"));
     app.press("j d");
-    assert_eq!(app.rules(), ["Keep blk.0.*"]);
+    assert_eq!(app.rules(), ["Keep { precision: None } blk.0.*"]);
     app.press("e ctrl-u");
     app.type_text("blk.1.*");
     app.press("enter");
-    assert_eq!(app.rules(), ["Keep blk.1.*"]);
+    assert_eq!(app.rules(), ["Keep { precision: None } blk.1.*"]);
     for before in [1, 2, 2, 2, 1] {
         app.press("u");
         assert_eq!(app.recipe().rules.len(), before);
@@ -442,8 +446,10 @@ fn the_masks_line_changes_what_holds_for_all_and_rules_have_their_own() {
     app.press("enter m f");
     let Action::Ternary { format, method } = app.recipe().rules[0].action else { panic!("it keeps") };
     assert!(format.is_some() && method.is_some());
-    app.press("space f");
-    assert!(app.notice().contains("a rule that keeps has no format"));
+    app.press("space m");
+    assert!(app.notice().contains("a rule that keeps has no method"));
+    app.press("f f");
+    assert_eq!(app.recipe().rules[0].to_string(), "blk.0.attn_q.weight=keep:f16", "a precision in its place");
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn edit(state: &mut State, action: Action) {
     let why = match action {
         Action::RuleUp | Action::RuleDown => "there is no place further",
         Action::DeleteRule | Action::EditRule => "the mask cannot be deleted or renamed: space changes it",
-        _ => "a rule that keeps has no format and no method",
+        _ => "a rule that keeps has no method: f gives it a precision",
     };
     state.notify(Tone::Info, why);
 }
