@@ -12,7 +12,7 @@ use support::{Kv, Tiny};
 use tempfile::TempDir;
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::budget::Figure;
-use tritscope::engine::plan::{Action, Budget, Mask, Pattern, Recipe, Rule, resolve};
+use tritscope::engine::plan::{Action, Budget, Faults, Mask, Pattern, Recipe, Rule, resolve};
 use tritscope::engine::ternary::{Format, Method};
 
 /// Layers with two matrices each, a norm, a router-free head.
@@ -39,7 +39,7 @@ fn figure(tensor: usize, _: Format, _: Method) -> Option<Figure> {
 }
 
 fn ranked(model: &Model, recipe: &Recipe) -> Budget {
-    let mut budget = Budget::new(model, recipe);
+    let mut budget = Budget::new(model, recipe, &Faults::default());
     budget.rank(figure);
     budget
 }
@@ -109,7 +109,7 @@ fn protections_are_respected_and_what_was_lifted_is_free() {
 #[test]
 fn what_is_not_measured_or_cannot_be_coded_stays() {
     let (_folder, model) = model(3);
-    let mut budget = Budget::new(&model, &Recipe::default());
+    let mut budget = Budget::new(&model, &Recipe::default(), &Faults::default());
     assert_eq!((budget.order().items().len(), budget.unmeasured()), (0, 6));
     let even = |tensor: usize, f: Format, m: Method| figure(tensor, f, m).filter(|_| tensor.is_multiple_of(2));
     budget.rank(even);

@@ -12,7 +12,9 @@ use support::{Kv, Tiny};
 use tritscope::engine::codec::DType;
 use tritscope::engine::model::Model;
 use tritscope::engine::plan::budget::Figure;
-use tritscope::engine::plan::{Action, Budget, Fallback, Live, Mask, Plan, Precision, Recipe, Rule, Touched, resolve};
+use tritscope::engine::plan::{
+    Action, Budget, Fallback, Faults, Live, Mask, Plan, Precision, Recipe, Rule, Touched, resolve,
+};
 use tritscope::engine::ternary::{Format, Method};
 use tritscope::tui::state::presets::Preset;
 
@@ -148,7 +150,7 @@ fn next(model: &Model, recipe: &Recipe, before: &[Recipe], edit: &Edit) -> Recip
         },
         Edit::Preset(at) => return Preset::ALL[*at].recipe(model, recipe).unwrap(),
         Edit::Budget(percent) => {
-            let mut budget = Budget::new(model, recipe);
+            let mut budget = Budget::new(model, recipe, &Faults::default());
             budget.rank(|t, _, _| Some(Figure { rel_mse: 1.0 + (t * 7 % 5) as f64, sum_e2: 1.0, sum_w2: 2.0 }));
             let count = budget.order().items().len() * *percent as usize / 100;
             return budget.recipe(model, recipe, count);

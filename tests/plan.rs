@@ -8,7 +8,8 @@ use support::{Kv, Tiny, dense, f32_bytes, moe, normals};
 use tritscope::engine::codec::DType;
 use tritscope::engine::model::Model;
 use tritscope::engine::plan::{
-    Action, Decision, Fallback, Mask, Pattern, Plan, Precision, Protection, Reason, Recipe, Rule, Step, Winner, resolve,
+    Action, Decision, Fallback, Faults, Mask, Pattern, Plan, Precision, Protection, Reason, Recipe, Rule, Step, Winner,
+    resolve, resolve_knowing,
 };
 use tritscope::engine::ternary::{Format, Method};
 
@@ -342,4 +343,27 @@ fn what_is_ternary_already_is_counted_apart_and_in_the_share() {
     assert_eq!(counts(Mask::All, &[]), (1, 1, 1536, 1.0));
     let plan = resolve(&model, &Recipe { keep_precision: Precision::F32, ..recipe(Mask::Custom, &[]) });
     assert_eq!((plan.totals.already_ternary_tensors, plan.totals.ternary_share()), (0, 0.0));
+}
+
+#[test]
+fn what_is_known_to_hold_no_numbers_goes_neither_ternary_nor_into_blocks() {
+    let model = zoo();
+    let (up, query) = ("blk.0.ffn_up.weight", "blk.0.attn_q.weight");
+    let mut faults = Faults::default();
+    assert!(faults.note(model.find(up).unwrap(), Some(70)) && !faults.note(model.find(up).unwrap(), Some(7)));
+    let all = recipe(Mask::All, &[]);
+    let plan = resolve_knowing(&model, &all, &faults);
+    assert_eq!(of(&model, &plan, up).step, Step::Copy);
+    assert!(of(&model, &plan, up).reason_text().contains("element 7 is NaN or infinite"));
+    assert!(of(&model, &plan, query).is_ternary(), "others of its shape are not touched");
+    assert_eq!((plan.totals.misses, plan.totals.not_finite), (1, 1));
+    assert!(plan.first_miss(&model).is_some(), "--strict hears of it");
+    assert!(plan.notes.iter().any(|n| n.code == "non-finite") && plan.notes.iter().all(|n| n.code != "missed"));
+    let kept = Recipe { keep_precision: Precision::Q8_0, layers: Mask::Custom, ..all.clone() };
+    let plan = resolve_knowing(&model, &kept, &faults);
+    assert_eq!((of(&model, &plan, up).step, of(&model, &plan, query).new_type), (Step::Copy, DType::Q8_0));
+    assert!(of(&model, &plan, up).reason_text().contains("not converted: element 7"));
+    let floats = Recipe { keep_precision: Precision::F32, ..kept };
+    assert_eq!(of(&model, &resolve_knowing(&model, &floats, &faults), up).new_type, DType::F32, "floats hold it");
+    assert_eq!(resolve_knowing(&model, &all, &Faults::default()), resolve(&model, &all));
 }

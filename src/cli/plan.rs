@@ -15,7 +15,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::Model;
 use crate::engine::plan::budget::Goal;
-use crate::engine::plan::{Budget, Mask, Plan, Recipe, resolve};
+use crate::engine::plan::{Budget, Faults, Mask, Plan, Recipe, resolve};
 use crate::engine::preview::Depth;
 use crate::engine::report::chart::{Measure, Sensitivity};
 use crate::engine::report::{BudgetReport, Measured, PlanReport, TensorRow, TotalsReport};
@@ -74,7 +74,7 @@ fn keep_budget(
     goal: Goal,
     measured: &[Option<Measured>],
 ) -> Result<(Recipe, BudgetReport)> {
-    let mut budget = Budget::new(model, recipe);
+    let mut budget = Budget::new(model, recipe, &Faults::default());
     budget.rank(|tensor, _, _| measured.get(tensor)?.as_ref()?.figure());
     let wanted = goal.bytes(budget.params());
     let Some(count) = budget.order().fit(wanted) else {

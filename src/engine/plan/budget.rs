@@ -10,8 +10,10 @@
 
 use std::str::FromStr;
 
+use super::decision::Step;
+use super::faults::Faults;
 use super::recipe::{Mask, Recipe};
-use super::resolve::{Step, resolve};
+use super::resolve::resolve_knowing;
 use super::tidy;
 use crate::engine::codec::DType;
 use crate::engine::model::Model;
@@ -164,9 +166,9 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// What is free and what is not. Nothing is in the order before [`Budget::rank`] is told what was measured.
-    pub fn new(model: &Model, recipe: &Recipe) -> Self {
-        let with = |layers: Mask| resolve(model, &Recipe { layers, ..recipe.clone() });
+    /// What is free and what is not; what is known to be unfit for ternary is neither. Nothing is in the order before [`Budget::rank`] is told what was measured.
+    pub fn new(model: &Model, recipe: &Recipe, faults: &Faults) -> Self {
+        let with = |layers: Mask| resolve_knowing(model, &Recipe { layers, ..recipe.clone() }, faults);
         let (none, all) = (with(Mask::Custom), with(Mask::All));
         let (mut free, mut pinned) = (Vec::new(), Vec::new());
         for (tensor, (without, taken)) in none.decisions.iter().zip(&all.decisions).enumerate() {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Index;
 
-use super::resolve::Decision;
+use super::decision::Decision;
 use crate::engine::codec::DType;
 use crate::engine::model::{Model, Role, Tensor};
 

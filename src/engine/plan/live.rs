@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::decision::Decision;
 use super::decisions::Classes;
+use super::faults::Faults;
 use super::pattern::Pattern;
 use super::recipe::Recipe;
-use super::resolve::{Asked, Decision, Plan, decide, resolve_with};
+use super::resolve::{Asked, Known, Plan, decide, resolve_with};
 use super::rule::Rule;
 use crate::engine::model::{Model, Tensor};
 
@@ -26,6 +28,7 @@ pub struct Live {
     recipe: Recipe,
     plan: Arc<Plan>,
     classes: Arc<Classes>,
+    faults: Faults,
     names: OnceCell<Arc<Names>>,
     picked: RefCell<HashMap<String, Arc<Vec<usize>>>>,
     /// The recipe that was tried last, and its plan.
@@ -74,6 +77,7 @@ impl Live {
             recipe: Recipe::default(),
             plan: Arc::default(),
             classes,
+            faults: Faults::default(),
             names: OnceCell::new(),
             picked: RefCell::default(),
             tried: RefCell::default(),
@@ -104,14 +108,43 @@ impl Live {
         let plan = self.plan_of(model, &recipe);
         let rules_aside = |recipe: &Recipe| Recipe { rules: Vec::new(), ..recipe.clone() };
         let touched = if rules_aside(&self.recipe) == rules_aside(&recipe) {
-            // Which rule decided is told by its place, which moves where others go.
-            let same = |a: &Decision, b: &Decision| Decision { winner: b.winner, ..a.clone() } == *b;
-            Touched::These(self.plan.decisions.differing(&plan.decisions, same))
+            Touched::These(self.differing(&plan))
         } else {
             Touched::All
         };
         self.plan = plan;
         (std::mem::replace(&mut self.recipe, recipe), touched)
+    }
+
+    /// Takes in that tensors hold values that are no numbers, each with an element where that is known; what that touched,
+    /// if it was news.
+    pub fn learn(&mut self, model: &Model, found: impl IntoIterator<Item = (usize, Option<u64>)>) -> Option<Touched> {
+        let news: Vec<usize> =
+            found.into_iter().filter(|(tensor, element)| self.faults.note(*tensor, *element)).map(|(t, _)| t).collect();
+        if news.is_empty() {
+            return None;
+        }
+        *self.tried.borrow_mut() = None;
+        let plan = Arc::new(self.resolve(model, &self.recipe));
+        // What could become of a tensor has changed too, where nobody asks for it.
+        let mut touched = self.differing(&plan);
+        touched.extend(news);
+        touched.sort_unstable();
+        touched.dedup();
+        self.plan = plan;
+        Some(Touched::These(touched))
+    }
+
+    /// What is known of the weights.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Tensors of which another plan makes something else.
+    fn differing(&self, plan: &Plan) -> Vec<usize> {
+        // Which rule decided is told by its place, which moves where others go.
+        let same = |a: &Decision, b: &Decision| Decision { winner: b.winner, ..a.clone() } == *b;
+        self.plan.decisions.differing(&plan.decisions, same)
     }
 
     /// Whether these rules, asked last, would change what is done with any tensor, or what is asked for it.
@@ -124,8 +157,10 @@ impl Live {
     }
 
     /// What the recipe would make of one tensor, but for types that would take each other's numbers.
-    pub fn would_be(tensor: &Tensor, recipe: &Recipe) -> Decision {
-        decide(tensor, recipe, Asked::of(tensor, recipe))
+    pub fn would_be(&self, model: &Model, tensor: usize, recipe: &Recipe) -> Decision {
+        let fault = self.faults.of(tensor);
+        let tensor = &model.tensors[tensor];
+        decide(tensor, recipe, Asked::of(tensor, recipe, fault))
     }
 
     /// The plan of a recipe that may be taken next.
@@ -144,7 +179,8 @@ impl Live {
     }
 
     fn resolve(&self, model: &Model, recipe: &Recipe) -> Plan {
-        resolve_with(model, recipe, &self.classes, |pattern| self.picks(model, pattern))
+        let known = Known { classes: &self.classes, faults: &self.faults };
+        resolve_with(model, recipe, known, |pattern| self.picks(model, pattern))
     }
 
     fn names(&self, model: &Model) -> &Names {

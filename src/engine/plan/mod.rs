@@ -6,7 +6,9 @@
 
 pub mod breakdown;
 pub mod budget;
+mod decision;
 mod decisions;
+mod faults;
 mod kept;
 mod live;
 mod notes;
@@ -21,13 +23,15 @@ mod tally;
 mod tidy;
 
 pub use budget::Budget;
+pub use decision::{Decision, Reason, Step, Totals, Winner};
 pub use decisions::{Decisions, Shared};
+pub use faults::{Fault, Faults};
 pub use live::{Live, Touched};
 pub use notes::Hits;
 pub use pattern::Pattern;
 pub use protect::Protection;
 pub use recipe::{Fallback, Mask, Precision, Recipe};
 pub use repack::repack;
-pub use resolve::{Decision, Plan, Reason, Step, Totals, Winner, resolve};
+pub use resolve::{Plan, resolve, resolve_knowing};
 pub use rule::{Action, Rule};
 pub use tidy::split as around_layer;

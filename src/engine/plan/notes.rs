@@ -2,9 +2,9 @@
 //!
 //! The notes are part of the plan; both faces show these words and add none of their own.
 
+use super::decision::{Decision, Reason, Step, Totals};
 use super::decisions::{Decisions, Shared};
 use super::recipe::{Mask, Recipe};
-use super::resolve::{Decision, Reason, Step, Totals};
 use super::tally::Tally;
 use std::collections::BTreeMap;
 
@@ -57,10 +57,19 @@ pub(super) fn notes(
         let text = format!("{} in Q2_0 because rows do not divide by 256", tensors(totals.fallbacks));
         note(Severity::Note, "fallback", text);
     }
-    let missed = |d: &Decision| d.misses_request() && !matches!(d.reason, Reason::FellBack { .. });
-    let first_missed = if totals.misses > 0 { pairs().find(|(_, d)| missed(d)) } else { None };
+    if totals.not_finite > 0 {
+        let holds = |d: &Decision| d.misses_request() && matches!(d.reason, Reason::NotFinite(_));
+        let names = named(pairs().filter(|(_, d)| holds(d)).map(|(t, _)| t));
+        let verb = if totals.not_finite == 1 { "holds" } else { "hold" };
+        let text = format!("{} {verb} NaN or infinities and cannot go ternary: {names}", tensors(totals.not_finite));
+        note(Severity::Warning, "non-finite", text);
+    }
+    let misses = totals.misses.saturating_sub(totals.not_finite);
+    let missed =
+        |d: &Decision| d.misses_request() && !matches!(d.reason, Reason::FellBack { .. } | Reason::NotFinite(_));
+    let first_missed = if misses > 0 { pairs().find(|(_, d)| missed(d)) } else { None };
     if let Some((tensor, decision)) = first_missed {
-        let more = if totals.misses > 1 { format!("; and {} more", totals.misses - 1) } else { String::new() };
+        let more = if misses > 1 { format!("; and {} more", misses - 1) } else { String::new() };
         let text = format!("asked for but not possible: {}: {}{more}", escape(&tensor.name), decision.reason_text());
         note(Severity::Warning, "missed", text);
     }

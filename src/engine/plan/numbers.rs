@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::resolve::{Decision, Step};
+use super::decision::{Decision, Step};
 use crate::engine::codec::DType;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::model::Model;

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use super::decision::{Decision, Reason, Step, Winner};
 use super::decisions::Decisions;
 use super::notes::notes_on_formats;
 use super::numbers::one_meaning;
 use super::recipe::Recipe;
-use super::resolve::{Decision, Plan, Reason, Step, Winner, keep};
+use super::resolve::{Plan, keep};
 use super::tally::Tally;
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::model::{Model, Tensor};

@@ -1,12 +1,14 @@
 //! The one resolver: from a model and a recipe to what becomes of each tensor, and why.
 //!
-//! Order of decision: mask, then the last rule that applies, then protections, then the shape. Only names, roles, types
-//! and shapes are asked; no data is read.
+//! Order of decision: mask, then the last rule that applies, then protections, then the shape, then what is known of the
+//! weights. Only names, roles, types and shapes are asked, and [`Faults`] if there are any; no data is read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::decision::{Decision, Reason, Step, Totals, Winner};
 use super::decisions::{Classes, Decisions};
+use super::faults::{Fault, Faults};
 use super::kept::kept_step;
 use super::notes::{Hits, notes};
 use super::numbers::one_meaning;
@@ -19,241 +21,6 @@ use crate::engine::codec::DType;
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
 use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::{Format, Method};
-
-/// What the export does with a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Step {
-    /// Copies its bytes.
-    Copy,
-    /// Decodes and stores it in another type.
-    Convert(DType),
-    /// Makes it ternary.
-    Ternary(Format, Method),
-    /// Moves its trits to another ternary format.
-    Recode(Format),
-}
-
-/// Who decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Winner {
-    /// The mask, taking it or leaving it.
-    Mask(Mask),
-    /// The rule with this index in the recipe.
-    Rule(usize),
-    /// The mask would leave it protected, but its protection was lifted.
-    Unprotect,
-    /// A repack, which asks for every ternary tensor.
-    Repack,
-}
-
-/// Why a tensor ends as it does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// It was asked for and can be done.
-    Selected,
-    /// Neither mask nor rule asked for it.
-    NotSelected,
-    /// A rule keeps it.
-    Kept,
-    /// It is protected, and what matched may not override that.
-    Protected(Protection),
-    /// Rows do not divide by the block of the requested format; it goes to this other one.
-    FellBack {
-        /// What was requested.
-        from: Format,
-        /// Elements of a row.
-        row: u64,
-    },
-    /// Rows do not divide by the block of the requested format, and no fallback helps.
-    RowLength {
-        /// What was requested.
-        format: Format,
-        /// Elements of a row.
-        row: u64,
-    },
-    /// It is in the requested format already.
-    AlreadyThere,
-    /// Its weights cannot be taken out of its type; the words say why.
-    Undecodable(String),
-    /// Its trits move to another format as they are.
-    Recoded,
-    /// Repacking passes over it: it is not ternary, or stays for the reason given.
-    NotRecoded(String),
-    /// It has no elements.
-    Empty,
-}
-
-/// What becomes of one tensor.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
-    /// What the export does.
-    pub step: Step,
-    /// The type in the output.
-    pub new_type: DType,
-    /// Bytes in the output, without padding.
-    pub new_bytes: u64,
-    /// What mask and rules asked for, where they asked for ternary.
-    pub requested: Option<(Format, Method)>,
-    /// Who decided.
-    pub winner: Winner,
-    /// Why.
-    pub reason: Reason,
-    /// The tensor's protection, in force or not.
-    pub protection: Option<Protection>,
-    /// Whether its protection was overridden.
-    pub overridden: bool,
-    /// Why it keeps its type although the recipe converts what stays, where it cannot be decoded.
-    pub unconverted: Option<String>,
-    /// Why it is converted although the recipe does not ask for it.
-    pub forced: Option<String>,
-}
-
-impl Decision {
-    /// Makes it a conversion to `to`.
-    pub(super) fn convert(&mut self, tensor: &Tensor, to: DType) {
-        self.step = Step::Convert(to);
-        self.new_type = to;
-        self.new_bytes = to.bytes_for(tensor.elements()).unwrap_or(0);
-    }
-
-    /// Whether the tensor is made ternary by this plan.
-    pub fn is_ternary(&self) -> bool {
-        matches!(self.step, Step::Ternary(..))
-    }
-
-    /// What chooses the codes, in a word: the method, or the search in a codebook that takes none.
-    pub fn method_name(&self) -> Option<&'static str> {
-        match self.step {
-            Step::Ternary(format, _) if !format.is_plain() => Some("codebook"),
-            Step::Ternary(_, method) => Some(method.name()),
-            _ => None,
-        }
-    }
-
-    /// The method, where the tensor is made ternary.
-    pub fn method(&self) -> Option<Method> {
-        match self.step {
-            Step::Ternary(_, method) => Some(method),
-            _ => None,
-        }
-    }
-
-    /// Whether ternary was asked for in a format that cannot be had (`--strict` refuses these).
-    pub fn misses_request(&self) -> bool {
-        self.requested.is_some() && !matches!(self.reason, Reason::Selected | Reason::AlreadyThere)
-    }
-
-    /// Who decided, in words: `mask all`, `rule 3: blk.*`.
-    pub fn rule_text(&self, recipe: &Recipe) -> String {
-        match self.winner {
-            Winner::Mask(mask) => format!("mask {}", mask.name()),
-            Winner::Unprotect => "unprotect".to_owned(),
-            Winner::Repack => "repack".to_owned(),
-            Winner::Rule(i) => {
-                let pattern = recipe.rules.get(i).map(|r| r.pattern.to_string()).unwrap_or_default();
-                format!("rule {}: {pattern}", i + 1)
-            }
-        }
-    }
-
-    /// Why, in words.
-    pub fn reason_text(&self) -> String {
-        let overridden = match self.protection {
-            Some(p) if self.overridden => format!(", protection ({}) overridden", p.describe()),
-            _ => String::new(),
-        };
-        let words = match &self.reason {
-            Reason::Selected => "selected".to_owned(),
-            Reason::NotSelected => "not selected".to_owned(),
-            Reason::Kept => "kept by rule".to_owned(),
-            Reason::Protected(p) if self.requested.is_some() => {
-                format!("protected: {}, which llama.cpp cannot take quantized", p.describe())
-            }
-            Reason::Protected(p) => format!("protected: {}", p.describe()),
-            Reason::FellBack { from, row } => format!(
-                "rows of {row} are not a multiple of {}: {} instead of {}",
-                from.block_len(),
-                self.new_type,
-                from.dtype()
-            ),
-            Reason::RowLength { format, .. } if format.has_one_scale() => {
-                format!("its elements are not a multiple of the {} of a group: stays", format.block_len())
-            }
-            Reason::RowLength { format, row } => {
-                format!("rows of {row} are not a multiple of {}: stays", format.block_len())
-            }
-            Reason::Recoded => "same trits, other format".to_owned(),
-            Reason::NotRecoded(why) => why.clone(),
-            Reason::AlreadyThere => format!("is {} already", self.new_type),
-            Reason::Undecodable(why) => format!("stays: {why}"),
-            Reason::Empty => "has no elements".to_owned(),
-        };
-        let converted = match (self.step, &self.unconverted) {
-            (Step::Convert(to), _) => {
-                let why = self.forced.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
-                format!(", converted to {to}{why}")
-            }
-            (_, Some(why)) => format!(", not converted: {why}"),
-            _ => String::new(),
-        };
-        words + &overridden + &converted
-    }
-}
-
-/// Sums over the plan.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Totals {
-    /// Tensors.
-    pub tensors: u64,
-    /// Tensors that this plan makes ternary.
-    pub ternary_tensors: u64,
-    /// Tensors that it converts to another float type.
-    pub converted_tensors: u64,
-    /// Elements.
-    pub params: u64,
-    /// Elements of the tensors that it makes ternary.
-    pub ternary_params: u64,
-    /// Tensors that are ternary already and are so in the output, as they are or in another format.
-    pub already_ternary_tensors: u64,
-    /// Their elements.
-    pub already_ternary_params: u64,
-    /// Bytes of tensor data now.
-    pub bytes: u64,
-    /// Bytes of tensor data in the output.
-    pub new_bytes: u64,
-    /// Tensors that fall back to another ternary format.
-    pub fallbacks: u64,
-    /// Tensors that were asked for and stay.
-    pub misses: u64,
-    /// Tensors whose protection is overridden.
-    pub overridden: u64,
-    /// Tensors that are quantized now and are made ternary from that.
-    pub requantized: u64,
-    /// Ternary tensors whose trits move to another format.
-    pub recoded_tensors: u64,
-}
-
-impl Totals {
-    /// Bits per weight now.
-    pub fn bpw(&self) -> f64 {
-        per_weight(self.bytes, self.params)
-    }
-
-    /// Bits per weight of the output.
-    pub fn new_bpw(&self) -> f64 {
-        per_weight(self.new_bytes, self.params)
-    }
-
-    /// Share of the elements that are ternary in the output.
-    pub fn ternary_share(&self) -> f64 {
-        let ternary = self.ternary_params.saturating_add(self.already_ternary_params);
-        if self.params == 0 { 0.0 } else { ternary as f64 / self.params as f64 }
-    }
-}
-
-fn per_weight(bytes: u64, params: u64) -> f64 {
-    if params == 0 { 0.0 } else { bytes as f64 * 8.0 / params as f64 }
-}
 
 /// What becomes of every tensor, in file order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -324,17 +91,32 @@ impl Plan {
 
 /// Decides what becomes of every tensor.
 pub fn resolve(model: &Model, recipe: &Recipe) -> Plan {
-    resolve_with(model, recipe, &Classes::new(model), |pattern| Arc::new(pattern.picks(model)))
+    resolve_knowing(model, recipe, &Faults::default())
+}
+
+/// The same with what is known of the weights.
+pub fn resolve_knowing(model: &Model, recipe: &Recipe, faults: &Faults) -> Plan {
+    let known = Known { classes: &Classes::new(model), faults };
+    resolve_with(model, recipe, known, |pattern| Arc::new(pattern.picks(model)))
+}
+
+/// What is known of a model's tensors besides their descriptions.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// Which of them are alike.
+    pub(super) classes: &'a Classes,
+    /// Which hold values that are no numbers.
+    pub(super) faults: &'a Faults,
 }
 
 /// The same where the tensors' classes are known, and the tensors that a pattern picks may be.
 pub(super) fn resolve_with(
     model: &Model,
     recipe: &Recipe,
-    classes: &Classes,
+    known: Known<'_>,
     picks: impl FnMut(&Pattern) -> Arc<Vec<usize>>,
 ) -> Plan {
-    let (mut decisions, mut hits) = decide_all(model, recipe, classes, picks);
+    let (mut decisions, mut hits) = decide_all(model, recipe, known, picks);
     let mut tally = Tally::of(model, &decisions);
     let mut conflicts = Vec::new();
     if tally.has_conflict() {
@@ -357,10 +139,15 @@ pub(super) fn resolve_with(
 fn decide_all(
     model: &Model,
     recipe: &Recipe,
-    classes: &Classes,
+    Known { classes, faults }: Known<'_>,
     mut picks: impl FnMut(&Pattern) -> Arc<Vec<usize>>,
 ) -> (Decisions, Vec<Hits>) {
     let mut asked = vec![Asked::default(); model.tensors.len()];
+    for (tensor, fault) in faults.iter() {
+        if let Some(asked) = asked.get_mut(tensor) {
+            asked.fault = Some(fault);
+        }
+    }
     for pattern in &recipe.unprotect {
         picks(pattern).iter().for_each(|tensor| asked[*tensor].lifted = true);
     }
@@ -425,22 +212,24 @@ struct Request {
     overridden: bool,
 }
 
-/// What a recipe's patterns say of a tensor.
+/// What a recipe's patterns say of a tensor, and what a look at its weights did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct Asked {
     /// The last rule that picks it and may act on it.
     rule: Option<u32>,
     /// Its protection is lifted.
     lifted: bool,
+    /// It holds values that are no numbers.
+    fault: Option<Fault>,
 }
 
 impl Asked {
     /// Of one tensor, by asking every pattern.
-    pub(super) fn of(tensor: &Tensor, recipe: &Recipe) -> Self {
+    pub(super) fn of(tensor: &Tensor, recipe: &Recipe, fault: Option<Fault>) -> Self {
         let lifted = recipe.unprotect.iter().any(|p| p.matches(tensor));
         let protected = Protection::of(tensor).is_some() && !lifted;
         let rule = recipe.rules.iter().rposition(|rule| rule.pattern.matches(tensor) && rule.may_act(protected));
-        Self { rule: rule.map(|i| i as u32), lifted }
+        Self { rule: rule.map(|i| i as u32), lifted, fault }
     }
 }
 
@@ -503,7 +292,13 @@ pub(super) fn keep(tensor: &Tensor, recipe: &Recipe, winner: Winner, reason: Rea
 pub(super) fn decide(tensor: &Tensor, recipe: &Recipe, asked: Asked) -> Decision {
     let protection = Protection::of(tensor);
     let request = request(tensor, protection, recipe, asked);
-    let kept = |reason: Reason| Decision { requested: request.wanted, ..keep(tensor, recipe, request.winner, reason) };
+    let kept = |reason: Reason| {
+        let kept = Decision { requested: request.wanted, ..keep(tensor, recipe, request.winner, reason) };
+        match asked.fault {
+            Some(fault) => kept.unspoilt(tensor, fault),
+            None => kept,
+        }
+    };
     let Some((format, method)) = request.wanted else {
         return kept(match protection {
             _ if request.kept_by_rule => Reason::Kept,
@@ -528,6 +323,9 @@ pub(super) fn decide(tensor: &Tensor, recipe: &Recipe, asked: Asked) -> Decision
     }
     if let Some(why) = tensor.bound_reason() {
         return kept(Reason::Undecodable(why));
+    }
+    if let Some(fault) = asked.fault {
+        return kept(Reason::NotFinite(fault));
     }
     Decision {
         step: Step::Ternary(chosen, method),

@@ -1,7 +1,8 @@
 //! Sums over decisions: what totals and notes are made from.
 
+use super::decision::{Decision, Reason, Step, Totals};
 use super::decisions::Decisions;
-use super::resolve::{Decision, Reason, Step, Totals, loses_twice};
+use super::resolve::loses_twice;
 use crate::engine::codec::DType;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::ternary::Format;
@@ -41,6 +42,7 @@ pub(super) struct Tally {
     new_bytes: Sum,
     fallbacks: Sum,
     misses: Sum,
+    not_finite: Sum,
     overridden: Sum,
     requantized: Sum,
     recoded_tensors: Sum,
@@ -86,6 +88,7 @@ impl Tally {
             }
         }
         if decision.misses_request() {
+            self.not_finite.count(matches!(decision.reason, Reason::NotFinite(_)), tensors);
             match decision.reason {
                 Reason::FellBack { .. } => self.fallbacks.count(true, tensors),
                 _ => self.misses.count(true, tensors),
@@ -136,6 +139,7 @@ impl Tally {
             new_bytes: self.new_bytes.get(),
             fallbacks: self.fallbacks.get(),
             misses: self.misses.get(),
+            not_finite: self.not_finite.get(),
             overridden: self.overridden.get(),
             requantized: self.requantized.get(),
             recoded_tensors: self.recoded_tensors.get(),

@@ -3,7 +3,7 @@
 use super::edit::{Outcome, with_rules};
 use super::plan::PlanState;
 use crate::engine::model::{Model, RoleSet};
-use crate::engine::plan::{Action, Live, Pattern, Recipe, Rule};
+use crate::engine::plan::{Action, Pattern, Recipe, Rule};
 use crate::engine::ternary::{Format, Method};
 
 /// What a choice is for.
@@ -63,7 +63,7 @@ pub fn apply(
         }
         let rule = Rule { pattern: Pattern::name(&tensor.name), action };
         let next = with_rules(model, state.live(), recipe, None, vec![rule]);
-        return checked(model, next, index, format!("{what} for {label}"), (format, method));
+        return checked(model, state, next, index, (format!("{what} for {label}"), (format, method)));
     }
     let role = tensor.role;
     let mut base = recipe.clone();
@@ -77,12 +77,18 @@ pub fn apply(
     });
     let rule = Rule { pattern: Pattern::Role(RoleSet::One(role)), action };
     let next = with_rules(model, state.live(), &base, None, vec![rule]);
-    checked(model, next, index, format!("{what} for role {}", role.name()), (format, method))
+    checked(model, state, next, index, (format!("{what} for role {}", role.name()), (format, method)))
 }
 
 /// Refuses a recipe under which the tensor does not become what was chosen.
-fn checked(model: &Model, next: Recipe, index: usize, name: String, chosen: (Format, Method)) -> Outcome {
-    let decision = Live::would_be(&model.tensors[index], &next);
+fn checked(
+    model: &Model,
+    state: &PlanState,
+    next: Recipe,
+    index: usize,
+    (name, chosen): (String, (Format, Method)),
+) -> Outcome {
+    let decision = state.live().would_be(model, index, &next);
     if decision.is_ternary() && decision.requested == Some(chosen) {
         Outcome::Changed(name, next)
     } else {

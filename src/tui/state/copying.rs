@@ -63,9 +63,9 @@ impl Copying {
             Self::Command => {
                 let source = &session.model.path;
                 let out = default_out(source, state.out_folder(source), session.plan.recipe());
-                quantize(&state.settings.command, source, &out, session.plan.recipe())
+                quantize(&state.settings.command, source, &out, &session.plan.spelled_out(&session.model))
             }
-            Self::Recipe => session.plan.recipe().to_toml().map_err(|e| e.to_string())?,
+            Self::Recipe => session.plan.spelled_out(&session.model).to_toml().map_err(|e| e.to_string())?,
             Self::Json => serde_json::to_string_pretty(&report(session)).map_err(|e| e.to_string())?,
             Self::Markdown => plan_markdown(&report(session)),
             Self::Value => session.page_text().ok_or("there is nothing under the cursor")?,
@@ -109,7 +109,8 @@ fn row(session: &Session) -> String {
 
 /// The report of the plan with the errors that are known so far.
 fn report(session: &Session) -> PlanReport {
-    let mut report = PlanReport::of_plan(&session.model, session.plan.recipe(), session.plan.plan(), &[]);
+    let mut report =
+        PlanReport::of_plan(&session.model, &session.plan.spelled_out(&session.model), session.plan.plan(), &[]);
     for (index, row) in report.tensors.iter_mut().enumerate() {
         if !session.plan.decision(index).is_ternary() {
             continue;

@@ -135,7 +135,7 @@ fn toggle_tensor(model: &Model, state: &PlanState, index: usize, confirmed: bool
         _ => {}
     }
     let recipe = with_rules(model, state.live(), state.recipe(), None, vec![Rule { pattern, action: Action::TERNARY }]);
-    let after = Live::would_be(tensor, &recipe);
+    let after = state.live().would_be(model, index, &recipe);
     if after.is_ternary() {
         Outcome::Changed(format!("ternary {label}"), recipe)
     } else {

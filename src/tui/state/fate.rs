@@ -1,9 +1,10 @@
 //! What becomes of a tensor in one sign, and why in a few words: the tree's marks, the legend in help.
 
 use super::plan::PlanState;
+use super::previews::Previews;
 use super::session::Session;
 use super::summary::figures;
-use crate::engine::model::Tensor;
+use crate::engine::model::{Model, Tensor};
 use crate::engine::plan::{Protection, Reason, Winner};
 
 /// What becomes of a tensor. Each has a sign of its own, so that none is told by colour alone.
@@ -41,16 +42,17 @@ impl Fate {
     ];
 
     /// That of a tensor.
-    pub fn of(session: &Session, index: usize) -> Self {
-        let decision = session.plan.decision(index);
-        if session.plan.outlook(index).eligible && failure(session, index).is_some() {
+    pub fn of(model: &Model, plan: &PlanState, previews: &Previews, index: usize) -> Self {
+        let decision = plan.decision(index);
+        let outlook = plan.outlook(index);
+        if outlook.fault.is_some() || outlook.eligible && failure(plan, previews, index).is_some() {
             return Self::Failed;
         }
         match &decision.reason {
             _ if decision.overridden => Self::Overridden,
             Reason::FellBack { .. } if decision.is_ternary() => Self::FellBack,
             _ if decision.is_ternary() => Self::Ternary,
-            _ if session.model.tensors[index].dtype.is_ternary() => Self::Already,
+            _ if model.tensors[index].dtype.is_ternary() => Self::Already,
             _ if decision.misses_request() => Self::Missed,
             _ if decision.protection.is_some() => Self::Protected,
             _ => Self::Kept,
@@ -83,17 +85,25 @@ impl Fate {
                 "protected: masks and subtrees pass over it; space twice overrides where that is possible"
             }
             Self::Missed => "was asked for and cannot be done",
-            Self::Failed => "holds NaN or an infinity, or cannot be read: an export would end there",
+            Self::Failed => "holds NaN or an infinity, or cannot be coded: it cannot go ternary",
         }
+    }
+}
+
+impl Session {
+    /// What becomes of a tensor.
+    pub fn fate_of(&self, index: usize) -> Fate {
+        Fate::of(&self.model, &self.plan, &self.previews, index)
     }
 }
 
 /// Why a tensor ends as it does, in the few words that a column takes.
 pub fn why(session: &Session, index: usize) -> String {
+    let fate = session.fate_of(index);
     let decision = session.plan.decision(index);
     let protection = decision.protection.map_or("", |p| p.describe());
-    match (Fate::of(session, index), &decision.reason) {
-        (Fate::Failed, _) => failure(session, index).unwrap_or_default(),
+    match (fate, &decision.reason) {
+        (Fate::Failed, _) => failure(&session.plan, &session.previews, index).unwrap_or_default(),
         (Fate::Overridden, _) => format!("{protection}, overridden"),
         (Fate::FellBack, Reason::FellBack { row, .. }) => format!("rows of {row}"),
         (Fate::Protected, _) => protection.to_owned(),
@@ -121,25 +131,26 @@ pub fn stays(plan: &PlanState, index: usize, tensor: &Tensor) -> Option<String> 
     if decision.is_ternary() {
         return None;
     }
-    let why = match (never(plan, index), &plan.outlook(index).format) {
+    let outlook = plan.outlook(index);
+    let why = match (never(plan, index), &outlook.format) {
         (Some(Protection::Integer), _) => "integers are indices, not weights".to_owned(),
         (Some(protection), _) => format!("{}, which llama.cpp takes only as it is", protection.describe()),
         (None, Err(why)) => why.clone(),
-        (None, Ok(_)) => return None,
+        (None, Ok(_)) => outlook.fault?.words(),
     };
     let verb = if decision.new_type == tensor.dtype { "stays" } else { "becomes" };
     Some(format!("{verb} {}: {why}", decision.new_type))
 }
 
 /// What was seen to stand in the way, if anything was.
-fn failure(session: &Session, index: usize) -> Option<String> {
-    let (format, _) = super::summary::what_if(&session.plan, index)?;
-    if let Some(why) = session.previews.failure((index, format)) {
+fn failure(plan: &PlanState, previews: &Previews, index: usize) -> Option<String> {
+    if let Some(fault) = plan.outlook(index).fault {
+        return Some(fault.element.map_or_else(|| "NaN or ∞".to_owned(), |at| format!("NaN or ∞ at {at}")));
+    }
+    let (format, _) = super::summary::what_if(plan, index)?;
+    if let Some(why) = previews.failure((index, format)) {
         return Some(why.to_owned());
     }
-    let (figures, method) = figures(&session.plan, &session.previews, index)?;
-    if let Some(at) = figures.non_finite {
-        return Some(format!("NaN or ∞ at {at}"));
-    }
+    let (figures, method) = figures(plan, previews, index)?;
     figures.methods.iter().find(|m| m.method == method)?.problem.clone()
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::summary::Changed;
 use crate::engine::model::{Model, Tensor};
-use crate::engine::plan::{Decision, Fallback, Live, Plan, Recipe, Rule, Shared, Step, Touched, Winner};
+use crate::engine::plan::{
+    Action, Decision, Fallback, Fault, Live, Pattern, Plan, Precision, Reason, Recipe, Rule, Shared, Step, Winner,
+};
 use crate::engine::ternary::Format;
 
 /// Steps that can be undone.
@@ -17,6 +19,8 @@ pub struct Outlook {
     pub format: Result<Format, String>,
     /// Whether it may go ternary without overriding anything, or does.
     pub eligible: bool,
+    /// What alone stands in the way of that: values that are no numbers.
+    pub fault: Option<Fault>,
 }
 
 /// A change of the recipe: its name and what was there before (undo) or after (redo).
@@ -140,11 +144,32 @@ impl PlanState {
         self.revision += 1;
         let (before, touched) = self.live.step(model, recipe);
         self.look_out(model);
-        self.touched.join(match touched {
-            Touched::All => Changed::All,
-            Touched::These(tensors) => Changed::These(tensors),
-        });
+        self.touched.join(Changed::of(touched));
         before
+    }
+
+    /// Takes in that tensors hold values that are no numbers; whether that was news.
+    pub fn learn(&mut self, model: &Model, found: impl IntoIterator<Item = (usize, Option<u64>)>) -> bool {
+        let Some(touched) = self.live.learn(model, found) else { return false };
+        self.revision += 1;
+        self.look_out(model);
+        self.touched.join(Changed::of(touched));
+        true
+    }
+
+    /// The recipe as it comes to the same where nothing is known of the weights: what cannot go ternary for them is kept by
+    /// name.
+    pub fn spelled_out(&self, model: &Model) -> Recipe {
+        let mut recipe = self.recipe().clone();
+        recipe.rules.extend(self.live.faults().iter().filter_map(|(tensor, _)| {
+            let decision = self.decision(tensor);
+            let unconverted = decision.unconverted.is_some();
+            let needed = unconverted || matches!(decision.reason, Reason::NotFinite(_));
+            let precision = unconverted.then_some(Precision::Source);
+            let pattern = Pattern::name(&model.tensors[tensor].name);
+            needed.then_some(Rule { pattern, action: Action::Keep { precision } })
+        }));
+        recipe
     }
 
     /// Tensors that changes have touched since this was asked last.
@@ -158,13 +183,16 @@ impl PlanState {
     }
 
     fn look_out(&mut self, model: &Model) {
-        let outlook = |shared: &Shared| Outlook::of(&model.tensors[shared.first], &shared.decision, self.recipe());
+        let outlook = |shared: &Shared| {
+            let fault = self.live.faults().of(shared.first);
+            Outlook::of(&model.tensors[shared.first], &shared.decision, self.recipe(), fault)
+        };
         self.outlook = self.plan().decisions.shared().iter().map(outlook).collect();
     }
 }
 
 impl Outlook {
-    fn of(tensor: &Tensor, decision: &Decision, recipe: &Recipe) -> Self {
+    fn of(tensor: &Tensor, decision: &Decision, recipe: &Recipe, fault: Option<Fault>) -> Self {
         let format = match decision.step {
             Step::Ternary(format, _) => Ok(format),
             _ => measured_format(tensor, recipe),
@@ -173,7 +201,8 @@ impl Outlook {
             |f: &Format| *f == recipe.format || recipe.fallback == Fallback::Q2_0 && recipe.format.only_in().is_none();
         let may = decision.protection.is_none() && !tensor.dtype.is_ternary();
         let eligible = decision.is_ternary() || may && format.as_ref().is_ok_and(shape_fits);
-        Self { format, eligible }
+        let fault = fault.filter(|_| eligible || decision.misses_request());
+        Self { format, eligible: eligible && fault.is_none(), fault }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::model::{Model, Role, RoleSet};
-use crate::engine::plan::{Action, Mask, Pattern, Recipe, Rule, Totals, resolve};
+use crate::engine::plan::{Action, Live, Mask, Pattern, Recipe, Rule, Totals};
 
 /// A preset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,8 @@ pub struct PresetMenu {
 
 impl PresetMenu {
     /// The menu of a model, the cursor on what is in force.
-    pub fn new(model: &Model, recipe: &Recipe) -> Self {
+    pub fn new(model: &Model, live: &Live) -> Self {
+        let recipe = live.recipe();
         let mut cursor = None;
         let mut offers = Vec::new();
         for (line, preset) in Preset::ALL.into_iter().enumerate() {
@@ -118,7 +119,7 @@ impl PresetMenu {
             if next.as_ref() == Some(recipe) {
                 cursor = Some(line);
             }
-            offers.push((preset, next.map(|next| resolve(model, &next).totals)));
+            offers.push((preset, next.map(|next| live.plan_of(model, &next).totals)));
         }
         Self { cursor: cursor.unwrap_or(0), offers }
     }

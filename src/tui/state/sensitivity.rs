@@ -42,10 +42,15 @@ impl Sensitivity {
     pub fn refresh(&mut self, model: &Model, plan: &PlanState, previews: &Previews) {
         let at = (self.grid.roles.get(self.row).copied(), self.grid.layers.get(self.column).copied());
         let (mut eligible, mut measured, mut exact) = ((0, 0), (0, 0), 0);
-        let tensors = model.tensors.iter().enumerate().filter(|(i, _)| plan.outlook(*i).eligible);
+        // What cannot be coded has a place in the picture, and no error.
+        let shown = |i: usize| plan.outlook(i).eligible || plan.outlook(i).fault.is_some();
+        let tensors = model.tensors.iter().enumerate().filter(|(i, _)| shown(*i));
         let cells = tensors.map(|(i, tensor)| {
             let found = errors(plan, previews, i);
-            let failed = || what_if(plan, i).is_some_and(|(format, method)| previews.is_hopeless((i, format), method));
+            let spoilt = plan.outlook(i).fault.is_some();
+            let found = found.filter(|_| !spoilt);
+            let failed =
+                || spoilt || what_if(plan, i).is_some_and(|(format, method)| previews.is_hopeless((i, format), method));
             eligible.0 += 1;
             eligible.1 += usize::from(tensor.layer.is_none());
             measured.0 += usize::from(found.is_some());

@@ -17,7 +17,7 @@ use super::sensitivity::Sensitivity;
 use super::slider::Slider;
 use super::summary::{Changed, Summaries};
 use super::tree::{Item, TreeView};
-use crate::engine::error::Diagnostic;
+use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::lint::structural;
 use crate::engine::model::tree::{Grouping, Tree};
 use crate::engine::model::{Model, RoleSet};
@@ -285,12 +285,27 @@ impl Session {
 
     /// Makes the sums anew.
     pub fn summarize(&mut self) {
+        self.learn();
         drop((self.plan.take_touched(), self.previews.take_changed()));
         self.summaries = Summaries::new(&self.model, &self.tree, &self.plan, &self.previews);
     }
 
+    /// Tells the plan which tensors were seen to hold values that are no numbers, by previews or by a check of every weight.
+    pub fn learn(&mut self) {
+        let known = self.plan.live().faults();
+        let seen = self.previews.spoilt().map(|(tensor, element)| (tensor, Some(element)));
+        let checked =
+            self.pages.problems.weights.iter().filter(|d| d.code == "non-finite" && d.severity == Severity::Error);
+        let checked = checked.filter_map(|d| Some((self.model.find(d.tensor.as_deref()?)?, None)));
+        let news: Vec<(usize, Option<u64>)> = seen.chain(checked).filter(|(t, _)| known.of(*t).is_none()).collect();
+        if !news.is_empty() && self.plan.learn(&self.model, news) {
+            self.sensitivity.fresh.stale = true;
+        }
+    }
+
     /// Brings the sums up to date.
     pub fn follow_sums(&mut self) {
+        self.learn();
         let (touched, came) = (self.plan.take_touched(), self.previews.take_changed());
         self.sweeps.follow(&touched);
         self.summaries.follow(&self.model, &self.tree, &self.plan, &self.previews, (&touched, &came));

@@ -114,7 +114,7 @@ impl Slider {
         if base.rules.starts_with(earlier) {
             base.rules.drain(..earlier.len());
         }
-        let budget = Budget::new(model, &base);
+        let budget = Budget::new(model, &base, plan.live().faults());
         let fresh = Fresh { stale: false, made: now };
         let goal = plan.plan().totals.new_bytes;
         let mut slider = Self {

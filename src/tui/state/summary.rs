@@ -10,7 +10,7 @@ use super::tree::{Item, TreeView};
 use crate::engine::codec::DType;
 use crate::engine::model::Model;
 use crate::engine::model::tree::{Node, NodeKind};
-use crate::engine::plan::{Plan, Shared, Step};
+use crate::engine::plan::{Plan, Shared, Step, Touched};
 use crate::engine::stats::{Estimate, Pooled};
 use crate::engine::ternary::{Format, Method};
 
@@ -152,6 +152,14 @@ impl Default for Changed {
 }
 
 impl Changed {
+    /// What a step of the plan touched.
+    pub fn of(touched: Touched) -> Self {
+        match touched {
+            Touched::All => Self::All,
+            Touched::These(tensors) => Self::These(tensors),
+        }
+    }
+
     /// Those of both.
     pub fn join(&mut self, other: Self) {
         match (&mut *self, other) {

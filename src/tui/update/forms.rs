@@ -10,7 +10,6 @@ use crate::tui::event::Saved;
 use crate::tui::state::command::{default_out, expand};
 use crate::tui::state::dialog::{QuantizeField, QuantizeForm, SaveForm, Target};
 use crate::tui::state::input::{TextEdit, TextInput};
-use crate::tui::state::summary::what_if;
 use crate::tui::state::{Dialog, Screen, Session, State, Tone};
 
 use super::{opening, quit, reading};
@@ -24,7 +23,7 @@ pub(super) fn open_quantize(state: &mut State) -> Vec<Effect> {
     }
     let out = default_out(&session.model.path, state.out_folder(&session.model.path), session.plan.recipe());
     let sound = session.model.require_sound().and_then(|()| session.model.require_gguf());
-    let problem = sound.err().map(|e| e.to_string()).or_else(|| not_finite(session));
+    let problem = sound.err().map(|e| e.to_string());
     let form = QuantizeForm {
         path: TextInput::new(crate::tui::state::command::shorten(&out, state.settings.home.as_deref())),
         verify: Verify::Hash,
@@ -35,18 +34,6 @@ pub(super) fn open_quantize(state: &mut State) -> Vec<Effect> {
     };
     state.dialog = Some(Dialog::Quantize(form));
     probe(state)
-}
-
-/// The first tensor that is to go ternary and was seen to hold NaN or an infinity: the export would end there.
-fn not_finite(session: &Session) -> Option<String> {
-    let seen = |index: usize| {
-        let (format, _) = what_if(&session.plan, index)?;
-        session.previews.figures((index, format))?.non_finite
-    };
-    let mut ternary = (0..session.model.tensors.len()).filter(|i| session.plan.decision(*i).is_ternary());
-    let (index, at) = ternary.find_map(|i| Some((i, seen(i)?)))?;
-    let name = crate::text::escape(&session.model.tensors[index].name);
-    Some(format!("element {at} of {name} is NaN or infinite: keep that tensor (space), or the export fails"))
 }
 
 /// The path that the form's text stands for.
@@ -173,7 +160,7 @@ fn export(
     imatrix: Option<Arc<crate::engine::imatrix::Imatrix>>,
 ) -> Effect {
     let plan = session.plan.plan();
-    let recipe = session.plan.recipe().clone();
+    let recipe = session.plan.spelled_out(&session.model);
     let totals = &plan.totals;
     let what =
         format!("{} of {} tensors → {} · {}", totals.ternary_tensors, totals.tensors, recipe.format, recipe.method);
@@ -209,7 +196,7 @@ pub(super) fn act_save(state: &mut State, action: Action) -> Vec<Effect> {
             }
             let path = folder.join(expand(form.path.text().trim(), home.as_deref()));
             let overwrite = form.exists.as_ref() == Some(&path);
-            return vec![Effect::WriteRecipe { path, recipe: session.plan.recipe().clone(), overwrite }];
+            return vec![Effect::WriteRecipe { path, recipe: session.plan.spelled_out(&session.model), overwrite }];
         }
         Action::Edit(edit) if form.path.apply(edit) => {
             form.exists = None;

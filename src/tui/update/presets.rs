@@ -15,7 +15,7 @@ use crate::tui::state::{Dialog, State};
 
 pub(super) fn open(state: &mut State) {
     let Some(session) = &state.session else { return };
-    state.dialog = Some(Dialog::Presets(PresetMenu::new(&session.model, session.plan.recipe())));
+    state.dialog = Some(Dialog::Presets(PresetMenu::new(&session.model, session.plan.live())));
 }
 
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {

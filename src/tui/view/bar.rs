@@ -180,7 +180,7 @@ const PATH: usize = 16;
 /// without need goes, then the middle of the paths; where that is not enough it ends with the key that copies it whole.
 fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
-    let (command, recipe) = (&state.settings.command, session.plan.recipe());
+    let (command, recipe) = (&state.settings.command, &session.plan.spelled_out(&session.model));
     let source = &session.model.path;
     let out = default_out(source, state.out_folder(source), recipe);
     let near = |path: &Path| path.strip_prefix(&state.settings.folder).map_or_else(|_| path.to_owned(), Path::to_owned);

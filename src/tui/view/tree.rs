@@ -475,7 +475,7 @@ fn mix_bar(mix: Mix, theme: &Theme) -> Vec<Span<'static>> {
 
 /// The sign of what becomes of a tensor.
 pub(super) fn mark(session: &Session, index: usize, theme: &Theme) -> (char, Style) {
-    let fate = Fate::of(session, index);
+    let fate = session.fate_of(index);
     (fate.sign(), fate_style(fate, theme))
 }
 

@@ -12,9 +12,10 @@ use super::parse::starts_with;
 use crate::engine::codec::DType;
 use crate::engine::model::{Model, Role, RoleSet, Tensor};
 use crate::engine::plan::{Pattern, Reason};
+use crate::tui::state::fate::Fate;
 use crate::tui::state::plan::PlanState;
 use crate::tui::state::previews::{MethodFigures, Previews};
-use crate::tui::state::summary::{figures, what_if};
+use crate::tui::state::summary::figures;
 
 /// What a filter is asked of.
 #[derive(Debug, Clone, Copy)]
@@ -207,10 +208,7 @@ fn is(flag: Flag, index: usize, tensor: &Tensor, world: World<'_>) -> bool {
         Flag::Fallback => decision.is_ternary() && matches!(decision.reason, Reason::FellBack { .. }),
         Flag::Already => tensor.dtype.is_ternary(),
         Flag::Failed => {
-            let missed = decision.misses_request() && !decision.is_ternary();
-            let unmeasured =
-                || what_if(world.plan, index).is_some_and(|(f, _)| world.previews.failure((index, f)).is_some());
-            missed || unmeasured() || measured().is_some_and(|(figures, _)| figures.non_finite.is_some())
+            matches!(Fate::of(world.model, world.plan, world.previews, index), Fate::Failed | Fate::Missed)
         }
         Flag::Measured => measured().is_some(),
         Flag::Exact => measured().is_some_and(|(figures, _)| figures.exact),

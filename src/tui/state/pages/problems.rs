@@ -186,8 +186,9 @@ fn of_plan(model: &Model, plan: &Plan, recipe: &Recipe) -> Vec<Diagnostic> {
         }));
     }
     if plan.totals.misses > 0 {
-        let missed =
-            |d: &crate::engine::plan::Decision| d.misses_request() && !matches!(d.reason, Reason::FellBack { .. });
+        let missed = |d: &crate::engine::plan::Decision| {
+            d.misses_request() && !matches!(d.reason, Reason::FellBack { .. } | Reason::NotFinite(_))
+        };
         lines.extend(pairs().filter(|(_, d)| missed(d)).take(EACH).map(|(t, d)| {
             told(t, "missed", format!("asked for but not possible: {} ({})", d.reason_text(), d.rule_text(recipe)))
         }));
