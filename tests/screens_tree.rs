@@ -155,7 +155,7 @@ fn fates() -> App {
 #[test]
 fn every_fate_has_a_sign_and_a_reason() {
     let mut app = fates();
-    let of = |name: &str| (Fate::of(app.session(), app.tensor(name)), why(app.session(), app.tensor(name)));
+    let of = |name: &str| (app.session().fate_of(app.tensor(name)), why(app.session(), app.tensor(name)));
     let found = [
         of("blk.0.attn_q.weight"),
         of("blk.0.attn_v.weight"),
@@ -182,4 +182,12 @@ fn every_fate_has_a_sign_and_a_reason() {
     shoot_at(&mut app, "tree_fates", &[SMALL, LARGE, (200, 60)]);
     compare("tree_fates_light_160x50", &render(&mut app, LARGE, &Theme::light()));
     compare("tree_fates_plain_80x24", &render(&mut app, SMALL, &Theme::plain()));
+}
+
+#[test]
+fn what_is_wrong_with_a_filter_is_told_in_full() {
+    let mut app = App::on(&layered());
+    app.press("/");
+    app.type_text("attn_q or role:nonsense");
+    shoot_at(&mut app, "tree_filter_wrong_at_length", &[SMALL]);
 }

@@ -220,7 +220,31 @@ fn the_slider_goes_by_tensors_by_twentieths_and_to_its_ends() {
 }
 
 #[test]
-fn a_budget_is_typed_in_either_unit_and_the_second_enter_takes_it() {
+fn the_slider_goes_by_single_tensors_too() {
+    let mut app = after("B");
+    app.press("home");
+    let all = slider(&app).count;
+    app.press("> >");
+    assert_eq!(slider(&app).count, all - 2);
+    app.press("<");
+    assert_eq!(slider(&app).count, all - 1);
+    app.press("< <");
+    assert_eq!((slider(&app).count, slider(&app).bytes()), (all, slider(&app).ends().0), "there is no further");
+}
+
+#[test]
+fn a_size_out_of_reach_says_how_much_is_measured() {
+    let mut app = App::on(&layered());
+    app.press("B 1 K enter");
+    let open = &app.session().slider;
+    assert!(open.is_some(), "not accepted unseen");
+    let of = slider(&app).budget.free().len();
+    let words = format!("out of reach with 0 of {of} measured; nearest so far: ");
+    assert!(app.notice().contains(&words), "{}", app.notice());
+}
+
+#[test]
+fn a_budget_is_typed_in_either_unit_and_enter_takes_it() {
     let mut app = after("B");
     let before = app.recipe().clone();
     let params = slider(&app).budget.params();
@@ -230,9 +254,8 @@ fn a_budget_is_typed_in_either_unit_and_the_second_enter_takes_it() {
     let goal = slider(&app).goal;
     assert_eq!(goal, (9.5 * params as f64 / 8.0) as u64);
     assert!(slider(&app).bytes() <= goal && *app.recipe() == before);
-    app.press("enter");
-    assert!(slider(&app).input.is_none(), "the first enter ends the number");
-    assert_eq!(*app.recipe(), before);
+    app.type_text("xyz");
+    assert_eq!(slider(&app).input.as_ref().unwrap().text(), "9.5", "letters of no unit are no part of it");
     let bytes = slider(&app).bytes();
     app.press("enter");
     assert!(app.session().slider.is_none());

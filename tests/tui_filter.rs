@@ -8,6 +8,8 @@ mod support_tui;
 use std::time::Duration;
 
 use support_tui::{App, dense, layered};
+use tritscope::engine::ternary::Format;
+use tritscope::tui::state::fate::Fate;
 
 /// Names of the tensors that are listed, as the filter lets them through.
 fn listed(app: &App) -> Vec<&str> {
@@ -84,6 +86,49 @@ fn a_filter_that_passes_through_nothing_gives_the_row_back() {
 }
 
 #[test]
+fn the_cursor_comes_back_from_a_filter_that_let_nothing_through() {
+    let name = "blk.1.attn_v.weight";
+    for leave in ["esc", "enter esc", "enter / esc", "up down esc", "enter / ctrl-u enter"] {
+        let mut app = App::on(&layered());
+        app.go(name);
+        app.press("/");
+        app.type_text("zzz");
+        assert_eq!(listed(&app), [""; 0]);
+        app.press(leave);
+        assert_eq!((app.selected(), app.session().filter.expr()), (name, None), "{leave}");
+    }
+    let mut app = App::on(&layered());
+    app.go(name);
+    app.press("/");
+    app.type_text("sqnr>0 layer:1 attn");
+    assert_eq!(app.session().filter.matches(), 0, "nothing is measured");
+    app.press("enter");
+    app.serve();
+    app.press("S");
+    app.serve();
+    app.press("esc");
+    app.pass(Duration::from_secs(1));
+    app.settle();
+    assert!(app.session().filter.matches() > 0);
+    assert_eq!(app.selected(), name, "figures that come later bring it back too");
+}
+
+#[test]
+fn what_failed_is_what_has_the_sign_of_it() {
+    let mut app = App::on(&layered());
+    app.press("L f");
+    assert_eq!(app.recipe().format, Format::Tq2_0, "{}", app.notice());
+    app.go("");
+    app.press("f");
+    let by_sign: Vec<&str> = (0..app.model().tensors.len())
+        .filter(|i| matches!(app.session().fate_of(*i), Fate::Failed | Fate::Missed))
+        .map(|i| app.session().model.tensors[i].name.as_str())
+        .collect();
+    let by_sign: Vec<String> = by_sign.into_iter().map(str::to_owned).collect();
+    assert_eq!(filtered(&mut app, "is:failed"), by_sign);
+}
+
+#[test]
 fn tab_completes_keys_and_values() {
     let mut app = App::on(&layered());
     app.press("/");
@@ -150,10 +195,7 @@ fn a_filter_by_error_says_of_how_many_it_knows_nothing() {
     let eligible = (0..app.model().tensors.len()).filter(|i| app.session().plan.outlook(*i).eligible).count();
     let filter = &app.session().filter;
     assert!(eligible > 0 && filter.matches() == 0, "nothing is measured");
-    assert_eq!(
-        (filter.unmeasured(), filter.counts(99)),
-        (eligible, format!("nothing matches, {eligible} not measured yet"))
-    );
+    assert_eq!((filter.unmeasured(), filter.counts(99)), (eligible, format!("nothing matches, {eligible} unmeasured")));
     app.press("S");
     app.serve();
     app.press("esc");

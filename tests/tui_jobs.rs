@@ -168,6 +168,22 @@ fn the_cursor_goes_through_the_list_and_a_log_is_of_the_selected_export() {
 }
 
 #[test]
+fn quitting_from_the_list_asks_and_leaving_it_does_not() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1, "out.gguf");
+    run(&mut app, 1);
+    assert!(app.press("J esc").is_empty() && app.state.dialog.is_none());
+    assert!(app.press("J J").is_empty() && app.state.dialog.is_none());
+    assert!(app.press("J q").is_empty());
+    assert!(matches!(app.state.dialog, Some(Dialog::Quit)), "{:?}", app.state.dialog);
+    let effects = app.press("c");
+    assert!(matches!(effects.as_slice(), [.., Effect::Quit(Exit::Done)]), "{effects:?}");
+    let mut app = App::on(&layered());
+    let effects = app.press("J q");
+    assert!(matches!(effects.as_slice(), [.., Effect::Quit(Exit::Done)]), "nothing runs: {effects:?}");
+}
+
+#[test]
 fn waiting_for_the_end_lets_paused_exports_go_on() {
     let mut app = App::on(&layered());
     queue(&mut app, 1, "out.gguf");

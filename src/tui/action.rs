@@ -184,6 +184,8 @@ fn of_slide(slide: Slide) -> (&'static str, &'static str) {
         Slide::MuchLarger => ("much-larger", "larger by a twentieth of the way"),
         Slide::Least => ("least-size", "as small as it gets"),
         Slide::Most => ("most-size", "nothing that is free goes ternary"),
+        Slide::OneMore => ("one-more", "one tensor more goes ternary"),
+        Slide::OneFewer => ("one-fewer", "one tensor fewer goes ternary"),
     }
 }
 

@@ -38,28 +38,48 @@ impl Goal {
     }
 }
 
+/// Units of sizes with what they stand for; upper or lower case.
+const UNITS: [(&[&str], f64); 5] = [
+    (&["", "b"], 1.0),
+    (&["k", "kb", "kib"], 1024.0),
+    (&["m", "mb", "mib"], 1024.0 * 1024.0),
+    (&["g", "gb", "gib"], 1024.0 * 1024.0 * 1024.0),
+    (&["t", "tb", "tib"], 1024.0 * 1024.0 * 1024.0 * 1024.0),
+];
+/// The unit of bits per weight.
+const BPW: &str = "bpw";
+
+/// A text cut into number and unit, in lower case.
+fn number_and_unit(text: &str) -> (&str, String) {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    (&text[..end], text[end..].trim().to_ascii_lowercase())
+}
+
+impl Goal {
+    /// Whether a text could become a budget by more of it: a number, and the beginning of a unit.
+    pub fn may_begin(text: &str) -> bool {
+        let (number, unit) = number_and_unit(text);
+        let begins = |known: &str| known.starts_with(unit.as_str());
+        number.matches('.').count() <= 1
+            && (!number.is_empty() || unit.is_empty())
+            && (begins(BPW) || UNITS.iter().any(|(names, _)| names.iter().any(|name| begins(name))))
+    }
+}
+
 impl FromStr for Goal {
     type Err = String;
 
     /// `92MiB`, `1.5G`, `96468992` (bytes), `2.5bpw`.
     fn from_str(text: &str) -> Result<Self, String> {
         let refuse = || format!("'{text}' is no budget; write a size such as 92MiB, or bits per weight such as 2.5bpw");
-        let text = text.trim();
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let number: f64 = text[..end].parse().map_err(|_| refuse())?;
-        let unit = text[end..].trim().to_ascii_lowercase();
-        if unit == "bpw" {
+        let (number, unit) = number_and_unit(text);
+        let number: f64 = number.parse().map_err(|_| refuse())?;
+        if unit == BPW {
             return if number > 0.0 { Ok(Self::Bpw(number)) } else { Err(refuse()) };
         }
-        let scale = match unit.as_str() {
-            "" | "b" => 1.0,
-            "k" | "kb" | "kib" => 1024.0,
-            "m" | "mb" | "mib" => 1024.0 * 1024.0,
-            "g" | "gb" | "gib" => 1024.0 * 1024.0 * 1024.0,
-            "t" | "tb" | "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-            _ => return Err(refuse()),
-        };
-        let bytes = number * scale;
+        let known = UNITS.iter().find(|(names, _)| names.contains(&unit.as_str()));
+        let bytes = number * known.ok_or_else(refuse)?.1;
         if bytes >= 1.0 && bytes < u64::MAX as f64 { Ok(Self::Bytes(bytes.round() as u64)) } else { Err(refuse()) }
     }
 }
@@ -370,6 +390,16 @@ mod tests {
         let item = |tensor, saved, cost| Item { tensor, saved, cost };
         let odd = vec![item(0, 5, f64::NAN), item(1, 5, f64::INFINITY), item(2, 0, 1.0), item(3, 5, 0.0)];
         assert_eq!(Order::new(10, odd).items(), [item(3, 5, 0.0)]);
+    }
+
+    #[test]
+    fn what_is_typed_of_a_goal_is_told_from_what_leads_nowhere() {
+        for begun in ["", "9", "9.", ".5", "92", "92M", "92 mi", "92MiB", "2.5b", "2.5 bp", "2.5bpw"] {
+            assert!(Goal::may_begin(begun), "{begun}");
+        }
+        for lost in ["x", "9x", "9MiBs", "1.2.3", "M", "92MB2", "-1", "9bw"] {
+            assert!(!Goal::may_begin(lost), "{lost}");
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Budget, &[key(K::Right), ch('l'), ch('+')], "→ l", Action::Slide(Slide::Larger)).hint("larger"),
     on(C::Budget, &[shift(K::Left), ch('H')], "shift-← H", Action::Slide(Slide::MuchSmaller)),
     on(C::Budget, &[shift(K::Right), ch('L')], "shift-→ L", Action::Slide(Slide::MuchLarger)),
+    on(C::Budget, &[ch('<')], "<", Action::Slide(Slide::OneMore)),
+    on(C::Budget, &[ch('>')], ">", Action::Slide(Slide::OneFewer)),
     on(C::Budget, &[key(K::Home)], "home", Action::Slide(Slide::Least)),
     on(C::Budget, &[key(K::End)], "end", Action::Slide(Slide::Most)),
     on(C::Budget, &[key(K::Enter)], "enter", Action::Accept).hint("accept"),

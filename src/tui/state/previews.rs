@@ -213,6 +213,12 @@ impl Previews {
         known.iter().find(|(format, _)| *format == subject.1).map(|(_, figures)| figures)
     }
 
+    /// Whether it was tried by this method: there is a figure, or why there is none.
+    pub fn is_tried(&self, subject: Subject, method: Method) -> bool {
+        let measured = |figures: &Figures| figures.methods.iter().any(|m| m.method == method);
+        self.failure(subject).is_some() || self.figures(subject).is_some_and(measured)
+    }
+
     /// Whether it was tried and no figure of this method will come.
     pub fn is_hopeless(&self, subject: Subject, method: Method) -> bool {
         let problem = |m: &MethodFigures| m.method == method && m.problem.is_some();

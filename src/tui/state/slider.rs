@@ -49,6 +49,10 @@ pub enum Slide {
     Least,
     /// Nothing that is free goes ternary.
     Most,
+    /// One tensor more goes ternary.
+    OneMore,
+    /// One tensor fewer does.
+    OneFewer,
 }
 
 /// When something that is derived from arriving figures was made last.
@@ -183,9 +187,15 @@ impl Slider {
 
     /// Of a size that is out of reach: what is the nearest that can be had.
     pub fn nearest(&self) -> String {
-        let so_far = if self.missing.0 > 0 { " so far" } else { "" };
         let (goal, least) = (text::bytes(self.goal), self.words(self.ends().0));
-        format!("{goal} cannot be reached; nearest{so_far}: {least}")
+        match self.missing.0 {
+            0 => format!("{goal} cannot be reached; nearest: {least}"),
+            coming => {
+                let measured = self.budget.free().len() - coming;
+                let of = self.budget.free().len();
+                format!("{goal} is out of reach with {measured} of {of} measured; nearest so far: {least}")
+            }
+        }
     }
 
     /// The ends of the slider: the least that can be reached, and nothing ternary that is free.
@@ -235,6 +245,8 @@ impl Slider {
             Slide::Most => most,
             Slide::Smaller => at.saturating_sub(part(STEPS.0)).min(order.bytes_at(self.count + 1)).max(least),
             Slide::MuchSmaller => at.saturating_sub(part(STEPS.1)).min(order.bytes_at(self.count + 1)).max(least),
+            Slide::OneMore => order.bytes_at(self.count + 1),
+            Slide::OneFewer => order.bytes_at(self.count.saturating_sub(1)),
             Slide::Larger => (at + part(STEPS.0)).max(order.bytes_at(self.count.saturating_sub(1))),
             Slide::MuchLarger => (at + part(STEPS.1)).max(order.bytes_at(self.count.saturating_sub(1))),
         };
@@ -262,7 +274,12 @@ impl Slider {
             self.input = Some(TextInput::default());
         }
         if let Some(input) = &mut self.input {
+            let before = input.clone();
             input.apply(edit);
+            if !Goal::may_begin(input.text()) {
+                *input = before;
+                return false;
+            }
         }
         if self.input.as_ref().is_some_and(|input| input.text().is_empty()) {
             self.stop_typing();

@@ -66,6 +66,8 @@ pub struct Summary {
     pub measured: usize,
     /// Measured with every block.
     pub exact: usize,
+    /// Those that go ternary and were tried, and no figure came of it.
+    pub hopeless: usize,
     /// Error over those that go ternary and are measured.
     pub error: Option<Estimate>,
     /// Measured among those that may go ternary.
@@ -82,6 +84,11 @@ impl Summary {
         self.ternary > 0 && self.exact == self.ternary
     }
 
+    /// Whether figures of what goes ternary are still to come.
+    pub fn is_partial(&self) -> bool {
+        self.measured + self.hopeless < self.ternary
+    }
+
     fn add(&mut self, other: &Self) {
         self.tensors += other.tensors;
         self.eligible += other.eligible;
@@ -94,6 +101,7 @@ impl Summary {
         self.new_bytes = self.new_bytes.saturating_add(other.new_bytes);
         self.measured += other.measured;
         self.exact += other.exact;
+        self.hopeless += other.hopeless;
         self.tried += other.tried;
         self.tried_exact += other.tried_exact;
     }
@@ -103,14 +111,20 @@ impl Summary {
         let mut sum = self.clone();
         if let Some(part) = part {
             sum.measure(self, part);
-            sum.error = (self.ternary > 0).then_some(part.rel_mse);
-            sum.what_if = (self.eligible > 0).then_some(part.rel_mse);
+            if let Some(found) = &part.found {
+                sum.error = (self.ternary > 0).then_some(found.rel_mse);
+                sum.what_if = (self.eligible > 0).then_some(found.rel_mse);
+            }
         }
         sum
     }
 
     /// Counts a tensor that is in the sums as measured.
     fn measure(&mut self, tensor: &Self, part: &Part) {
+        if part.found.is_none() {
+            self.hopeless += tensor.ternary;
+            return;
+        }
         let exact = usize::from(part.exact);
         self.measured += tensor.ternary;
         self.exact += tensor.ternary * exact;
@@ -131,6 +145,7 @@ impl Summary {
         self.new_bytes -= other.new_bytes;
         self.measured -= other.measured;
         self.exact -= other.exact;
+        self.hopeless -= other.hopeless;
         self.tried -= other.tried;
         self.tried_exact -= other.tried_exact;
     }
@@ -180,10 +195,17 @@ struct Base {
     what_if: Option<(Format, Method)>,
 }
 
-/// What was measured of a tensor.
+/// What came of measuring a tensor.
 #[derive(Debug, Clone)]
 struct Part {
     exact: bool,
+    /// `None`: it was tried, and no figure will come.
+    found: Option<Found>,
+}
+
+/// What was measured of a tensor.
+#[derive(Debug, Clone)]
+struct Found {
     rel_mse: Estimate,
     pooled: Arc<Pooled>,
 }
@@ -416,9 +438,11 @@ fn bases(model: &Model, plan: &PlanState) -> Vec<Base> {
 /// The figures of a tensor in what it goes ternary with, or would.
 fn measured(previews: &Previews, index: usize, base: &Base) -> Option<Part> {
     let (format, method) = base.what_if?;
-    let figures = previews.figures((index, format))?;
-    let of_method = figures.method(method)?;
-    Some(Part { exact: figures.exact, rel_mse: of_method.rel_mse, pooled: Arc::clone(&of_method.pooled) })
+    let figures = previews.figures((index, format));
+    let of_method = figures.and_then(|figures| figures.method(method));
+    let found = of_method.map(|m| Found { rel_mse: m.rel_mse, pooled: Arc::clone(&m.pooled) });
+    let known = found.is_some() || previews.is_hopeless((index, format), method);
+    known.then(|| Part { exact: figures.is_some_and(|f| f.exact), found })
 }
 
 /// Whether a model claims so much that sums of it reach the end of 64 bits.
@@ -434,12 +458,13 @@ fn is_vast(bases: &[Base], plan: &Plan) -> bool {
 
 /// Adds a tensor's error to the sums that it belongs in, or takes it from them.
 fn count(pools: &mut Pools, sum: &Summary, part: &Part, how: fn(&mut Pooled, &Pooled)) {
+    let Some(Found { pooled, .. }) = &part.found else { return };
     // What goes ternary may do so.
     let [ternary, others] = pools;
     if sum.ternary > 0 {
-        how(ternary, &part.pooled);
+        how(ternary, pooled);
     } else if sum.eligible > 0 {
-        how(others, &part.pooled);
+        how(others, pooled);
     }
 }
 

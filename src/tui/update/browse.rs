@@ -106,7 +106,7 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
         Action::FoldAll => tree.fold_all(),
         Action::UnfoldAll => tree.unfold_all(),
         Action::Filter => {
-            let home = session.tree.selected();
+            let home = home(session);
             session.filter.begin(&session.model, &session.plan, home);
         }
         Action::NextTab => session.tab = session.tab.step(1),
@@ -207,7 +207,7 @@ pub(super) fn act_filter(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Back => clear_filter(session),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown => {
             in_session(session, action, page);
-            session.filter.home = Some(session.tree.selected());
+            session.filter.home = Some(home(session));
         }
         Action::Complete if session.filter.complete() => filter_typed(session, now),
         Action::Edit(edit) if session.filter.input.apply(edit) => filter_typed(session, now),
@@ -233,7 +233,7 @@ pub(super) fn set_filter(state: &mut State, text: &str) {
     if text.is_empty() {
         clear_filter(session);
     } else {
-        let home = session.tree.selected();
+        let home = home(session);
         session.filter.begin(&session.model, &session.plan, home);
         session.filter.input.set(text);
         filter_typed(session, now);
@@ -254,14 +254,26 @@ pub(super) fn follow_filter(session: &mut Session, now: Duration) -> bool {
     }
     let before = session.tree.rows().len();
     let selected = session.tree.selected();
+    let (nothing, home) = (session.filter.matches() == 0, home(session));
     if let Some(passing) = session.filter.ask(&session.model, &session.plan, &session.previews, now) {
-        session.tree.refilter(&passing);
+        // Where nothing was let through the cursor had no place of its own.
+        if nothing && session.filter.matches() > 0 {
+            session.tree.set_filter(Some(&passing), home);
+        } else {
+            session.tree.refilter(&passing);
+        }
     }
     (before, selected) != (session.tree.rows().len(), session.tree.selected())
 }
 
 pub(super) fn clear_filter(session: &mut Session) {
+    let home = home(session);
     session.filter.clear();
-    let selected = session.tree.selected();
-    session.tree.set_filter(None, selected);
+    session.tree.set_filter(None, home);
+}
+
+/// The row that the cursor belongs to: of a filter that lets nothing through, the one it was on before.
+fn home(session: &Session) -> Item {
+    let nothing = session.tree.is_filtered() && session.filter.matches() == 0;
+    session.filter.home.filter(|_| nothing).unwrap_or_else(|| session.tree.selected())
 }

@@ -40,15 +40,15 @@ pub(super) fn act_slider(state: &mut State, action: Action) -> Vec<Effect> {
         // The key that opened it closes it, unless it is part of `MiB`.
         Action::Edit(TextEdit::Insert('B')) if slider.input.is_none() => session.slider = None,
         Action::Edit(edit) => drop(slider.type_in(edit)),
-        Action::Accept if slider.input.is_none() => accept(state),
-        // The first enter ends the number, the second accepts where it leads.
-        Action::Accept if slider.problem.is_none() => {
-            let nearest = slider.is_out_of_reach().then(|| slider.nearest());
-            slider.stop_typing();
-            if let Some(words) = nearest {
+        // A number that leads nowhere is not accepted for another one.
+        Action::Accept if slider.input.is_some() && (slider.problem.is_some() || slider.is_out_of_reach()) => {
+            if slider.problem.is_none() {
+                let words = slider.nearest();
+                slider.stop_typing();
                 state.notify(Tone::Warning, format!("{words}, taken; enter accepts it"));
             }
         }
+        Action::Accept => accept(state),
         Action::Back if slider.input.is_some() => slider.stop_typing(),
         Action::Back => session.slider = None,
         Action::Up => session.tree.move_by(-1),

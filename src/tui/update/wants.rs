@@ -221,8 +221,7 @@ impl List<'_> {
     /// What would have to be measured of a tensor of which nothing is known.
     fn lacks_figures(&self, tensor: usize) -> Option<(Subject, Method)> {
         let (subject, method) = self.subject(tensor)?;
-        let figures = self.session.previews.figures(subject);
-        figures.is_none_or(|f| f.methods.iter().all(|m| m.method != method)).then_some((subject, method))
+        (!self.session.previews.is_tried(subject, method)).then_some((subject, method))
     }
 
     /// Exact figures.

@@ -105,11 +105,17 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
         let words = "nothing goes ternary yet: space picks, L changes the mask";
         return vec![vec![Span::styled(words, theme.dim)]];
     }
-    let Some(error) = sum.error else {
-        return vec![vec![Span::styled("measuring …", theme.dim)]];
+    let partial = sum.is_partial();
+    let Some(error) = sum.error.filter(|e| !partial || sqnr_db(e.value).is_finite()) else {
+        let words = if partial { "measuring …" } else { "nothing that goes ternary can be measured" };
+        return vec![vec![Span::styled(words, theme.dim)]];
     };
     let db = sqnr_db(error.value);
-    let sign = if sum.is_exact() { "" } else { "~" };
+    let sign = match sum.is_exact() {
+        true => "",
+        false if partial => "…",
+        false => "~",
+    };
     let sqnr = vec![
         Span::styled("SQNR ", theme.dim),
         Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),

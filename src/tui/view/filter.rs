@@ -3,17 +3,59 @@
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 
-use super::draw::{Canvas, tail};
+use super::draw::{Canvas, tail, wrap};
 use crate::text;
-use crate::tui::state::filter::Filter;
+use crate::tui::state::filter::{Filter, Problem};
 
 /// What stands before the text.
 const PROMPT: &str = " / ";
 
-/// Draws the line at the foot of the area; what is left of it above.
+/// Lines that what is wrong with a filter takes at most.
+const WRONG: usize = 4;
+
+/// Where it is told what is wrong with a filter.
+enum Told {
+    /// Behind the caret, which stands in this column.
+    Behind(u16),
+    /// Before the caret.
+    Before(u16),
+    /// In lines of their own, as there is no room beside it.
+    Lines(Vec<String>),
+}
+
+impl Told {
+    /// In a line of so many columns.
+    fn of(filter: &Filter, problem: &Problem, line_width: u16) -> Self {
+        // The room begins a column behind the line's area, and the prompt is before the text.
+        let prompt = text::width(PROMPT) as u16;
+        let room = line_width.saturating_sub(2);
+        let (from, _) = columns(filter, line_width.saturating_sub(prompt), problem.at.start, problem.at.end);
+        let caret = (from + prompt).saturating_sub(1);
+        let message = text::escape(&problem.message);
+        let width = text::width(&message) as u16;
+        if caret + width + 3 <= room {
+            Self::Behind(caret)
+        } else if width + 2 <= caret && caret < room {
+            Self::Before(caret)
+        } else {
+            let mut lines = wrap(&message, usize::from(room.saturating_sub(2)));
+            lines.truncate(WRONG);
+            Self::Lines(lines)
+        }
+    }
+}
+
+/// Draws the line at the foot of the area; what is left of it above. What is wrong with the filter and needs more than the
+/// line below it has lines of the area too.
 pub(super) fn line(filter: &Filter, canvas: &mut Canvas<'_>, area: Rect) -> Rect {
     let theme = canvas.theme;
-    let y = area.bottom().saturating_sub(1);
+    let told = filter.problem().map(|problem| Told::of(filter, problem, area.width));
+    let lines = if let Some(Told::Lines(lines)) = told { lines } else { Vec::new() };
+    let more = (lines.len().saturating_sub(1) as u16).min(area.height.saturating_sub(1));
+    let y = area.bottom().saturating_sub(1 + more);
+    for (y, line) in (y + 1..area.bottom()).zip(&lines) {
+        canvas.text(area, area.x + 2, y, line, theme.warning);
+    }
     let row = Rect { y, height: 1, ..area };
     canvas.buf.set_style(row, theme.input);
     let field = canvas.text(row, row.x, y, PROMPT, theme.key);
@@ -29,7 +71,7 @@ pub(super) fn line(filter: &Filter, canvas: &mut Canvas<'_>, area: Rect) -> Rect
         let wrong = Rect { x: field.x + from, width: (to - from).max(1), ..field }.intersection(field);
         canvas.buf.set_style(wrong, theme.error.add_modifier(Modifier::UNDERLINED));
     }
-    Rect { height: area.height.saturating_sub(1), ..area }
+    Rect { height: area.height.saturating_sub(1 + more), ..area }
 }
 
 /// The columns of a field of this width between two bytes of the text.
@@ -52,26 +94,13 @@ pub(super) fn below(filter: &Filter, tensors: usize, canvas: &mut Canvas<'_>, ro
     let theme = canvas.theme;
     let y = room.y;
     if let Some(problem) = filter.problem() {
-        // The room begins a column behind the line's area and the prompt is before the text.
-        let prompt = text::width(PROMPT) as u16;
-        let (from, _) = columns(filter, line_width.saturating_sub(prompt), problem.at.start, problem.at.end);
-        let caret = (from + prompt).saturating_sub(1);
         let message = text::escape(&problem.message);
-        let width = text::width(&message) as u16;
-        let x = room.x + caret;
-        if x + width + 3 <= room.right() {
-            canvas.text(room, x, y, &format!("^ {message} "), theme.warning);
-        } else if width + 2 <= caret && x < room.right() {
-            canvas.text(room, x - width - 2, y, &format!(" {message} ^"), theme.warning);
-        } else {
-            canvas.text(
-                room,
-                room.x,
-                y,
-                &format!(" {} ", text::elide(&message, usize::from(room.width.saturating_sub(2)))),
-                theme.warning,
-            );
-        }
+        let (x, words) = match Told::of(filter, problem, line_width) {
+            Told::Behind(caret) => (room.x + caret, format!("^ {message} ")),
+            Told::Before(caret) => (room.x + caret - text::width(&message) as u16 - 2, format!(" {message} ^")),
+            Told::Lines(lines) => (room.x, format!(" {} ", lines.last().map_or("", String::as_str))),
+        };
+        canvas.text(room, x, y, &words, theme.warning);
         return;
     }
     let words = match filter.expr() {

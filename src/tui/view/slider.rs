@@ -116,7 +116,7 @@ fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect)
         return;
     }
     if slider.input.is_some() && !slider.is_out_of_reach() {
-        canvas.text(area, area.x, area.y, "enter takes this size, enter again accepts it", theme.dim);
+        canvas.text(area, area.x, area.y, "enter accepts this size, esc ends the number", theme.dim);
         return;
     }
     if slider.is_out_of_reach() {

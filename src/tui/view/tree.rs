@@ -292,6 +292,20 @@ struct Figure {
     exact: bool,
     /// Of something that does not go ternary: what it would be.
     hypothetical: bool,
+    /// Of several tensors, not all of which are measured.
+    partial: bool,
+}
+
+impl Figure {
+    /// In a column. What has hardly begun to be measured has none.
+    fn text(&self) -> String {
+        match (self.partial, self.db.is_finite()) {
+            (true, false) => "…".to_owned(),
+            (true, true) => format!("…{}", text::decibels(self.db)),
+            (false, _) if self.exact => text::decibels(self.db),
+            (false, _) => format!("~{}", text::decibels(self.db)),
+        }
+    }
 }
 
 impl Row {
@@ -349,7 +363,12 @@ impl Row {
             shape: format!("{} params", text::count(sum.params)),
             size: text::bytes(sum.bytes),
             new_size: new_size(sum, theme),
-            sqnr: sum.error.map(|e| Figure { db: sqnr_db(e.value), exact: sum.is_exact(), hypothetical: false }),
+            sqnr: sum.error.map(|e| Figure {
+                db: sqnr_db(e.value),
+                exact: sum.is_exact(),
+                hypothetical: false,
+                partial: sum.is_partial(),
+            }),
             why: String::new(),
             mix: Some(sum.mix),
         }
@@ -371,7 +390,7 @@ impl Row {
         let measured = outlook.eligible.then(|| figures(&session.plan, &session.previews, index)).flatten();
         let sqnr = measured.and_then(|(figures, method)| {
             let db = figures.method(method)?.sqnr_db();
-            Some(Figure { db, exact: figures.exact, hypothetical: !ternary })
+            Some(Figure { db, exact: figures.exact, hypothetical: !ternary, partial: false })
         });
         let name = if ternary { theme.text } else { theme.kept };
         let why = lot.map_or_else(|| why(session, index), |(slider, lot)| slider.why(index, lot));
@@ -433,12 +452,12 @@ impl Row {
         cell(columns.size, right(&self.size, columns.size), theme.dim);
         cell(columns.new_size, right(&self.new_size.0, columns.new_size), self.new_size.1);
         if let Some(figure) = &self.sqnr {
-            let style = if figure.hypothetical { theme.dim } else { theme.sqnr(figure.db) };
-            let sign = if figure.exact { "" } else { "~" };
-            cell(columns.sqnr, right(&format!("{sign}{}", text::decibels(figure.db)), columns.sqnr), style);
+            let style = if figure.hypothetical || figure.partial { theme.dim } else { theme.sqnr(figure.db) };
+            cell(columns.sqnr, right(&figure.text(), columns.sqnr), style);
             if columns.bar > 0 {
+                let share = if figure.partial && !figure.db.is_finite() { 0.0 } else { figure.db / FULL_BAR };
                 spans.push(Span::raw(" "));
-                spans.extend(gauge::bar(columns.bar, figure.db / FULL_BAR, style, theme.track));
+                spans.extend(gauge::bar(columns.bar, share, style, theme.track));
             }
         } else {
             let empty = [columns.sqnr, columns.bar].into_iter().filter(|width| *width > 0).map(|width| width + 1);

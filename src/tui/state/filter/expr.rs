@@ -116,28 +116,26 @@ pub struct Needs {
     pub plan: bool,
     /// It asks what was measured.
     pub figures: bool,
+    /// It compares errors, of which nothing is known of what was not measured.
+    pub errors: bool,
+}
+
+impl Needs {
+    /// What either needs.
+    fn or(self, other: Self) -> Self {
+        Self {
+            plan: self.plan || other.plan,
+            figures: self.figures || other.figures,
+            errors: self.errors || other.errors,
+        }
+    }
 }
 
 impl Expr {
-    /// Whether an error is compared anywhere in it.
-    pub fn asks_errors(&self) -> bool {
-        match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::asks_errors),
-            Self::Not(inner) => inner.asks_errors(),
-            Self::Term(term) => matches!(term, Term::Number(Figure::Sqnr | Figure::RelMse, ..)),
-        }
-    }
-
     /// What the answer depends on, beside names and shapes.
     pub fn needs(&self) -> Needs {
-        let any = |parts: &[Self]| {
-            parts
-                .iter()
-                .map(Self::needs)
-                .fold(Needs::default(), |a, b| Needs { plan: a.plan || b.plan, figures: a.figures || b.figures })
-        };
         match self {
-            Self::And(parts) | Self::Or(parts) => any(parts),
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::needs).fold(Needs::default(), Needs::or),
             Self::Not(inner) => inner.needs(),
             Self::Term(term) => term.needs(),
         }
@@ -146,14 +144,14 @@ impl Expr {
 
 impl Term {
     fn needs(&self) -> Needs {
-        let plan = Needs { plan: true, figures: false };
-        let all = Needs { plan: true, figures: true };
+        let plan = Needs { plan: true, ..Needs::default() };
+        let all = Needs { figures: true, ..plan };
         match self {
             Self::Type(TypeOf::Any | TypeOf::Output, _) | Self::Method(_) => plan,
             Self::Is(flags) if flags.iter().any(|f| matches!(f, Flag::Measured | Flag::Exact | Flag::Failed)) => all,
             Self::Is(_) => plan,
             // The format and method that a tensor is measured in follow the plan.
-            Self::Number(Figure::Sqnr | Figure::RelMse, ..) => all,
+            Self::Number(Figure::Sqnr | Figure::RelMse, ..) => Needs { errors: true, ..all },
             Self::Number(Figure::NewSize | Figure::NewBpw, ..) => plan,
             _ => Needs::default(),
         }

@@ -149,7 +149,7 @@ impl Filter {
         self.unmeasured
     }
 
-    /// What it lets through, in words: `3 of 236, 40 not measured yet`.
+    /// What it lets through, in words: `3 of 236, 40 unmeasured`.
     pub fn counts(&self, tensors: usize) -> String {
         let found = match self.matches {
             0 => "nothing matches".to_owned(),
@@ -157,7 +157,7 @@ impl Filter {
         };
         match self.unmeasured {
             0 => found,
-            missing => format!("{found}, {missing} not measured yet"),
+            missing => format!("{found}, {missing} unmeasured"),
         }
     }
 
@@ -180,8 +180,9 @@ impl Filter {
         let names = self.names.get_or_insert_with(|| Arc::new(Names::new(model)));
         let passing = eval::evaluate(expr, World { model, plan, previews, names });
         self.matches = passing.iter().filter(|passes| **passes).count();
-        self.unmeasured = if expr.asks_errors() {
-            let missing = |i: &usize| plan.outlook(*i).eligible && !is_tried(plan, previews, *i);
+        self.unmeasured = if expr.needs().errors {
+            let tried = |i: usize| what_if(plan, i).is_none_or(|(f, method)| previews.is_tried((i, f), method));
+            let missing = |i: &usize| plan.outlook(*i).eligible && !tried(*i);
             (0..model.tensors.len()).filter(missing).count()
         } else {
             0
@@ -198,10 +199,4 @@ impl Filter {
         }
         (needs.figures && asked.figures != previews.revision()).then_some(asked.at + PATIENCE)
     }
-}
-
-/// Whether a tensor was measured, or that was tried, in the format that it would have.
-fn is_tried(plan: &PlanState, previews: &Previews, tensor: usize) -> bool {
-    let Some((format, method)) = what_if(plan, tensor) else { return true };
-    previews.figures((tensor, format)).is_some() || previews.is_hopeless((tensor, format), method)
 }

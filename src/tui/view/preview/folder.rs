@@ -59,7 +59,16 @@ fn facts(session: &Session, item: Item, theme: &Theme, roomy: bool) -> Vec<Vec<S
     };
     let exact = exact == all;
     let db = sqnr_db(estimate.value);
-    let sign = if exact { "" } else { "~" };
+    let partial = measured < all;
+    if partial && !db.is_finite() {
+        facts.push(vec![Span::styled(format!("{name} … {measured} of {all} measured"), theme.dim)]);
+        return facts;
+    }
+    let sign = match exact {
+        true => "",
+        false if partial => "…",
+        false => "~",
+    };
     facts.push(vec![
         Span::styled(format!("{name} "), theme.dim),
         Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
