@@ -41,12 +41,11 @@ pub(super) fn act_slider(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Edit(TextEdit::Insert('B')) if slider.input.is_none() => session.slider = None,
         Action::Edit(edit) => drop(slider.type_in(edit)),
         // A number that leads nowhere is not accepted for another one.
-        Action::Accept if slider.input.is_some() && (slider.problem.is_some() || slider.is_out_of_reach()) => {
-            if slider.problem.is_none() {
-                let words = slider.nearest();
-                slider.stop_typing();
-                state.notify(Tone::Warning, format!("{words}, taken; enter accepts it"));
-            }
+        Action::Accept if slider.problem.is_some() => {}
+        Action::Accept if slider.input.is_some() && slider.is_out_of_reach() => {
+            let words = slider.nearest();
+            slider.stop_typing();
+            state.notify(Tone::Warning, format!("{words}, taken; enter accepts it"));
         }
         Action::Accept => accept(state),
         Action::Back if slider.input.is_some() => slider.stop_typing(),
