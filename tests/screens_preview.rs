@@ -8,6 +8,7 @@ mod support_tui;
 
 use support::writers::prism_ml;
 use support::{Kv, Tiny, f32_bytes};
+use support_tui::matrix::imatrix;
 use support_tui::shoot::{LARGE, SMALL, render, shoot_at, shoot_both, text};
 use support_tui::{App, layered};
 use tritscope::engine::codec::DType;
@@ -113,12 +114,17 @@ fn all_names_of_tabs_fit_at_eighty_columns() {
 }
 
 #[test]
-fn experts_as_a_table_and_as_a_grid() {
+fn experts_as_large_tiles_and_as_small_ones() {
     let experts = "blk.0.ffn_up_exps.weight";
     let mut app = on(&layered(), experts, 4);
     app.press("x");
     app.serve();
     shoot_both(&mut app, "tab_map_experts");
+    let mut app = on(&layered(), experts, 4);
+    app.state.settings.imatrix = Some(imatrix(app.folder.path(), experts, 256, &[90.0, 7.0, 0.0, 30.0]));
+    app.press("x i");
+    app.serve();
+    shoot_both(&mut app, "tab_map_expert_hits");
     let many = Tiny::default().kv("llama.block_count", Kv::U32(1)).kv("llama.expert_count", Kv::U32(96)).normal(
         experts,
         &[256, 2, 96],
@@ -137,7 +143,10 @@ fn what_is_typed_and_asked_over_a_tab() {
     app.press("g");
     app.type_text("12:1");
     shoot_both(&mut app, "tab_map_goto");
-    app.press("enter + + v");
+    app.type_text("2");
+    app.press("enter");
+    shoot_both(&mut app, "tab_map_goto_wrong");
+    app.press("backspace enter + + v");
     app.serve();
     shoot_both(&mut app, "tab_map_zoomed");
     app.press("4");

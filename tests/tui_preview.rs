@@ -7,7 +7,9 @@ mod support_tui;
 
 use std::sync::Arc;
 
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use support::writers::prism_ml;
+use support_tui::matrix::imatrix;
 use support_tui::{App, dense, layered};
 use tritscope::engine::codec::DType;
 use tritscope::engine::model::Model;
@@ -16,7 +18,9 @@ use tritscope::engine::ternary::{Format, Method};
 use tritscope::jobs::{JobEvent, LookKey, Seen, Subject};
 use tritscope::tui::event::Event;
 use tritscope::tui::keymap::Context;
+use tritscope::tui::state::geometry::{Plot, Tiles};
 use tritscope::tui::state::matrix::{Figure, Group, Row};
+use tritscope::tui::state::pane::Quantity;
 use tritscope::tui::state::{Area, Dialog, Tab};
 
 const QUERY: &str = "blk.0.attn_q.weight";
@@ -162,8 +166,20 @@ fn experts_are_told_apart_in_the_map() {
     let values: Vec<f64> = all.experts.iter().map(|e| e.cell.value(Measure::Error).unwrap()).collect();
     assert_eq!((values.len(), all.exact), (4, true));
     let worst = (0..4).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap();
+    assert_eq!(context(&app), Context::Experts);
     app.press("right right right right");
     assert_eq!(pane(&app).expert, 3, "the last");
+    app.press("left up up");
+    assert_eq!(pane(&app).expert, 0, "two lines of two, and there is none above");
+    for (key, quantity) in [("s", Quantity::Scale), ("z", Quantity::Zeros), ("n", Quantity::NonFinite)] {
+        app.press(key);
+        assert_eq!(pane(&app).quantity, quantity);
+    }
+    assert_eq!(pane(&app).measure, Measure::Zeros, "blocks keep what they have too");
+    app.press("i");
+    assert!(app.notice().contains("--imatrix") && pane(&app).quantity == Quantity::NonFinite, "{}", app.notice());
+    app.press("v");
+    assert_eq!(pane(&app).quantity, Quantity::Error, "no hits: round to the first");
     app.press("w");
     assert_eq!(pane(&app).expert, worst);
     app.press("enter");
@@ -172,6 +188,60 @@ fn experts_are_told_apart_in_the_map() {
     let mut app = on(QUERY, "5");
     app.press("x");
     assert!(!pane(&app).experts && app.notice().contains("one matrix"), "{}", app.notice());
+}
+
+#[test]
+fn hits_of_the_importance_matrix_colour_the_experts_and_the_worst_has_fewest() {
+    let mut app = on(EXPERTS, "5");
+    app.state.settings.imatrix = Some(imatrix(app.folder.path(), EXPERTS, 256, &[90.0, 7.0, 0.0, 30.0]));
+    app.press("x i");
+    app.serve();
+    assert_eq!((pane(&app).quantity, app.notice()), (Quantity::Hits, ""));
+    let (tensor, subject) = app.session().look().unwrap();
+    let Some(Ok(Seen::Experts(all))) = pane(&app).looks.best(tensor, subject) else { panic!("none") };
+    let hits: Vec<Option<f64>> = all.experts.iter().map(|e| Quantity::Hits.of(e)).collect();
+    assert_eq!(hits, [90.0, 7.0, 0.0, 30.0].map(Some));
+    app.press("w");
+    assert_eq!(pane(&app).expert, 2);
+}
+
+#[test]
+fn the_mouse_goes_to_blocks_zooms_and_moves_the_map() {
+    let (left, wheel) = (MouseButton::Left, MouseEventKind::ScrollUp);
+    let mouse = |app: &mut App, kind, column, row| {
+        app.send(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+        app.settle();
+    };
+    let mut app = on("blk.0.attn_v.weight", "5");
+    let window = pane(&app).place.window;
+    assert_eq!((window.rows, window.columns), (16, 5));
+    let area = Area { x: 60, y: 4, width: 40, height: 8 };
+    app.state.geometry.plot = Plot::Blocks { area, window };
+    app.press("esc");
+    mouse(&mut app, MouseEventKind::Down(left), 60 + 16, 4 + 6);
+    mouse(&mut app, MouseEventKind::Up(left), 60 + 16, 4 + 6);
+    assert_eq!((pane(&app).place.at, context(&app)), ((12, 2), Context::Map), "the preview has the keys now");
+    mouse(&mut app, wheel, 60 + 16, 4 + 6);
+    let closer = pane(&app).place.window;
+    assert_eq!((closer.row, closer.rows, pane(&app).place.at), (6, 8, (12, 2)));
+    app.state.geometry.plot = Plot::Blocks { area, window: closer };
+    mouse(&mut app, MouseEventKind::Down(left), 70, 6);
+    mouse(&mut app, MouseEventKind::Drag(left), 70, 10);
+    assert_eq!(pane(&app).place.window.row, 2, "four rows of the screen are four of the tensor's");
+    mouse(&mut app, MouseEventKind::Up(left), 70, 10);
+    mouse(&mut app, MouseEventKind::Drag(left), 70, 4);
+    assert_eq!(pane(&app).place.window.row, 2, "nothing is held any more");
+    mouse(&mut app, MouseEventKind::ScrollDown, 70, 6);
+    assert_eq!(pane(&app).place.window, window, "the whole again");
+
+    let mut app = on(EXPERTS, "5");
+    app.press("x");
+    app.serve();
+    app.state.geometry.plot = Plot::Experts { area, tiles: Tiles::of(4, 40, 8), top: 0 };
+    mouse(&mut app, MouseEventKind::Down(left), 60 + 22, 4);
+    assert_eq!((pane(&app).expert, pane(&app).experts), (1, true));
+    mouse(&mut app, MouseEventKind::Down(left), 60 + 22, 5);
+    assert!(!pane(&app).experts && pane(&app).place.at.0 == 16, "a second click opens its blocks");
 }
 
 #[test]
@@ -186,8 +256,12 @@ fn the_block_view_steps_goes_and_reads_bytes() {
     assert_eq!(context(&app), Context::Goto);
     app.type_text("15:9");
     app.press("enter");
-    assert!(app.notice().contains("0 to 4"), "{}", app.notice());
-    app.press("backspace 3 enter");
+    let problem = |app: &App| pane(app).goto.as_ref().unwrap().problem.clone();
+    assert!(problem(&app).unwrap().contains("0 to 4"), "{:?}", problem(&app));
+    assert_eq!(app.notice(), "", "it is told beside the field");
+    app.press("backspace");
+    assert_eq!(problem(&app), None, "the text is another now");
+    app.press("3 enter");
     assert_eq!((pane(&app).place.at, context(&app)), ((15, 3), Context::Block));
     app.press("g esc");
     assert_eq!(context(&app), Context::Block);

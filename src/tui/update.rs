@@ -14,6 +14,7 @@ mod pages;
 mod palette;
 mod pane;
 mod plan;
+mod plot;
 mod presets;
 mod reading;
 mod selection;
@@ -111,7 +112,9 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
     match context {
         Context::Browse => browse::act(state, action),
         Context::Filter => browse::act_filter(state, action),
-        Context::Pane | Context::Methods | Context::Map | Context::Block => pane::act(state, context, action),
+        Context::Pane | Context::Methods | Context::Map | Context::Experts | Context::Block => {
+            pane::act(state, context, action)
+        }
         Context::Goto => pane::act_goto(state, action),
         Context::Apply => pane::act_apply(state, action),
         Context::Page | Context::Values | Context::Tokens | Context::Templates | Context::Problems | Context::Rules => {

@@ -5,6 +5,7 @@
 
 pub mod beside;
 pub mod exports;
+pub mod matrix;
 pub mod pages;
 pub mod shoot;
 

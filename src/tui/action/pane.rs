@@ -1,6 +1,7 @@
 //! Intents of the preview pane.
 
 use crate::tui::state::apply::Scope;
+use crate::tui::state::pane::Quantity;
 
 /// An intent of the preview pane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum PaneAction {
     Overlay,
     /// The next figure: of the table of methods, of the map.
     NextFigure,
+    /// Colours the map by this.
+    By(Quantity),
     /// Closer to the cursor.
     ZoomIn,
     /// Further away.
@@ -49,6 +52,11 @@ impl PaneAction {
             Self::FewerBins => ("fewer-bins", "scales: fewer bins"),
             Self::Overlay => ("overlay", "scales: another method's over them, or none"),
             Self::NextFigure => ("next-figure", "another figure"),
+            Self::By(Quantity::Error) => ("by-error", "map: relative error"),
+            Self::By(Quantity::Scale) => ("by-scale", "map: scale"),
+            Self::By(Quantity::Zeros) => ("by-zeros", "map: share of zeros"),
+            Self::By(Quantity::NonFinite) => ("by-nan", "experts: NaN and infinities"),
+            Self::By(Quantity::Hits) => ("by-hits", "experts: what the importance matrix has counted"),
             Self::ZoomIn => ("zoom-in", "closer"),
             Self::ZoomOut => ("zoom-out", "further away"),
             Self::Whole => ("zoom-whole", "the whole tensor"),

@@ -17,6 +17,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::action::{Action, PaneAction};
 use super::state::input::TextEdit;
 use super::state::pages::Page;
+use super::state::pane::Quantity;
 use super::state::{Dialog, Screen, Session, State, Tab};
 
 pub use rebind::{Rebinding, Rebound, nearest};
@@ -34,6 +35,8 @@ pub enum Context {
     Methods,
     /// The map.
     Map,
+    /// The map while it shows experts.
+    Experts,
     /// The block view.
     Block,
     /// The line that a block's place is typed into.
@@ -102,6 +105,7 @@ impl Context {
         Self::Pane,
         Self::Methods,
         Self::Map,
+        Self::Experts,
         Self::Block,
         Self::Goto,
         Self::Apply,
@@ -163,6 +167,7 @@ impl Context {
             Screen::Tensors if session.pane.goto.is_some() => Self::Goto,
             Screen::Tensors if session.pane.focused => match session.tab {
                 Tab::Methods => Self::Methods,
+                Tab::Map if session.pane.experts => Self::Experts,
                 Tab::Map => Self::Map,
                 Tab::Block => Self::Block,
                 Tab::Overview | Tab::Scales | Tab::Weights | Tab::Trits | Tab::Info => Self::Pane,
@@ -191,7 +196,7 @@ impl Context {
     /// Where a key is looked up that the context does not have.
     pub fn falls_back_to(self) -> Option<Self> {
         match self {
-            Self::Methods | Self::Map | Self::Block => Some(Self::Pane),
+            Self::Methods | Self::Map | Self::Experts | Self::Block => Some(Self::Pane),
             Self::Values | Self::Tokens | Self::Templates | Self::Problems | Self::Rules => Some(Self::Page),
             _ => None,
         }
@@ -205,6 +210,7 @@ impl Context {
             Self::Pane => "preview",
             Self::Methods => "preview-methods",
             Self::Map => "preview-map",
+            Self::Experts => "preview-experts",
             Self::Block => "preview-block",
             Self::Goto => "go-to",
             Self::Apply => "apply",
@@ -245,6 +251,7 @@ impl Context {
             Self::Pane => "Preview",
             Self::Methods => "Preview: methods",
             Self::Map => "Preview: map",
+            Self::Experts => "Preview: map of experts",
             Self::Block => "Preview: block",
             Self::Goto => "Going to a block",
             Self::Apply => "Applying a method",
@@ -515,6 +522,13 @@ fn has_use(state: &State, context: Context, action: Action) -> bool {
             _,
             Action::ToggleLogAxis | Action::Pane(PaneAction::Overlay | PaneAction::FewerBins | PaneAction::MoreBins),
         ) => matches!(session.tab, Tab::Overview | Tab::Scales),
+        (Context::Map, Action::Pane(PaneAction::Experts)) => {
+            let tensor = session.tree.selected_tensor().and_then(|tensor| session.model.tensors.get(tensor));
+            tensor.is_some_and(|tensor| tensor.matrices() > 1)
+        }
+        (Context::Experts, Action::Pane(PaneAction::By(Quantity::Hits))) => {
+            session.tree.selected_tensor().is_some_and(|tensor| state.has_importance(tensor))
+        }
         (Context::Templates, Action::NextTemplate | Action::PreviousTemplate) => pages.template.count() > 1,
         (Context::Problems, Action::Accept) => pages.problems.selected().is_some_and(|p| p.tensor.is_some()),
         _ => true,

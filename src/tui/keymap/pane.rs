@@ -7,6 +7,7 @@ use crate::tui::action::{Action, PaneAction as P};
 use crate::tui::state::Tab;
 use crate::tui::state::apply::Scope;
 use crate::tui::state::input::TextEdit;
+use crate::tui::state::pane::Quantity as Q;
 
 const fn p(action: P) -> Action {
     Action::Pane(action)
@@ -23,6 +24,9 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Map, &[key(K::Enter)], "enter", p(P::Enter)).hint("block"),
     on(C::Map, &[ch('w')], "w", p(P::Worst)).hint("worst"),
     on(C::Map, &[ch('v')], "v", p(P::NextFigure)).hint("figure"),
+    on(C::Map, &[ch('r')], "r", p(P::By(Q::Error))),
+    on(C::Map, &[ch('s')], "s", p(P::By(Q::Scale))),
+    on(C::Map, &[ch('z')], "z", p(P::By(Q::Zeros))),
     on(C::Map, &[ch('+'), ch('=')], "+", p(P::ZoomIn)).hint("zoom"),
     on(C::Map, &[ch('-')], "-", p(P::ZoomOut)),
     on(C::Map, &[ch('0')], "0", p(P::Whole)).hint("whole"),
@@ -37,6 +41,23 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Map, &[key(K::PageDown)], "pgdn", Action::PageDown),
     on(C::Map, &[key(K::Home)], "home", Action::Top),
     on(C::Map, &[key(K::End), ch('G')], "end G", Action::Bottom),
+    on(C::Experts, &[key(K::Enter)], "enter", p(P::Enter)).hint("its blocks"),
+    on(C::Experts, &[ch('w')], "w", p(P::Worst)).hint("worst"),
+    on(C::Experts, &[ch('r')], "r", p(P::By(Q::Error))).hint("error"),
+    on(C::Experts, &[ch('s')], "s", p(P::By(Q::Scale))).hint("scale"),
+    on(C::Experts, &[ch('z')], "z", p(P::By(Q::Zeros))).hint("zeros"),
+    on(C::Experts, &[ch('n')], "n", p(P::By(Q::NonFinite))).hint("NaN"),
+    on(C::Experts, &[ch('i')], "i", p(P::By(Q::Hits))).hint("hits"),
+    on(C::Experts, &[ch('v')], "v", p(P::NextFigure)),
+    on(C::Experts, &[ch('x')], "x", p(P::Experts)).hint("map"),
+    on(C::Experts, &[key(K::Left), ch('h')], "← h", p(P::Left)),
+    on(C::Experts, &[key(K::Right), ch('l')], "→ l", p(P::Right)),
+    on(C::Experts, &[key(K::Up), ch('k')], "↑ k", Action::Up),
+    on(C::Experts, &[key(K::Down), ch('j')], "↓ j", Action::Down),
+    on(C::Experts, &[key(K::PageUp)], "pgup", Action::PageUp),
+    on(C::Experts, &[key(K::PageDown)], "pgdn", Action::PageDown),
+    on(C::Experts, &[key(K::Home), ch('g')], "home g", Action::Top),
+    on(C::Experts, &[key(K::End), ch('G')], "end G", Action::Bottom),
     on(C::Block, &[key(K::Left), ch('h')], "← h", p(P::Left)).hint("block"),
     on(C::Block, &[key(K::Right), ch('l')], "→ l", p(P::Right)),
     on(C::Block, &[key(K::Up), ch('k')], "↑ k", Action::Up).hint("row"),

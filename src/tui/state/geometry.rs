@@ -5,6 +5,7 @@
 use super::Tab;
 use super::columns::Column;
 use super::pages::Page;
+use crate::engine::preview::Window;
 
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Geometry {
     pub pane: Area,
     /// Lines that the preview's text has.
     pub pane_lines: usize,
+    /// What the map has drawn.
+    pub plot: Plot,
     /// The tabs of the model's pages.
     pub page_tabs: Vec<(Area, Page)>,
     /// The rows of a page's list, or the text of it that scrolls.
@@ -73,6 +76,85 @@ pub struct Geometry {
     pub dialog_offset: usize,
     /// Lines that the dialog's text has.
     pub dialog_lines: usize,
+}
+
+/// What the map has drawn, and where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Plot {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A window of a tensor's blocks.
+    Blocks {
+        /// The cells of the screen.
+        area: Area,
+        /// The part of the tensor.
+        window: Window,
+    },
+    /// The experts of a merged tensor.
+    Experts {
+        /// The cells of the screen.
+        area: Area,
+        /// How they are laid out.
+        tiles: Tiles,
+        /// The first line of them.
+        top: usize,
+    },
+}
+
+impl Plot {
+    /// Row and block of a cell of the screen, if the map of blocks has drawn there.
+    pub fn block_at(self, column: u16, row: u16) -> Option<(u64, u64)> {
+        let Self::Blocks { area, window } = self else { return None };
+        if !area.contains(column, row) {
+            return None;
+        }
+        let at = |cell: u16, cells: u16, first: u64, span: u64| {
+            first + (u128::from(cell) * u128::from(span) / u128::from(cells.max(1))) as u64
+        };
+        Some((
+            at(row - area.y, area.height, window.row, window.rows),
+            at(column - area.x, area.width, window.column, window.columns),
+        ))
+    }
+
+    /// The expert of a cell of the screen, if it is one's.
+    pub fn expert_at(self, column: u16, row: u16) -> Option<usize> {
+        let Self::Experts { area, tiles, top } = self else { return None };
+        if !area.contains(column, row) {
+            return None;
+        }
+        let (x, y) = (usize::from((column - area.x) / tiles.width), usize::from((row - area.y) / tiles.height));
+        (x < tiles.line).then_some((top + y) * tiles.line + x)
+    }
+}
+
+/// How the experts of a tensor stand in an area: the largest tiles of which all fit, in lines of the same length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tiles {
+    /// Experts of a line.
+    pub line: usize,
+    /// Columns of a tile, with the one between it and the next.
+    pub width: u16,
+    /// Rows of a tile.
+    pub height: u16,
+}
+
+impl Tiles {
+    /// Columns and rows of tiles, the largest first: number and figure below each other, the figure, the number, a sign.
+    const SIZES: [(u16, u16); 5] = [(13, 3), (10, 2), (8, 1), (5, 1), (2, 1)];
+
+    /// For `n` experts in so many columns and rows.
+    pub fn of(n: usize, columns: u16, rows: u16) -> Self {
+        let tiles = |(width, height): (u16, u16)| {
+            let line = usize::from(columns / width).clamp(1, n.max(1));
+            let lines = n.div_ceil(line).max(1);
+            (Self { line: n.div_ceil(lines).max(1), width, height }, lines * usize::from(height))
+        };
+        let fitting = Self::SIZES.into_iter().filter(|(width, _)| *width <= columns).map(tiles);
+        let first = fitting.clone().find(|(_, used)| *used <= usize::from(rows));
+        first.map_or(tiles(Self::SIZES[Self::SIZES.len() - 1]).0, |(tiles, _)| tiles)
+    }
 }
 
 impl Geometry {
@@ -94,12 +176,6 @@ pub fn scrolled(offset: usize, cursor: usize, len: usize, height: usize) -> usiz
     offset.clamp(lowest.min(highest), highest).min(len - height)
 }
 
-/// Experts that stand in a line of an area of so many columns and rows: one, with its figures, where there is a row for
-/// each of the `n` below a heading, else a bar of two columns each.
-pub fn experts_in_a_line(n: usize, columns: u16, rows: u16) -> usize {
-    if n < usize::from(rows) && columns >= 47 { 1 } else { usize::from(columns / 2).clamp(1, n.max(1)).min(64) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,11 +190,32 @@ mod tests {
     }
 
     #[test]
-    fn few_experts_have_a_line_each_and_many_share_one() {
-        assert_eq!(experts_in_a_line(8, 60, 9), 1);
-        assert_eq!(experts_in_a_line(8, 60, 8), 8, "the heading takes a row");
-        assert_eq!(experts_in_a_line(8, 40, 20), 8, "figures need columns");
-        assert_eq!(experts_in_a_line(128, 60, 20), 30);
-        assert_eq!(experts_in_a_line(0, 0, 0), 1);
+    fn few_experts_have_large_tiles_and_many_have_small_ones() {
+        let tiles = |n, columns, rows| {
+            let Tiles { line, width, height } = Tiles::of(n, columns, rows);
+            (line, width, height)
+        };
+        assert_eq!(tiles(8, 60, 20), (4, 13, 3), "two lines of four, not of six and two");
+        assert_eq!(tiles(8, 60, 4), (4, 10, 2));
+        assert_eq!(tiles(8, 60, 1), (8, 5, 1));
+        assert_eq!(tiles(128, 60, 20), (7, 8, 1));
+        assert_eq!(tiles(128, 30, 20), (15, 2, 1));
+        assert_eq!(tiles(4096, 60, 20), (30, 2, 1), "more than fit scroll");
+        assert_eq!(tiles(0, 0, 0), (1, 2, 1));
+    }
+
+    #[test]
+    fn a_cell_of_the_map_is_a_block_and_one_of_the_tiles_an_expert() {
+        let area = Area { x: 10, y: 5, width: 20, height: 10 };
+        let window = Window { row: 100, rows: 40, column: 8, columns: 10 };
+        let plot = Plot::Blocks { area, window };
+        assert_eq!(plot.block_at(10, 5), Some((100, 8)));
+        assert_eq!(plot.block_at(29, 14), Some((136, 17)));
+        assert_eq!(plot.block_at(30, 5), None);
+        let tiles = Plot::Experts { area, tiles: Tiles { line: 2, width: 8, height: 2 }, top: 3 };
+        assert_eq!(tiles.expert_at(10, 5), Some(6));
+        assert_eq!(tiles.expert_at(18, 8), Some(9));
+        assert_eq!(tiles.expert_at(26, 5), None, "beside the tiles");
+        assert_eq!((tiles.block_at(10, 5), plot.expert_at(10, 5)), (None, None));
     }
 }

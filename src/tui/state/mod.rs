@@ -97,6 +97,13 @@ pub struct Opening {
 pub enum Drag {
     /// The line between tree and preview.
     Splitter,
+    /// The map, since the pointer was here and this row and block were its first.
+    Map {
+        /// Column and row of the screen.
+        from: (u16, u16),
+        /// First row and block of the window.
+        first: (u64, u64),
+    },
 }
 
 /// The state of the interface.

@@ -3,7 +3,7 @@
 use super::input::TextInput;
 use super::looks::Looks;
 use super::matrix::Matrix;
-use crate::engine::preview::{BlockShape, Measure, Window};
+use crate::engine::preview::{BlockShape, Expert, Measure, Window};
 use crate::engine::ternary::Method;
 
 /// Numbers of bins that the scales' histogram can have; none is one a column.
@@ -11,6 +11,69 @@ pub const BINS: [usize; 5] = [8, 16, 32, 64, 128];
 
 /// Least rows and blocks of a window of the map.
 const CLOSEST: u64 = 8;
+
+/// What experts are coloured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quantity {
+    /// Relative squared error.
+    #[default]
+    Error,
+    /// Mean scale.
+    Scale,
+    /// Share of zeros.
+    Zeros,
+    /// Weights that are NaN or infinite.
+    NonFinite,
+    /// Activations that the importance matrix has counted.
+    Hits,
+}
+
+impl Quantity {
+    /// Every quantity.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Scale, Self::Zeros, Self::NonFinite, Self::Hits];
+
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NonFinite => "NaN and infinities",
+            Self::Hits => "imatrix hits",
+            other => other.measure().map_or("", Measure::name),
+        }
+    }
+
+    /// The same of blocks, which have fewer figures.
+    pub fn measure(self) -> Option<Measure> {
+        match self {
+            Self::Error => Some(Measure::Error),
+            Self::Scale => Some(Measure::Scale),
+            Self::Zeros => Some(Measure::Zeros),
+            Self::NonFinite | Self::Hits => None,
+        }
+    }
+
+    /// The figure of an expert; none where nothing could be coded, or where nothing was counted.
+    pub fn of(self, expert: &Expert) -> Option<f64> {
+        match self {
+            Self::NonFinite => Some(f64::from(expert.cell.non_finite)),
+            Self::Hits => expert.hits.map(f64::from),
+            other => other.measure().and_then(|measure| expert.cell.value(measure)),
+        }
+    }
+
+    /// Of two experts the worse: the greater figure, but of hits the fewer.
+    pub fn worse(self, a: f64, b: f64) -> std::cmp::Ordering {
+        if self == Self::Hits { b.total_cmp(&a) } else { a.total_cmp(&b) }
+    }
+}
+
+/// A place that is being typed.
+#[derive(Debug, Clone, Default)]
+pub struct GotoLine {
+    /// The text.
+    pub input: TextInput,
+    /// Why it cannot be gone to, once that was tried.
+    pub problem: Option<String>,
+}
 
 /// The preview pane.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +89,10 @@ pub struct Pane {
     pub matrix: Matrix,
     /// Where in the tensor the map and the block view are.
     pub place: Place,
-    /// What the map is coloured by.
+    /// What the map of blocks is coloured by.
     pub measure: Measure,
+    /// What experts are coloured by.
+    pub quantity: Quantity,
     /// Whether the map shows experts, not blocks.
     pub experts: bool,
     /// The expert under the map's cursor.
@@ -39,7 +104,7 @@ pub struct Pane {
     /// First visible line of what scrolls.
     pub scroll: usize,
     /// The place that is being typed, if one is.
-    pub goto: Option<TextInput>,
+    pub goto: Option<GotoLine>,
     /// Grids, blocks and trits that were looked at.
     pub looks: Looks,
 }
@@ -124,6 +189,31 @@ impl Place {
         self.window = shape.clamp(Window { row, rows, column, columns });
     }
 
+    /// Halves the window or doubles it around a block that stays where it is on the screen; the cursor goes to it.
+    pub fn zoom_at(&mut self, closer: bool, at: (u64, u64)) {
+        let Some(shape) = self.shape else { return };
+        let before = self.window;
+        self.at = at;
+        self.zoom(closer);
+        let moved = |at: u64, (first, span): (u64, u64), now: u64| {
+            let above = u128::from(at.saturating_sub(first)) * u128::from(now) / u128::from(span.max(1));
+            at.saturating_sub(above as u64)
+        };
+        let row = moved(at.0, (before.row, before.rows), self.window.rows);
+        let column = moved(at.1, (before.column, before.columns), self.window.columns);
+        self.window = shape.clamp(Window { row, column, ..self.window });
+        self.go(at.0, at.1);
+    }
+
+    /// Shows the window from this row and block on; the cursor stays inside.
+    pub fn pan(&mut self, row: u64, column: u64) {
+        let Some(shape) = self.shape else { return };
+        self.window = shape.clamp(Window { row, column, ..self.window });
+        let Window { row, rows, column, columns } = self.window;
+        self.at.0 = self.at.0.clamp(row, row + rows.saturating_sub(1));
+        self.at.1 = self.at.1.clamp(column, column + columns.saturating_sub(1));
+    }
+
     /// The whole tensor.
     pub fn zoom_out(&mut self) {
         if let Some(shape) = self.shape {
@@ -172,6 +262,19 @@ impl Pane {
         let at = Measure::ALL.iter().position(|m| *m == self.measure).unwrap_or(0);
         self.measure = Measure::ALL[(at + 1) % Measure::ALL.len()];
     }
+
+    /// The next quantity that experts are coloured by; hits only where there are some.
+    pub fn next_quantity(&mut self, hits: bool) {
+        let at = Quantity::ALL.iter().position(|q| *q == self.quantity).unwrap_or(0);
+        let all = Quantity::ALL.len() - usize::from(!hits);
+        self.colour_by(Quantity::ALL[(at + 1) % all]);
+    }
+
+    /// Colours by this, blocks too if they have it.
+    pub fn colour_by(&mut self, quantity: Quantity) {
+        self.quantity = quantity;
+        self.measure = quantity.measure().unwrap_or(self.measure);
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +316,21 @@ mod tests {
         assert_eq!(p.at, (60, 18), "the same tensor");
         p.follow(4, p.shape);
         assert_eq!(p.at, (0, 0));
+    }
+
+    #[test]
+    fn what_is_under_the_pointer_stays_there_while_the_map_is_zoomed_and_moved() {
+        let mut p = place(128, 64);
+        p.zoom_at(true, (96, 16));
+        assert_eq!(p.at, (96, 16));
+        let Window { row, rows, column, columns } = p.window;
+        assert_eq!((row, rows, column, columns), (48, 64, 8, 32), "three quarters down, a quarter across, as before");
+        p.zoom_at(false, (96, 16));
+        assert_eq!(p.window, Window { row: 0, rows: 128, column: 0, columns: 64 });
+        p.zoom_at(true, (96, 16));
+        p.pan(0, 60);
+        assert_eq!((p.window.row, p.window.column), (0, 32), "no further than the tensor goes");
+        assert_eq!(p.at, (63, 32), "the cursor is taken along");
     }
 
     #[test]

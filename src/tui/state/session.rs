@@ -68,6 +68,20 @@ impl Tab {
         }
     }
 
+    /// Name where there is little room: three letters.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Overview => "Ovr",
+            Self::Scales => "Scl",
+            Self::Weights => "Wgt",
+            Self::Methods => "Mth",
+            Self::Map => "Map",
+            Self::Block => "Blk",
+            Self::Trits => "Trt",
+            Self::Info => "Inf",
+        }
+    }
+
     /// The tab so many places further, around the end.
     #[must_use]
     pub fn step(self, by: usize) -> Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{act, compare, decide, habits};
+use super::{act, compare, decide, habits, plot};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Context;
@@ -22,10 +22,10 @@ pub(super) fn update(state: &mut State, event: MouseEvent) -> Vec<Effect> {
         MouseEventKind::ScrollDown => wheel(state, event, Action::Down),
         MouseEventKind::Down(MouseButton::Left) => click(state, event.column, event.row),
         MouseEventKind::Drag(MouseButton::Left) => {
-            if state.drag == Some(Drag::Splitter) {
-                habits::drag_splitter(state, event.column);
-            } else {
-                decide::drag_slider(state, event.column);
+            match state.drag {
+                Some(Drag::Splitter) => habits::drag_splitter(state, event.column),
+                Some(Drag::Map { from, first }) => plot::drag(state, from, first, (event.column, event.row)),
+                None => decide::drag_slider(state, event.column),
             }
             Vec::new()
         }
@@ -42,6 +42,9 @@ pub(super) fn update(state: &mut State, event: MouseEvent) -> Vec<Effect> {
 fn wheel(state: &mut State, event: MouseEvent, action: Action) -> Vec<Effect> {
     let on_tabs = state.geometry.tabs.iter().any(|(area, _)| area.y == event.row)
         && state.geometry.preview.contains(event.column, event.row);
+    if plot::wheel(state, event.column, event.row, action == Action::Up) {
+        return Vec::new();
+    }
     match Context::of(state) {
         Context::Browse if on_tabs => {
             act(state, if action == Action::Up { Action::PreviousTab } else { Action::NextTab })
@@ -140,6 +143,10 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
         state.wants_changed = true;
         return Vec::new();
     }
+    if let Some(effects) = plot::click(state, column, row) {
+        return effects;
+    }
+    let Some(session) = &mut state.session else { return Vec::new() };
     let area = state.geometry.tree;
     if !area.contains(column, row) {
         return Vec::new();

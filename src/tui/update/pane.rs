@@ -9,8 +9,9 @@ use crate::tui::keymap::Context;
 use crate::tui::state::apply::apply;
 use crate::tui::state::dialog::ApplyForm;
 use crate::tui::state::fate::stays;
-use crate::tui::state::input::TextInput;
+use crate::tui::state::geometry::Tiles;
 use crate::tui::state::matrix::Row;
+use crate::tui::state::pane::{GotoLine, Quantity};
 use crate::tui::state::summary::what_if;
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Dialog, Session, State, Tab, Tone};
@@ -56,6 +57,7 @@ pub(super) fn act(state: &mut State, context: Context, action: Action) -> Vec<Ef
     match (context, action) {
         (Context::Methods, _) if in_matrix(state, action) => Vec::new(),
         (Context::Map, _) if in_map(state, action) => Vec::new(),
+        (Context::Experts, _) if in_experts(state, action) => Vec::new(),
         (Context::Block, _) if in_block(state, action) => Vec::new(),
         (_, Action::Pane(pane)) => {
             anywhere(state, pane);
@@ -86,7 +88,7 @@ pub(super) fn anywhere(state: &mut State, action: PaneAction) {
                 session.pane.next_overlay(method);
             }
         }
-        PaneAction::Goto => session.pane.goto = Some(TextInput::default()),
+        PaneAction::Goto => session.pane.goto = Some(GotoLine::default()),
         _ => {}
     }
 }
@@ -182,9 +184,6 @@ pub(super) fn act_apply(state: &mut State, action: Action) -> Vec<Effect> {
 fn in_map(state: &mut State, action: Action) -> bool {
     let area = state.geometry.pane;
     let Some(session) = &mut state.session else { return false };
-    if session.pane.experts && in_experts(session, action, (area.width, area.height)) {
-        return true;
-    }
     let pane = &mut session.pane;
     let place = &mut pane.place;
     // A step is a cell of the screen: two cells stand in one character, one above the other.
@@ -205,6 +204,7 @@ fn in_map(state: &mut State, action: Action) -> bool {
         Action::Pane(PaneAction::ZoomOut) => place.zoom(false),
         Action::Pane(PaneAction::Whole) => place.zoom_out(),
         Action::Pane(PaneAction::NextFigure) => pane.next_measure(),
+        Action::Pane(PaneAction::By(quantity)) => pane.colour_by(quantity),
         Action::Pane(PaneAction::Signs) => pane.signs = !pane.signs,
         Action::Pane(PaneAction::Experts) => toggle_experts(state),
         Action::Pane(PaneAction::Worst) => to_worst(state),
@@ -220,23 +220,60 @@ fn in_map(state: &mut State, action: Action) -> bool {
 fn toggle_experts(state: &mut State) {
     let Some(session) = &mut state.session else { return };
     let tensor = session.tree.selected_tensor().and_then(|t| session.model.tensors.get(t));
-    if session.pane.experts || tensor.is_some_and(|t| t.matrices() > 1) {
+    if let Some(n) = tensor.map(|t| t.matrices()).filter(|n| *n > 1) {
         session.pane.experts = !session.pane.experts;
+        session.pane.expert = session.pane.expert.min(n as usize - 1);
     } else {
         state.notify(Tone::Info, "one matrix: there are no experts to tell apart");
     }
 }
 
 /// Keys of the grid of experts; whether it has this one.
-fn in_experts(session: &mut Session, action: Action, (columns, height): (u16, u16)) -> bool {
+fn in_experts(state: &mut State, action: Action) -> bool {
+    let (area, hits) = (state.geometry.pane, weighted(state));
+    let Some(session) = &mut state.session else { return false };
     let Some(tensor) = session.tree.selected_tensor().and_then(|t| session.model.tensors.get(t)) else { return false };
     let n = (tensor.matrices() as usize).max(1);
     let rows = tensor.rows() / tensor.matrices().max(1);
     let pane = &mut session.pane;
-    let line = crate::tui::state::geometry::experts_in_a_line(n, columns, height);
+    pane.expert = pane.expert.min(n - 1);
+    let tiles = Tiles::of(n, area.width, area.height);
+    let line = tiles.line;
+    let page = line * usize::from(area.height / tiles.height).max(1);
     let to = match action {
-        Action::Up => pane.expert.saturating_sub(line),
-        Action::Down => pane.expert + line,
+        Action::Pane(PaneAction::By(Quantity::Hits)) if !hits => {
+            state.notify(Tone::Info, "no importance matrix counts what reached these experts: --imatrix FILE");
+            return true;
+        }
+        Action::Pane(PaneAction::By(quantity)) => {
+            pane.colour_by(quantity);
+            return true;
+        }
+        Action::Pane(PaneAction::NextFigure) => {
+            pane.next_quantity(hits);
+            return true;
+        }
+        Action::Pane(PaneAction::Experts) => {
+            pane.experts = false;
+            return true;
+        }
+        // In its column, so that the way back leads to where it came from.
+        Action::Up => {
+            if pane.expert < line {
+                pane.expert
+            } else {
+                pane.expert - line
+            }
+        }
+        Action::Down => {
+            if pane.expert + line < n {
+                pane.expert + line
+            } else {
+                pane.expert
+            }
+        }
+        Action::PageUp => pane.expert.saturating_sub(page),
+        Action::PageDown => pane.expert + page,
         Action::Pane(PaneAction::Left) => pane.expert.saturating_sub(1),
         Action::Pane(PaneAction::Right) => pane.expert + 1,
         Action::Top => 0,
@@ -267,8 +304,10 @@ fn worst_expert(session: &Session) -> Option<usize> {
     let pane = &session.pane;
     let (tensor, subject) = super::looks::subject(session)?;
     let Some(Ok(Seen::Experts(all))) = pane.looks.best(tensor, subject) else { return None };
-    let values = all.experts.iter().enumerate().filter_map(|(i, e)| Some((i, e.cell.value(pane.measure)?)));
-    values.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i)
+    let quantity = pane.quantity;
+    let values = all.experts.iter().enumerate().filter_map(|(i, e)| Some((i, quantity.of(e)?)));
+    // Of experts that are alike the first.
+    values.rev().max_by(|a, b| quantity.worse(a.1, b.1)).map(|(i, _)| i)
 }
 
 /// To the worst block of the window that the map shows; of the whole tensor, while that is what was looked at.
@@ -328,18 +367,19 @@ pub(super) fn act_goto(state: &mut State, action: Action) -> Vec<Effect> {
     state.wants_changed = true;
     let Some(session) = &mut state.session else { return Vec::new() };
     let pane = &mut session.pane;
-    let Some(input) = &mut pane.goto else { return Vec::new() };
+    let Some(line) = &mut pane.goto else { return Vec::new() };
     match action {
         Action::Edit(edit) => {
-            input.apply(edit);
+            line.input.apply(edit);
+            line.problem = None;
         }
         Action::Back => pane.goto = None,
-        Action::Accept => match pane.place.read(input.text()) {
+        Action::Accept => match pane.place.read(line.input.text()) {
             Ok((row, block)) => {
                 pane.place.go(row, block);
                 pane.goto = None;
             }
-            Err(why) => state.notify(Tone::Warning, why),
+            Err(why) => line.problem = Some(why),
         },
         _ => {}
     }

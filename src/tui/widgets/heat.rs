@@ -2,10 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 use ratatui::text::Span;
 
 use crate::tui::theme::Ramp;
+
+/// Share from which on a ramp's colours are light: dark words are read on them.
+const LIGHT: f64 = 0.4;
 
 /// Draws shares of 0 to 1; `share` is asked for each column and each half row of the area. Where it has nothing, the cell
 /// stays empty.
@@ -36,6 +39,26 @@ pub fn draw(buf: &mut Buffer, area: Rect, ramp: Ramp, plain: Style, share: impl 
             }
         }
     }
+}
+
+/// The style of an area that stands for a share: filled with its colour, with words in it that can be read; where there
+/// are no colours, or none that fill, the words have the colour.
+pub fn filled(share: f64, ramp: Ramp, plain: Style) -> Style {
+    let mut style = plain;
+    match ramp.colour(share) {
+        Some(colour) if ramp.halves => {
+            // The ramp goes from dark to light.
+            let ink = if share < LIGHT { Color::White } else { Color::Black };
+            (style.fg, style.bg) = (Some(ink), Some(colour));
+        }
+        colour => style.fg = colour.or(style.fg),
+    }
+    style
+}
+
+/// The sign of a share.
+pub fn sign(share: f64) -> char {
+    Ramp::sign(share)
 }
 
 /// The ramp from low to high, `width` characters: what a map's legend is made of. Always in signs, so that it says which

@@ -10,6 +10,7 @@ mod map;
 mod matrix;
 mod methods;
 mod scales;
+mod tiles;
 mod trits;
 mod weights;
 
@@ -79,20 +80,30 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
                 );
             }
             tabs(session, canvas, area, geometry);
+            let asked = goto(session, canvas, inner);
+            let inner = Rect { height: inner.height - asked, ..inner };
             draw_tensor(&Sight { state, session, tensor }, canvas, inner, geometry);
-            goto(session, canvas, area);
         }
         None => folder::draw(session, canvas, area, inner),
     }
 }
 
-/// The line that a place is typed into, on the lower border.
-fn goto(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
-    let Some(input) = &session.pane.goto else { return };
-    let line = Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width.saturating_sub(4).min(36), height: 1 };
-    let x = canvas.text(line, line.x, line.y, " row:block ", canvas.theme.title);
-    let field = Rect { x, width: line.right().saturating_sub(x), ..line };
-    canvas.input(field, input, true);
+/// The line that a place is typed into, at the foot of the pane, and below it what is wrong with it; rows taken.
+fn goto(session: &Session, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let Some(line) = &session.pane.goto else { return 0 };
+    let rows = area.height.min(2);
+    let foot = Rect { y: area.bottom() - rows, height: rows, ..area };
+    let x = canvas.text(foot, foot.x, foot.y, "row:block ", canvas.theme.title);
+    let field = Rect { x, width: foot.right().saturating_sub(x).min(26), height: 1, ..foot };
+    canvas.input(field, &line.input, true);
+    let (words, style) = match (&line.problem, session.pane.place.shape) {
+        (Some(why), _) => (format!("✗ {why}"), canvas.theme.error),
+        (None, Some(shape)) => (format!("rows 0–{}, blocks 0–{}", shape.rows - 1, shape.columns - 1), canvas.theme.dim),
+        (None, None) => return rows,
+    };
+    let words = text::clip(&words, usize::from(foot.width));
+    canvas.text(foot, foot.x, foot.y + 1, &words, style);
+    rows
 }
 
 /// How much of their names the tabs show.
@@ -102,9 +113,9 @@ enum Names {
     Roomy,
     /// Whole names.
     Whole,
-    /// Their first letters, but the open one's whole.
+    /// Abbreviations.
     Short,
-    /// The open one's alone.
+    /// The open one's alone, whole.
     Open,
 }
 
@@ -114,8 +125,8 @@ fn label(i: usize, tab: Tab, open: bool, names: Names) -> String {
     match names {
         Names::Roomy => format!(" {number} {title} "),
         Names::Whole => format!(" {number} {title}"),
-        _ if open => format!(" {number} {title}"),
-        Names::Short => format!(" {number} {}", title.chars().take(3).collect::<String>()),
+        Names::Short => format!(" {number} {}", tab.short()),
+        Names::Open if open => format!(" {number} {title}"),
         Names::Open => format!(" {number}"),
     }
 }
