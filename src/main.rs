@@ -70,7 +70,14 @@ fn run() -> Result<u8> {
         let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
         let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
         let reading = Reading { open: cli.open.options(), imatrix: cli.imatrix, base: cli.base };
-        let face = Face { config, files: Files::of(&cli.interface), tour: false, threads, interactive };
+        let face = Face {
+            config,
+            files: Files::of(&cli.interface),
+            tour: false,
+            threads,
+            interactive,
+            signals: Signals::none(),
+        };
         return interface(start, recipe, reading, face);
     };
     // What does not stop by itself is left to the system's way of stopping it.
@@ -90,7 +97,7 @@ fn run() -> Result<u8> {
     match cli::run(command, &context) {
         Ok(Outcome::Done) => Ok(0),
         Ok(Outcome::OpenDemo(_folder, file)) => {
-            let face = Face { config, files, tour: true, threads, interactive };
+            let face = Face { config, files, tour: true, threads, interactive, signals };
             interface(tui::Start::File(file), Recipe::default(), Reading::default(), face)
         }
         Err(Error::Cancelled) => Ok(signals.exit_code()),
@@ -172,10 +179,12 @@ struct Face {
     tour: bool,
     threads: usize,
     interactive: bool,
+    /// What was listened to before.
+    signals: Signals,
 }
 
 fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face) -> Result<u8> {
-    let Face { config, files, tour, threads, interactive } = face;
+    let Face { config, files, tour, threads, interactive, signals } = face;
     if !interactive {
         let what = "the interface needs a terminal; see `tritscope --help` for what works without one";
         return Err(Error::Usage(what.to_owned()).into());
@@ -199,6 +208,7 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
     let recorder = files.record.as_deref().map(Recorder::create).transpose()?;
     let taken = state_folder().is_some_and(|folder| tui::tour_was_taken(&folder));
     let options = tui::Options {
+        signalled: signals.number,
         start,
         recipe,
         threads,

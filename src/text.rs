@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows a screen or a model; functions take numbers and give strings.
 
+use std::cell::Cell;
+
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr;
 
@@ -110,11 +112,34 @@ pub fn seconds(s: f64) -> String {
     }
 }
 
+/// Which characters beyond ASCII a screen has a sign for.
+type HasSign = fn(char) -> bool;
+
+thread_local! {
+    /// Set while a frame is drawn in ASCII.
+    static SIGNS: Cell<Option<HasSign>> = const { Cell::new(None) };
+}
+
+/// Draws something for a screen that shows ASCII only: until it is drawn, [`escape`] also escapes what is not ASCII and has
+/// no sign there, so that names that differ in it stay different, and columns are counted as they will be.
+pub fn in_ascii<R>(has_sign: HasSign, draw: impl FnOnce() -> R) -> R {
+    struct Restore(Option<HasSign>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SIGNS.set(self.0);
+        }
+    }
+    let _restore = Restore(SIGNS.replace(Some(has_sign)));
+    draw()
+}
+
 /// Makes text from a file safe to print: control characters, including the C1 range, and bidirectional overrides
-/// become `\u{..}` escapes.
+/// become `\u{..}` escapes; inside [`in_ascii`] whatever such a screen cannot show.
 pub fn escape(text: &str) -> String {
+    let signs = SIGNS.get();
     let hostile = |c: char| {
         c.is_control()
+            || !c.is_ascii() && signs.is_some_and(|has_sign| !has_sign(c))
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     if !text.contains(hostile) {

@@ -83,7 +83,7 @@ fn sensitivity_of_samples_says_so() {
     assert!(line("attn_q    ").contains("~7.4"), "the cell that was sampled\n{seen}");
     assert_eq!(line("attn_q    ").matches('~').count(), 1, "and no other\n{seen}");
     assert!(line("best ").contains("~ sampled"), "{seen}");
-    assert!(line("over the layers").contains("1 of 12 from samples (~)"), "{seen}");
+    assert!(line("by layer · ").contains("1 of 12 from samples (~)"), "{seen}");
     shoot_at(&mut app, "sensitivity_sampled", &[SMALL]);
 }
 

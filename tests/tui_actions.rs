@@ -152,7 +152,16 @@ fn places() -> Vec<App> {
     places.push(after(QUERY, "4 enter up left"));
     places.push(after(QUERY, "4 enter down right"));
     places.push(after(EXPERTS, "5 enter + + down down"));
-    places.push(after(EXPERTS, "5 enter x right right"));
+    places.push(after("blk.0.attn_v.weight", "5 enter right right v"));
+    places.push(after(QUERY, "c down"));
+    places.push(after("blk.0.attn_v.weight", "5 enter"));
+    places.push(after(EXPERTS, "5 enter x right"));
+    for keys in ["5 enter x s", "5 enter x s right right"] {
+        let mut tiles = after(EXPERTS, keys);
+        // Two lines of two.
+        tiles.state.geometry.pane.width = 26;
+        places.push(tiles);
+    }
     places.push(after(EXPERTS, "5 enter down down pgdn"));
     places.push(typed("5 enter g", "12"));
     places.push(after(QUERY, "4 enter enter"));

@@ -15,13 +15,15 @@ use support_tui::{App, dense, layered};
 use tritscope::engine::codec::DType;
 use tritscope::engine::compare::Outcome;
 use tritscope::engine::model::Role;
+use tritscope::engine::plan::Mask;
 use tritscope::engine::preview::Depth;
 use tritscope::engine::report::chart::Measure;
 use tritscope::engine::report::compare::CompareReport;
+use tritscope::jobs::JobEvent;
 use tritscope::tui::effect::Effect;
 use tritscope::tui::event::{Event, Saved};
 use tritscope::tui::state::compare::Compare;
-use tritscope::tui::state::picker::{Choice, Entry};
+use tritscope::tui::state::picker::{Choice, Entry, Purpose};
 use tritscope::tui::state::sensitivity::Sensitivity;
 use tritscope::tui::state::slider::Lot;
 use tritscope::tui::state::summary::{Mix, Summary};
@@ -159,6 +161,39 @@ fn the_chart_is_written_in_every_form_and_not_over_a_file_unasked() {
     assert!(matches!(&app.state.dialog, Some(Dialog::SaveChart(f)) if f.problem.as_deref() == Some("disk full")));
     app.send(Event::ChartWritten { path, files: 3, result: Saved::Written });
     assert!(app.state.dialog.is_none() && app.notice().contains(".csv and .json"), "{}", app.notice());
+}
+
+#[test]
+fn an_ending_that_no_chart_has_is_refused_and_part_of_a_name_is_none() {
+    let mut app = App::on(&layered());
+    app.press("S");
+    app.serve();
+    app.press("w");
+    for (name, written) in
+        [("c.png", false), ("c.svg", true), ("c.JSON", true), ("qwen2.5-0.5B-it", true), ("c.jpeg", false)]
+    {
+        app.press("ctrl-u");
+        app.type_text(name);
+        let effects = app.press("enter");
+        assert_eq!(matches!(effects.as_slice(), [Effect::WriteChart { .. }]), written, "{name}: {effects:?}");
+        let Some(Dialog::SaveChart(form)) = &app.state.dialog else { panic!("{:?}", app.state.dialog) };
+        let told = form.problem.as_deref().is_some_and(|why| why.contains(".svg, .csv or .json"));
+        assert_eq!(told, !written, "{name}: {:?}", form.problem);
+    }
+}
+
+#[test]
+fn every_linear_layer_says_how_many_matrices_it_left_out_for_want_of_a_role() {
+    let odd = layered().normal("blk.0.mystery.weight", &[256, 8], 3).normal("blk.1.mystery.weight", &[256, 8], 4);
+    let mut app = App::on(&odd);
+    app.press("L");
+    assert_eq!(app.recipe().layers, Mask::All);
+    assert!(app.notice().contains("2 tensors of unknown role left out"), "{}", app.notice());
+    app.press("L");
+    assert!(!app.notice().contains("left out"), "{}", app.notice());
+    let mut app = App::on(&layered());
+    app.press("L");
+    assert!(!app.notice().contains("left out"), "{}", app.notice());
 }
 
 #[test]
@@ -336,6 +371,63 @@ fn the_total_of_a_comparison_is_that_of_the_command_line() {
     let words = format!("total: SQNR {} dB", tritscope::text::decibels(totals.sqnr_db.unwrap()));
     let screen = text(&render(&mut app, MEDIUM, &Theme::dark()));
     assert!(screen.contains(&words) && screen.contains("against A, over 1 tensor"), "{screen}");
+}
+
+#[test]
+fn where_nothing_is_comparable_no_one_says_that_there_is_no_error() {
+    let one = |dims: &[u64]| Tiny::default().normal("x.weight", dims, 1);
+    let mut app = App::on(&one(&[256, 4]));
+    beside(&mut app, &one(&[128, 8]), Upto::Done);
+    let screen = text(&render(&mut app, MEDIUM, &Theme::dark()));
+    assert!(screen.contains("no tensor could be compared: 1 of another shape"), "{screen}");
+    assert!(screen.contains("≠ 1 not comparable") && !screen.contains("no error"), "{screen}");
+}
+
+#[test]
+fn pairs_stand_in_natural_order_of_their_names_and_say_how_long_the_rest_takes() {
+    let of = |numbers: &[u64]| {
+        let name = |n: &u64| format!("blk.{n}.ffn_up.weight");
+        numbers.iter().fold(Tiny::default(), |tiny, n| tiny.normal(&name(n), &[256, 4], *n))
+    };
+    let mut app = App::on(&of(&[10, 2, 1]));
+    beside(&mut app, &of(&[3, 10, 2]), Upto::Half);
+    let compare = comparison(&app);
+    let b = compare.b.as_ref().unwrap();
+    let names: Vec<&str> = compare.rows.iter().map(|row| compare.pairs[*row].name(&compare.a, b)).collect();
+    assert_eq!(names, [1, 2, 3, 10].map(|n| format!("blk.{n}.ffn_up.weight")));
+    // Of the two that both have one was compared, in the second since.
+    assert!((compare.share() - 0.5).abs() < 1e-9, "{}", compare.share());
+    let left = compare.remaining(app.state.now).unwrap();
+    assert!((0.9..1.2).contains(&left), "{left}");
+}
+
+#[test]
+fn a_second_model_that_cannot_be_opened_leads_back_with_the_reason() {
+    let fail = |app: &mut App, name: &str| {
+        app.press("ctrl-u");
+        app.type_text(name);
+        let effects = app.press("enter");
+        let [Effect::Open(path)] = effects.as_slice() else { panic!("{effects:?}") };
+        app.send(Event::Job(JobEvent::Opened { path: path.clone(), model: Err("no such file".to_owned()) }));
+    };
+    let mut app = App::on(&dense());
+    app.press("C");
+    fail(&mut app, "/nowhere/a.gguf");
+    assert_eq!((app.session().screen, app.session().compare.is_some()), (Screen::Tensors, false));
+    let Some(Dialog::Failure { message, .. }) = &app.state.dialog else { panic!("{:?}", app.state.dialog) };
+    assert_eq!(message, "no such file");
+    app.press("enter");
+    let Some(Dialog::Picker(picker)) = &app.state.dialog else { panic!("{:?}", app.state.dialog) };
+    assert_eq!(picker.purpose, Purpose::Compare, "another one to compare with");
+    app.press("esc");
+
+    beside(&mut app, &larger(), Upto::Done);
+    let id = comparison(&app).id;
+    app.press("o");
+    fail(&mut app, "/nowhere/b.gguf");
+    app.press("esc");
+    assert_eq!((app.session().screen, comparison(&app).id), (Screen::Compare, id), "the one before is there again");
+    assert_eq!(comparison(&app).done, comparison(&app).pairs.len());
 }
 
 #[test]

@@ -192,6 +192,22 @@ fn screen(app: &App) -> Vec<String> {
 }
 
 #[test]
+fn names_that_differ_beyond_ascii_differ_when_drawn_in_ascii() {
+    let named = |tiny: support::Tiny, name: &str| tiny.normal(name, &[256, 4], 1);
+    let tiny = named(named(layered(), "blk.0.gr\u{f6}\u{df}e.weight"), "blk.0.gr\u{fc}\u{df}e.weight");
+    let mut app = App::on(&tiny);
+    app.state.appearance.ascii = true;
+    app.press("+");
+    let shown = screen(&app).join("\n");
+    assert!(shown.is_ascii(), "{shown}");
+    for part in ["gr\\u{f6}\\u{df}e", "gr\\u{fc}\\u{df}e"] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    app.state.appearance.ascii = false;
+    assert!(screen(&app).join("\n").contains("gr\u{f6}\u{df}e"), "elsewhere names are as they are");
+}
+
+#[test]
 fn help_opens_everywhere_and_begins_with_the_keys_of_where_it_was_opened() {
     let places = [
         ("", Context::Browse, "Main screen"),

@@ -104,7 +104,7 @@ actions! {
     Worst = "worst", "to the tensor with the greatest error";
     WriteChart = "write-chart", "write the chart as SVG, CSV and JSON";
     GoToTensor = "go-to-tensor", "to this tensor in the tree";
-    SortPairs = "sort-pairs", "greatest difference first, or in file order";
+    SortPairs = "sort-pairs", "greatest difference first, or by name";
     Open = "open", "open another file";
     Help = "help", "this help";
     Quit = "quit", "quit; asks while an export runs";

@@ -27,6 +27,7 @@ mod widgets;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,8 @@ pub enum Start {
 /// What the interface is told from outside.
 #[derive(Debug)]
 pub struct Options {
+    /// The signal that asked the program to end before the interface listened; 0 if none did.
+    pub signalled: Arc<AtomicUsize>,
     /// What it begins with.
     pub start: Start,
     /// The recipe that models start with.
@@ -118,6 +121,10 @@ pub fn run(mut options: Options) -> Result<u8> {
     let (sender, receiver) = channel();
     let mut runtime = Runtime::start(&options, &sender)?;
     let signals = listen(&sender)?;
+    // One that came before is not lost: what it was to end would stay, such as the demo's folder.
+    if let signal @ 1.. = options.signalled.load(Ordering::Relaxed) {
+        sender.send(Event::Signal(signal as i32)).map_err(|_| closed())?;
+    }
     let screen = Screen::enter(options.appearance.mouse).map_err(|e| terminal_error("take over", e));
     let looped = match screen {
         Ok(mut screen) => {

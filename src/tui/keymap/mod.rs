@@ -11,14 +11,16 @@ mod pages;
 mod pane;
 mod presets;
 mod rebind;
+mod useful;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::action::{Action, PaneAction};
+use super::action::Action;
 use super::state::input::TextEdit;
 use super::state::pages::Page;
-use super::state::pane::Quantity;
 use super::state::{Dialog, Screen, Session, State, Tab};
+
+use useful::has_use;
 
 pub use rebind::{Rebinding, Rebound, nearest};
 
@@ -99,7 +101,7 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Browse,
         Self::Filter,
         Self::Pane,
@@ -510,28 +512,6 @@ impl Keymap {
         };
         let hinted = of(false).chain(of(true)).filter(|b| !b.shown.is_empty());
         hinted.filter_map(|b| Some((b.shown.split(' ').next()?, b.hint?)))
-    }
-}
-
-/// Whether an action does something with what is on the screen: in the open tab of the preview, on the open page.
-fn has_use(state: &State, context: Context, action: Action) -> bool {
-    let Some(session) = &state.session else { return true };
-    let pages = &session.pages;
-    match (context, action) {
-        (
-            _,
-            Action::ToggleLogAxis | Action::Pane(PaneAction::Overlay | PaneAction::FewerBins | PaneAction::MoreBins),
-        ) => matches!(session.tab, Tab::Overview | Tab::Scales),
-        (Context::Map, Action::Pane(PaneAction::Experts)) => {
-            let tensor = session.tree.selected_tensor().and_then(|tensor| session.model.tensors.get(tensor));
-            tensor.is_some_and(|tensor| tensor.matrices() > 1)
-        }
-        (Context::Experts, Action::Pane(PaneAction::By(Quantity::Hits))) => {
-            session.tree.selected_tensor().is_some_and(|tensor| state.has_importance(tensor))
-        }
-        (Context::Templates, Action::NextTemplate | Action::PreviousTemplate) => pages.template.count() > 1,
-        (Context::Problems, Action::Accept) => pages.problems.selected().is_some_and(|p| p.tensor.is_some()),
-        _ => true,
     }
 }
 

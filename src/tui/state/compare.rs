@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::Screen;
 use super::slider::Fresh;
 use crate::engine::compare::{Histograms, Outcome, Pair, Verdict};
 use crate::engine::model::Model;
+use crate::engine::model::names::natural_cmp;
 use crate::engine::stats::ErrorSums;
 
 /// Which pairs are listed.
@@ -72,13 +75,24 @@ pub struct Compare {
     pub outcomes: Vec<Option<Outcome>>,
     /// Pairs that were compared.
     pub done: usize,
+    /// How many came to each of [`Verdict::ALL`].
+    verdicts: [usize; Verdict::ALL.len()],
+    /// Bytes of the pairs that were compared, and of all.
+    pub bytes: (u64, u64),
+    /// When comparing began.
+    pub since: Duration,
+    /// The screen that it was begun from, and the comparison that it is instead of: where a second model that cannot be
+    /// opened leads back to.
+    pub before: (Screen, Option<Box<Compare>>),
+    /// The pairs by their names, in natural order.
+    by_name: Vec<usize>,
     /// Sums over the pairs that differ, so far, and how many they are.
     pub total: (ErrorSums, usize),
     /// How many pairs each filter leaves, so far.
     counts: [usize; Show::ALL.len()],
     /// The filter.
     pub show: Show,
-    /// Whether the greatest differences come first, instead of the file's order.
+    /// Whether the greatest differences come first, instead of the order of names.
     pub by_error: bool,
     /// The pairs that are listed.
     pub rows: Vec<usize>,
@@ -96,7 +110,7 @@ pub struct Compare {
 
 impl Compare {
     /// A comparison with a model that is being opened.
-    pub fn new(id: u64, a: Arc<Model>, path: PathBuf) -> Self {
+    pub fn new(id: u64, a: Arc<Model>, path: PathBuf, before: (Screen, Option<Box<Self>>)) -> Self {
         Self {
             id,
             a,
@@ -106,6 +120,11 @@ impl Compare {
             pairs: Arc::default(),
             outcomes: Vec::new(),
             done: 0,
+            verdicts: [0; Verdict::ALL.len()],
+            bytes: (0, 0),
+            since: Duration::ZERO,
+            before,
+            by_name: Vec::new(),
             total: (ErrorSums::default(), 0),
             counts: [0; Show::ALL.len()],
             show: Show::default(),
@@ -131,13 +150,48 @@ impl Compare {
         };
         self.b = Some(other);
         self.stage = Stage::Running;
+        self.before.1 = None;
+    }
+
+    /// Bytes of the larger side of a pair: what comparing it takes.
+    fn bytes_of(&self, index: usize) -> u64 {
+        let (Some(pair), Some(b)) = (self.pairs.get(index), &self.b) else { return 0 };
+        match pair.tensors(&self.a, b) {
+            (Some(one), Some(other)) => one.bytes.max(other.bytes),
+            _ => 0,
+        }
+    }
+
+    /// Seconds until all are compared, at the rate so far; none before there is one.
+    pub fn remaining(&self, now: Duration) -> Option<f64> {
+        let (done, all) = self.bytes;
+        let took = now.saturating_sub(self.since).as_secs_f64();
+        (self.stage == Stage::Running && done > 0 && took >= 1.0).then(|| took * (all - done) as f64 / done as f64)
+    }
+
+    /// The share of the work that is done.
+    pub fn share(&self) -> f64 {
+        if self.bytes.1 == 0 { 0.0 } else { self.bytes.0 as f64 / self.bytes.1 as f64 }
+    }
+
+    /// How many pairs came to a verdict, so far.
+    pub fn verdicts(&self, verdict: Verdict) -> usize {
+        let at = Verdict::ALL.iter().position(|v| *v == verdict);
+        at.map_or(0, |at| self.verdicts[at])
     }
 
     /// The pairs are known; nothing is compared yet.
-    pub fn begin(&mut self, pairs: Arc<Vec<Pair>>) {
+    pub fn begin(&mut self, pairs: Arc<Vec<Pair>>, now: Duration) {
+        self.since = now;
         self.outcomes = vec![None; pairs.len()];
         self.pairs = pairs;
         self.stage = Stage::Running;
+        self.bytes = (0, (0..self.pairs.len()).map(|index| self.bytes_of(index)).sum());
+        self.by_name = (0..self.pairs.len()).collect();
+        if let Some(b) = &self.b {
+            let name = |index: usize| self.pairs[index].name(&self.a, b);
+            self.by_name.sort_by(|x, y| natural_cmp(name(*x), name(*y)));
+        }
         self.list();
     }
 
@@ -148,8 +202,12 @@ impl Compare {
             self.total.0.merge(errors);
             self.total.1 += 1;
         }
+        if let Some(at) = Verdict::ALL.iter().position(|v| *v == outcome.verdict) {
+            self.verdicts[at] += 1;
+        }
         *slot = Some(outcome);
         self.done += 1;
+        self.bytes.0 += self.bytes_of(index);
         for (i, show) in Show::ALL.into_iter().enumerate() {
             self.counts[i] += usize::from(self.passes(show, index));
         }
@@ -180,14 +238,14 @@ impl Compare {
     /// Makes the rows anew; the cursor stays on its pair where that is still listed.
     pub fn list(&mut self) {
         let at = self.selected();
-        let mut rows: Vec<usize> = (0..self.pairs.len()).filter(|i| self.passes(self.show, *i)).collect();
+        let mut rows: Vec<usize> = self.by_name.iter().copied().filter(|i| self.passes(self.show, *i)).collect();
         if self.by_error {
             let error = |i: &usize| {
                 let outcome = self.outcomes.get(*i).and_then(Option::as_ref);
                 // What has no figure comes behind what has one; what is no number before everything.
                 outcome.and_then(Outcome::rel_mse).map_or(-1.0, |x| if x.is_nan() { f64::INFINITY } else { x })
             };
-            rows.sort_by(|x, y| error(y).total_cmp(&error(x)).then_with(|| x.cmp(y)));
+            rows.sort_by(|x, y| error(y).total_cmp(&error(x)));
         }
         self.rows = rows;
         let found = at.and_then(|pair| self.rows.iter().position(|row| *row == pair));

@@ -6,7 +6,7 @@ use super::copying::CopyMenu;
 use super::edit::{Target as EditTarget, TypeMenu};
 use super::input::TextInput;
 use super::palette::Palette;
-use super::picker::Picker;
+use super::picker::{Picker, Purpose};
 use super::presets::PresetMenu;
 use crate::engine::export::Verify;
 use crate::engine::ternary::{Format, Method};
@@ -50,6 +50,8 @@ pub enum Dialog {
         path: PathBuf,
         /// Why.
         message: String,
+        /// What it was to be opened for.
+        purpose: Purpose,
     },
 }
 

@@ -18,6 +18,12 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
         session.screen = Screen::Compare;
         return Vec::new();
     }
+    choose(state)
+}
+
+/// Asks which model to compare with.
+pub(super) fn choose(state: &mut State) -> Vec<Effect> {
+    let Some(session) = &state.session else { return opening::open_picker(state) };
     let open = Some(session.model.path.clone());
     let effects = opening::open_picker(state);
     if let Some(Dialog::Picker(picker)) = &mut state.dialog {
@@ -40,7 +46,14 @@ fn begin_with(state: &mut State, a: Arc<crate::engine::model::Model>, path: Path
     state.comparisons += 1;
     let id = state.comparisons;
     let Some(session) = &mut state.session else { return Vec::new() };
-    session.compare = Some(Box::new(Compare::new(id, a, path.clone())));
+    // One that was not opened yet stood for another itself.
+    let mut replaced = session.compare.take();
+    let mut screen = session.screen;
+    if let Some(opening) = replaced.as_mut().filter(|compare| compare.stage == Stage::Opening) {
+        let (from, before) = std::mem::take(&mut opening.before);
+        (screen, replaced) = (from, before);
+    }
+    session.compare = Some(Box::new(Compare::new(id, a, path.clone(), (screen, replaced))));
     session.screen = Screen::Compare;
     vec![Effect::Open(path)]
 }
@@ -68,7 +81,8 @@ pub(super) fn opened(
     if state.opening.as_ref().is_some_and(|o| o.path == path) {
         return None;
     }
-    let compare = state.session.as_mut()?.compare.as_mut()?;
+    let session = state.session.as_mut()?;
+    let compare = session.compare.as_mut()?;
     if compare.stage != Stage::Opening || compare.path != path && !path.as_os_str().is_empty() {
         return None;
     }
@@ -79,7 +93,16 @@ pub(super) fn opened(
             Some(compare.b.iter().map(|b| Effect::Compare { id, a: Arc::clone(&a), b: Arc::clone(b) }).collect())
         }
         Err(why) => {
-            compare.stage = Stage::Failed(why.clone());
+            // Back to where it was begun, with what went wrong.
+            let (screen, before) = std::mem::take(&mut compare.before);
+            let path = compare.path.clone();
+            let on_screen = session.screen == Screen::Compare;
+            session.compare = before;
+            if on_screen {
+                session.screen =
+                    if session.compare.is_none() && screen == Screen::Compare { Screen::Tensors } else { screen };
+            }
+            state.dialog = Some(Dialog::Failure { path, message: why.clone(), purpose: Purpose::Compare });
             Some(Vec::new())
         }
     }
@@ -87,9 +110,10 @@ pub(super) fn opened(
 
 /// Something of a comparison; of an older one it is dropped.
 pub(super) fn arrived(state: &mut State, event: JobEvent) -> Vec<Effect> {
+    let now = state.now;
     let Some(compare) = state.session.as_mut().and_then(|s| s.compare.as_mut()) else { return Vec::new() };
     match event {
-        JobEvent::ComparePairs { id, pairs } if id == compare.id => compare.begin(pairs),
+        JobEvent::ComparePairs { id, pairs } if id == compare.id => compare.begin(pairs, now),
         JobEvent::Compared { id, outcomes } if id == compare.id => {
             outcomes.into_iter().for_each(|(index, outcome)| compare.take(index, outcome));
         }

@@ -245,6 +245,11 @@ pub(super) fn act_save(state: &mut State, action: Action) -> Vec<Effect> {
                 form.problem = Some("the path names no file".to_owned());
                 return Vec::new();
             }
+            if let Some(ending) = other_ending(text) {
+                form.problem =
+                    Some(format!("no chart ends with .{ending}: .svg, .csv or .json does; without, all three"));
+                return Vec::new();
+            }
             let path = folder.join(expand(text, home.as_deref()));
             let overwrite = form.exists.as_ref() == Some(&path);
             let chart = Box::new(document(&session.model, &session.plan, &session.previews));
@@ -257,6 +262,15 @@ pub(super) fn act_save(state: &mut State, action: Action) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+/// The ending of a path that is meant as one and is no chart's: letters behind the last dot. What is a part of a model's
+/// name has digits or dashes in it.
+fn other_ending(path: &str) -> Option<&str> {
+    let ending = std::path::Path::new(path).extension()?.to_str()?;
+    let is_ending = (2..=5).contains(&ending.len()) && ending.bytes().all(|b| b.is_ascii_alphabetic());
+    let is_chart = ["svg", "csv", "json"].iter().any(|form| ending.eq_ignore_ascii_case(form));
+    (is_ending && !is_chart).then_some(ending)
 }
 
 pub(super) fn chart_written(state: &mut State, path: &std::path::Path, files: usize, result: Saved) -> Vec<Effect> {

@@ -59,7 +59,7 @@ pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, S
             effects
         }
         Err(message) => {
-            state.dialog = Some(Dialog::Failure { path: path.to_owned(), message });
+            state.dialog = Some(Dialog::Failure { path: path.to_owned(), message, purpose: Purpose::Open });
             Vec::new()
         }
     }
@@ -99,6 +99,9 @@ pub(super) fn recent(state: &mut State, paths: Vec<PathBuf>) -> Vec<Effect> {
 pub(super) fn act_failure(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Quit => quit(state),
+        Action::Open if matches!(state.dialog, Some(Dialog::Failure { purpose: Purpose::Compare, .. })) => {
+            super::compare::choose(state)
+        }
         Action::Open => open_picker(state),
         // Without a model there is nothing behind the report but the picker.
         Action::Back if state.session.is_none() => open_picker(state),

@@ -1,6 +1,7 @@
 //! The preview pane while it has the keys: moving in a tensor's blocks, choosing figures, applying a method.
 
 use super::{browse, plan, quit};
+use crate::engine::model::Tensor;
 use crate::engine::preview::Grid;
 use crate::jobs::{Seen, Subject};
 use crate::tui::action::{Action, PaneAction};
@@ -220,7 +221,7 @@ fn in_map(state: &mut State, action: Action) -> bool {
 fn toggle_experts(state: &mut State) {
     let Some(session) = &mut state.session else { return };
     let tensor = session.tree.selected_tensor().and_then(|t| session.model.tensors.get(t));
-    if let Some(n) = tensor.map(|t| t.matrices()).filter(|n| *n > 1) {
+    if let Some(n) = tensor.map(Tensor::matrices).filter(|n| *n > 1) {
         session.pane.experts = !session.pane.experts;
         session.pane.expert = session.pane.expert.min(n as usize - 1);
     } else {

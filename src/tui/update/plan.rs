@@ -1,6 +1,8 @@
 //! The keys that change the plan. The edits themselves are in [`crate::tui::state::edit`].
 
-use crate::engine::model::Model;
+use crate::engine::model::{Model, Role, Tensor};
+use crate::engine::plan::{Decision, Mask, Protection};
+use crate::text;
 use crate::tui::action::Action;
 use crate::tui::state::edit::{self, Outcome};
 use crate::tui::state::plan::PlanState;
@@ -86,31 +88,49 @@ pub(super) enum Choice {
     Method,
 }
 
+/// What a mask that has just become every linear layer says of matrices whose names tell no role: it does not take them.
+fn left_out(session: &Session, before: Mask) -> String {
+    if session.plan.recipe().layers != Mask::All || before == Mask::All {
+        return String::new();
+    }
+    let tensors = session.model.tensors.iter().zip(&session.plan.plan().decisions);
+    let unknown = |(tensor, decision): &(&Tensor, &Decision)| {
+        tensor.role == Role::Other && !decision.is_ternary() && Protection::of(tensor).is_none()
+    };
+    match tensors.filter(unknown).count() {
+        0 => String::new(),
+        n => format!(" · {} of unknown role left out (/ role:other lists them)", text::counted(n, "tensor")),
+    }
+}
+
 /// Takes an edit over, and says what came of it.
 fn settle(session: &mut Session, outcome: Outcome, choice: Choice) -> (Tone, String) {
     match outcome {
         Outcome::Changed(name, recipe) => {
             let model = std::sync::Arc::clone(&session.model);
-            let before = (session.plan.plan().totals.ternary_tensors, session.plan.plan().totals.new_bytes);
+            let (before, mask) = (session.plan.plan().totals.ternary_tensors, session.plan.recipe().layers);
             if !session.plan.apply(&model, name.clone(), recipe) {
                 return (Tone::Info, format!("{name}: nothing changes"));
             }
             let totals = session.plan.plan().totals;
             let none = totals.ternary_tensors == 0;
             match choice {
-                Choice::Mask if none => return (Tone::Warning, format!("{name}: selects nothing here")),
+                Choice::Mask if none => {
+                    return (Tone::Warning, format!("{name}: selects nothing here{}", left_out(session, mask)));
+                }
                 Choice::Method if none => {
                     let how = "nothing goes ternary yet: space, L or p";
                     return (Tone::Info, format!("{name} · {how}"));
                 }
                 _ => {}
             }
-            let tensors = i128::from(totals.ternary_tensors) - i128::from(before.0);
+            let tensors = i128::from(totals.ternary_tensors) - i128::from(before);
             let text = match tensors {
                 0 => name,
                 n => format!("{name}: {n:+} tensor{}", if n.abs() == 1 { "" } else { "s" }),
             };
-            (Tone::Info, text)
+            let unknown = left_out(session, mask);
+            (if unknown.is_empty() { Tone::Info } else { Tone::Warning }, text + &unknown)
         }
         Outcome::NeedsConfirmation(why) => {
             session.armed = session.tree.selected_tensor();

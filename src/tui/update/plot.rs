@@ -1,6 +1,7 @@
 //! The mouse on the map: a click goes to a block or an expert, dragging moves the window, the wheel zooms.
 
 use super::act;
+use crate::engine::model::Tensor;
 use crate::tui::action::{Action, PaneAction};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Context;
@@ -30,7 +31,7 @@ pub(super) fn click(state: &mut State, column: u16, row: u16) -> Option<Vec<Effe
     let mut same = false;
     if let Some(expert) = plot.expert_at(column, row) {
         let last =
-            session.tree.selected_tensor().and_then(|t| session.model.tensors.get(t)).map_or(1, |t| t.matrices());
+            session.tree.selected_tensor().and_then(|t| session.model.tensors.get(t)).map_or(1, Tensor::matrices);
         let expert = expert.min((last as usize).saturating_sub(1));
         same = had_keys && pane.expert == expert;
         pane.expert = expert;

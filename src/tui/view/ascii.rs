@@ -1,7 +1,8 @@
 //! A frame in ASCII: every sign becomes one of the same width that any terminal and any font has.
 //!
 //! It is a pass over the finished buffer, so that no pane has to know. What belongs to the drawing has a counterpart
-//! that says the same; what comes from a file and is not ASCII becomes `?`.
+//! that says the same; what comes from a file and is not ASCII was escaped before ([`crate::text::in_ascii`]), and is `?`
+//! where it was not.
 
 use ratatui::buffer::Buffer;
 
@@ -70,6 +71,11 @@ fn counterpart(c: char) -> Option<char> {
         '\u{a0}' => ' ',
         _ => SIGNS.iter().find(|(signs, _)| signs.contains(c))?.1,
     })
+}
+
+/// Whether a character has a counterpart.
+pub(super) fn has_sign(c: char) -> bool {
+    counterpart(c).is_some()
 }
 
 /// Makes every cell ASCII. The other half of a wide character stays as wide as it was.

@@ -16,6 +16,7 @@ use crate::tui::keymap::Context;
 use crate::tui::state::command::shorten;
 use crate::tui::state::compare::{Compare, Show, Stage};
 use crate::tui::state::geometry::scrolled;
+use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::{Area, Geometry, State};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{chart, gauge};
@@ -64,13 +65,15 @@ fn heading(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect
     let progress = match &compare.stage {
         Stage::Opening => None,
         Stage::Running => {
-            let all = compare.pairs.len().max(1);
             let mut spans = vec![Span::styled(format!(" {} ", spinner(state.phase())), theme.accent)];
-            spans.extend(gauge::bar(10, compare.done as f64 / all as f64, theme.accent, theme.track));
-            spans.push(Span::styled(format!(" {} of {}", compare.done, compare.pairs.len()), theme.dim));
+            spans.extend(gauge::bar(10, compare.share(), theme.accent, theme.track));
+            let left =
+                compare.remaining(state.now).map(|s| format!(" · {} left", whole_seconds(s))).unwrap_or_default();
+            let words = format!(" {} of {}{left}", compare.done, compare.pairs.len());
+            spans.push(Span::styled(words, theme.dim));
             Some(Line::from(spans))
         }
-        Stage::Done => Some(Line::from(verdict(compare, theme))),
+        Stage::Done => Some(Line::from(verdict(compare, usize::from(area.width / 3), theme))),
         Stage::Failed(_) => Some(Line::from(Span::styled(" ✗ ended early", theme.error))),
     };
     if let Some(line) = progress {
@@ -94,31 +97,61 @@ fn heading(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect
         canvas.text(line, x, y, &facts, theme.dim);
     }
     if compare.b.is_some() && area.height > 2 {
-        canvas.text(area, area.x, area.y + 2, &total(compare), theme.text);
+        let forms = total(compare);
+        let fits = |words: &&String| text::width(words) <= usize::from(area.width);
+        let words = forms.iter().find(fits).unwrap_or(&forms[1]);
+        canvas.text(area, area.x, area.y + 2, words, theme.text);
     }
 }
 
-/// The error of all that differ together.
-fn total(compare: &Compare) -> String {
+/// The error of all that differ together, with and without what was not compared.
+fn total(compare: &Compare) -> [String; 2] {
     let (errors, differing) = &compare.total;
     let so_far = if compare.stage == Stage::Running { " so far" } else { "" };
-    if *differing == 0 {
-        return format!("total: no error{so_far}");
-    }
-    let differing = text::counted(*differing, "tensor");
-    let (rel, db) = (text::number(errors.rel_mse()), text::decibels(errors.sqnr_db()));
-    format!("total: SQNR {db} dB · rel MSE {rel} against A, over {differing}{so_far}")
+    let of = |verdict| compare.verdicts(verdict);
+    let same = of(Verdict::Equal) + of(Verdict::SameValues);
+    let apart = [
+        (of(Verdict::Missing) + of(Verdict::Extra), "in one model only"),
+        (of(Verdict::Shape), "of another shape"),
+        (of(Verdict::Unknown), "that cannot be decoded"),
+    ];
+    let apart: Vec<String> = apart.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let apart = apart.join(", ");
+    let words = if *differing > 0 {
+        let (rel, db) = (text::number(errors.rel_mse()), text::decibels(errors.sqnr_db()));
+        let differing = text::counted(*differing, "tensor");
+        format!("total: SQNR {db} dB · rel MSE {rel} against A, over {differing}{so_far}")
+    } else if same > 0 {
+        format!("total: no error in {}{so_far}", text::counted(same, "tensor"))
+    } else if apart.is_empty() {
+        "total: nothing compared yet".to_owned()
+    } else {
+        let short = format!("total: no tensor could be compared{so_far}");
+        return [format!("{short}: {apart}"), short];
+    };
+    let rest = if apart.is_empty() { String::new() } else { format!("; not compared: {apart}") };
+    [format!("{words}{rest}"), words]
 }
 
-/// What a finished comparison says, in a few words.
-fn verdict(compare: &Compare, theme: &Theme) -> Vec<Span<'static>> {
+/// What a finished comparison says, in a few words: the worst of it where there is room for no more.
+fn verdict(compare: &Compare, room: usize, theme: &Theme) -> Vec<Span<'static>> {
     let apart = compare.count(Show::Differ) + compare.count(Show::Missing) + compare.count(Show::Type);
     if apart == 0 {
         vec![Span::styled(" ✓ no tensor differs", theme.good)]
     } else if compare.count(Show::Differ) + compare.count(Show::Missing) == 0 {
         vec![Span::styled(" ≈ same values, other types", theme.good)]
     } else {
-        vec![Span::styled(format!(" ≠ {} differ", compare.count(Show::Differ)), theme.warning)]
+        let of = |verdict| compare.verdicts(verdict);
+        let all = [
+            (of(Verdict::Differ), "differ"),
+            (of(Verdict::Shape) + of(Verdict::Unknown), "not comparable"),
+            (of(Verdict::Missing) + of(Verdict::Extra), "missing"),
+        ];
+        let words: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        // The filters below count all of them.
+        let whole = format!(" ≠ {}", words.join(", "));
+        let short = words.first().map_or_else(String::new, |first| format!(" ≠ {first}"));
+        vec![Span::styled(if text::width(&whole) <= room { whole } else { short }, theme.warning)]
     }
 }
 
@@ -143,7 +176,7 @@ fn filters(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect
     let named = line(true);
     let line = if named.width() <= usize::from(area.width) { named } else { line(false) };
     canvas.line(area, area.y, &line);
-    let words = if compare.by_error { " by difference" } else { " in file order" };
+    let words = if compare.by_error { " by difference" } else { " by name" };
     let order =
         Line::from(vec![Span::styled(key(Action::SortPairs).to_owned(), theme.key), Span::styled(words, theme.dim)]);
     let width = order.width() as u16;

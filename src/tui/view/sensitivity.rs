@@ -238,9 +238,12 @@ fn draw_line(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &
     let cells = || (0..view.grid.layers.len()).filter_map(|column| view.grid.cell(view.row, column));
     let (sampled, all) = (cells().filter(|cell| is_sampled(cell)).count(), cells().filter(|c| c.measured > 0).count());
     let of = if sampled == 0 { String::new() } else { format!(" · {sampled} of {all} from samples (~)") };
-    canvas.text(area, x + 2, area.y, &format!("{} over the layers{of}", view.measure.label()), theme.dim);
     // The axis begins a little below the least, so that it has a bar too.
     let floor = if high > low { low - 0.12 * (high - low) } else { low - low.abs().max(1e-9) };
+    let foot = number(view.measure, floor.max(0.0));
+    let words = format!("{} by layer · bars from {foot}{of}", view.measure.label());
+    let words = fitting(&words, usize::from(area.right().saturating_sub(x + 2)));
+    canvas.text(area, x + 2, area.y, &words, theme.dim);
     let plot = Rect { y: area.y + 1, height: (area.height - 2).min(24), ..area };
     let mut bars = vec![0.0; usize::from(columns.count as u16 * columns.width)];
     for column in columns.range() {
@@ -267,11 +270,12 @@ fn draw_line(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &
     };
     label(canvas, plot.y, &end(view, cells(), high));
     if plot.height > 2 {
-        label(canvas, plot.bottom() - 1, &number(view.measure, floor.max(0.0)));
+        label(canvas, plot.bottom() - 1, &foot);
     }
     let axis = Rect { x: area.x + NAMES, y: plot.bottom(), width: bars.len() as u16, height: 1 };
     if axis.y < area.bottom() {
         chart::axis(canvas.buf, axis, theme.border, &[]);
+        label(canvas, axis.y, "layers above");
     }
 }
 

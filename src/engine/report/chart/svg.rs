@@ -122,6 +122,10 @@ impl Plot<'_> {
         let middle = TOP + LINES / 2.0;
         let turned = format!("transform=\"rotate(-90 28 {middle})\"");
         self.text(28.0, middle, "middle", self.measure.label(), &turned);
+        if self.low > 0.0 {
+            let note = format!("the axis begins at {}, not at 0", number(self.low, self.high - self.low));
+            self.text(right, TOP - 4.0, "end", &note, "font-size=\"11\" fill=\"#555\"");
+        }
         self.layer_ticks(bottom);
         for row in 0..self.grid.roles.len() {
             self.line(row);
@@ -185,6 +189,7 @@ impl Plot<'_> {
             self.out.push('\n');
         }
         let bottom = top + ROW * self.grid.roles.len() as f64;
+        self.text(LEFT - 8.0, top - 8.0, "end", "role", "");
         self.layer_ticks(bottom);
         self.scale(top, bottom);
     }
@@ -205,6 +210,7 @@ impl Plot<'_> {
             );
         }
         let span = self.high - self.low;
+        self.text(x, top - 8.0, "start", self.measure.label(), "font-size=\"11\"");
         self.text(x + 20.0, top + 10.0, "start", &number(self.high, span), "font-size=\"11\"");
         self.text(x + 20.0, top + height, "start", &number(self.low, span), "font-size=\"11\"");
     }

@@ -50,7 +50,7 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
         Dialog::Apply(form) => apply(state, *form, canvas, area),
         Dialog::Quit => quit(state, canvas, area),
         Dialog::Picker(picker) => picker::draw(state, picker, canvas, area, geometry),
-        Dialog::Failure { path, message } => {
+        Dialog::Failure { path, message, .. } => {
             let path = shorten(path, state.settings.home.as_deref());
             failure(&path, message, canvas, area);
         }

@@ -13,7 +13,7 @@ use crate::tui::theme::Theme;
 use crate::tui::view::tree::{left, right};
 
 /// Columns behind the pattern: matched, decides.
-const FIGURES: usize = 18;
+const FIGURES: usize = 19;
 
 pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beside: Rect) {
     let theme = drawing.canvas.theme;
@@ -30,7 +30,7 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beside: Rect) {
         left("action", action),
         left("pattern", pattern),
         right("matches", 8),
-        right("decides", 8)
+        right("decides", 9)
     );
     drawing.canvas.text(rows, rows.x, rows.y, &heading, theme.dim);
     let mut rows = below(rows, 1);
@@ -43,6 +43,8 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beside: Rect) {
         None => mask_line(session, width, canvas.theme),
         Some(i) => rule_line(i, &recipe.rules[i], hits.get(i).copied().unwrap_or_default(), width, canvas.theme),
     });
+    let outer = Rect { x: inner.x - 1, y: inner.y - 1, width: inner.width + 2, height: inner.height + 2 };
+    drawing.place(outer, &format!(" {} ", text::clip(&about(session), width.saturating_sub(4))));
     let after = below(rows, recipe.rules.len() as u16 + 2);
     if recipe.rules.is_empty() {
         let words = "no rules: the mask alone decides. a adds one by a pattern: a name, a glob such as blk.0.*, re:REGEX, \
@@ -84,15 +86,16 @@ fn defaults(recipe: &Recipe, width: u16, theme: &Theme) -> Vec<Line<'static>> {
 fn mask_line(session: &Session, width: usize, theme: &Theme) -> Line<'static> {
     let (pattern, action) = columns(width);
     let (decides, ternary) = session.pages.derived.mask;
-    let words = format!("mask {}", session.plan.recipe().layers.name());
-    let takes = format!("what no rule decides: {ternary} go ternary");
+    let mask = format!("mask {}", session.plan.recipe().layers.name());
+    let words = [format!("what no rule decides: {ternary} go ternary"), format!("the others: {ternary} ternary")];
+    let takes = words.iter().find(|words| text::width(words) <= pattern).unwrap_or(&words[1]);
     Line::from(vec![
         Span::raw("    · "),
-        Span::styled(left(&words, action), theme.accent),
+        Span::styled(left(&mask, action), theme.accent),
         Span::raw(" "),
-        Span::styled(left(&takes, pattern), theme.dim),
+        Span::styled(left(takes, pattern), theme.dim),
         Span::styled(right("", 9), theme.dim),
-        Span::styled(right(&decides.to_string(), 9), theme.text),
+        Span::styled(right(&decides.to_string(), 10), theme.text),
     ])
 }
 
@@ -106,30 +109,65 @@ fn rule_line(index: usize, rule: &Rule, hits: Hits, width: usize, theme: &Theme)
             (format!("ternary {}", own.join(" ")), theme.ternary)
         }
     };
-    let never = hits.matched == 0;
-    let idle = hits.decided == 0;
-    let sign = match (never, idle) {
-        (true, _) => "⚠",
-        (false, true) => "∅",
-        _ => " ",
+    let fate = Fate::of(hits);
+    let (sign, figures) = match fate {
+        Fate::Decides => {
+            (" ", format!("{}{}", right(&hits.matched.to_string(), 9), right(&hits.decided.to_string(), 10)))
+        }
+        Fate::Never => ("⚠", right("matches nothing", FIGURES)),
+        Fate::Protected => ("∅", format!("{}{}", right(&hits.matched.to_string(), 9), right("protected", 10))),
+        Fate::Overruled => ("∅", format!("{}{}", right(&hits.matched.to_string(), 9), right("overruled", 10))),
     };
-    let name = match (never, idle) {
-        (true, _) => format!("{}  matches nothing", rule.pattern),
-        (false, true) if hits.applied == 0 => format!("{}  only protected ones", rule.pattern),
-        (false, true) => format!("{}  later rules win", rule.pattern),
-        _ => rule.pattern.to_string(),
-    };
-    let name_style = if idle { theme.warning } else { theme.strong };
+    let idle = fate != Fate::Decides;
+    let name = text::elide(&text::escape(&rule.pattern.to_string()), pattern);
     Line::from(vec![
         Span::styled(format!(" {sign}"), theme.warning),
         Span::styled(right(&(index + 1).to_string(), 3), theme.dim),
         Span::raw(" "),
         Span::styled(left(&words, action), style),
         Span::raw(" "),
-        Span::styled(left(&text::elide(&text::escape(&name), pattern), pattern), name_style),
-        Span::styled(right(&hits.matched.to_string(), 9), theme.text),
-        Span::styled(right(&hits.decided.to_string(), 9), theme.text),
+        Span::styled(left(&name, pattern), if idle { theme.warning } else { theme.strong }),
+        Span::styled(figures, if idle { theme.warning } else { theme.text }),
     ])
+}
+
+/// What becomes of a rule.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It decides on something.
+    Decides,
+    /// It matches nothing.
+    Never,
+    /// All that it matches is protected.
+    Protected,
+    /// Later rules decide on all that it matches.
+    Overruled,
+}
+
+impl Fate {
+    fn of(hits: Hits) -> Self {
+        match hits {
+            Hits { matched: 0, .. } => Self::Never,
+            Hits { decided: 1.., .. } => Self::Decides,
+            Hits { applied: 0, .. } => Self::Protected,
+            _ => Self::Overruled,
+        }
+    }
+}
+
+/// The rule under the cursor in a sentence.
+fn about(session: &Session) -> String {
+    let Some(index) = session.pages.recipe.rule() else {
+        return "of rules that match a tensor the last one decides".to_owned();
+    };
+    let hits = session.plan.plan().hits.get(index).copied().unwrap_or_default();
+    let (rule, matched) = (index + 1, text::counted(hits.matched as usize, "tensor"));
+    match Fate::of(hits) {
+        Fate::Decides => format!("rule {rule} decides on {} of {matched}", hits.decided),
+        Fate::Never => format!("rule {rule} matches no tensor of this model: e changes its pattern"),
+        Fate::Protected => format!("rule {rule}: {matched}, all protected; one by its whole name goes all the same"),
+        Fate::Overruled => format!("rule {rule}: later rules decide on all it matches, {matched}"),
+    }
 }
 
 /// The line that a pattern is typed into, and what is wrong with it; the rows that are left.
@@ -144,18 +182,18 @@ fn typing(drawing: &mut Drawing<'_, '_>, rows: Rect) -> Rect {
     let x = drawing.canvas.text(rows, rows.x, rows.y, &prompt, theme.key);
     let field = Rect { x, width: rows.right().saturating_sub(x + 1), height: 1, ..rows };
     drawing.canvas.input(field, &line.input, true);
-    let words = if line.input.text().trim().is_empty() {
-        "a name, a glob (blk.*.ffn_*), re:REGEX or role:ROLE; tab: keep or ternary".to_owned()
-    } else {
-        match line.pattern() {
-            Ok(_) => "enter takes it".to_owned(),
-            Err(why) => why.lines().next().unwrap_or("").to_owned(),
+    let empty = line.input.text().trim().is_empty();
+    let (words, style) = match line.pattern() {
+        _ if empty => {
+            ("a name, a glob (blk.*.ffn_*), re:REGEX or role:ROLE; tab: keep or ternary".to_owned(), theme.dim)
         }
+        Ok(_) => ("enter takes it".to_owned(), theme.dim),
+        Err(why) => (format!("✗ {why}"), theme.error),
     };
-    let style = if line.pattern().is_err() && !line.input.text().trim().is_empty() { theme.error } else { theme.dim };
-    let words = text::clip(&text::escape(&words), usize::from(rows.width.saturating_sub(2)));
-    drawing.canvas.text(rows, rows.x + 1, rows.y + 1, &words, style);
-    below(rows, 2)
+    // A reason stands behind the pattern that it is about, which may be long.
+    let room = Rect { height: rows.height.min(3), ..airy(below(rows, 1)) };
+    let used = drawing.canvas.lines(room, &paragraph(&text::escape(&words), room.width, style));
+    below(rows, 1 + used)
 }
 
 /// The recipe as it stands in its file.

@@ -41,7 +41,7 @@ pub(super) fn draw(sight: &Sight<'_>, all: &Experts, canvas: &mut Canvas<'_>, ar
     for (i, expert) in all.experts.iter().enumerate().skip(top * tiles.line).take(seen * tiles.line) {
         let (x, y) = ((i % tiles.line) as u16 * tiles.width, (i / tiles.line - top) as u16 * tiles.height);
         let tile = Rect { x: plot.x + x, y: plot.y + y, width: tiles.width, height: tiles.height };
-        draw_tile(Tile { expert, i, here: i == at, quantity, range: range.as_ref() }, canvas, tile);
+        draw_tile(&Tile { expert, i, here: i == at, quantity, range: range.as_ref() }, canvas, tile);
     }
     let foot = Rect { y: plot.y + rows, height: area.bottom().saturating_sub(plot.y + rows), ..area };
     let mut words = match &range {
@@ -62,7 +62,7 @@ struct Tile<'a> {
 }
 
 /// A tile: its colour, and as much of number and figure as it has room for; the last column has the cursor's mark.
-fn draw_tile(tile: Tile<'_>, canvas: &mut Canvas<'_>, area: Rect) {
+fn draw_tile(tile: &Tile<'_>, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let value = tile.quantity.of(tile.expert);
     let spoilt = tile.expert.cell.non_finite > 0;
