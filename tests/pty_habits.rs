@@ -151,6 +151,7 @@ fn a_recording_that_is_played_ends_on_the_same_screen() {
     session.send("\r");
     // The wheel over the tree, and text that is pasted.
     session.send("\x1b[<65;10;10M");
+    session.send("\x1b[<0;10;7M\x1b[<0;10;7m");
     session.send(":");
     session.wait_text("Commands");
     session.send("\x1b[200~theme light\x1b[201~");
@@ -164,7 +165,10 @@ fn a_recording_that_is_played_ends_on_the_same_screen() {
     assert_eq!(session.end(), 143);
     let tape = std::fs::read_to_string(folder.path().join("tape.jsonl")).unwrap();
     assert!(
-        tape.contains("\"key\":\"L\"") && tape.contains("wheel-down") && tape.contains("\"paste\":\"theme light\"")
+        tape.contains("\"key\":\"L\"")
+            && tape.contains("wheel-down")
+            && tape.contains("down-left")
+            && tape.contains("\"paste\":\"theme light\"")
     );
 
     let mut session = Session::start(folder.path(), &["demo.gguf", "--replay", "tape.jsonl"]);

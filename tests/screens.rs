@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use support::writers::prism_ml;
 use support::{Tiny, f32_bytes};
-use support_tui::shoot::{MEDIUM, SMALL, measured, picture, render, shoot_at, shoot_both};
+use support_tui::shoot::{MEDIUM, measured, picture, render, shoot_at, shoot_both};
 use support_tui::{App, dense, layered};
 use tritscope::engine::codec::DType;
 use tritscope::engine::error::Diagnostic;
@@ -68,7 +68,7 @@ fn a_folder_before_its_tensors_are_measured() {
     app.press("L");
     app.go("blk.0.");
     app.pass(std::time::Duration::from_secs(60));
-    shoot_at(&mut app, "preview_folder_loading", &[SMALL]);
+    shoot_both(&mut app, "preview_folder_loading");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn notes() {
     shoot(&mut app, "notes");
     let mut app = App::empty();
     app.press("n");
-    shoot_at(&mut app, "notes_empty", &[SMALL]);
+    shoot_both(&mut app, "notes_empty");
 }
 
 #[test]
@@ -161,6 +161,8 @@ fn quantize_dialog() {
     app.send(Event::Probed(Target { path, exists: true, is_source: false, folder_exists: true, free: Some(5 << 30) }));
     app.press("enter");
     shoot(&mut app, "quantize");
+    app.press("f1");
+    shoot(&mut app, "quantize_help");
 }
 
 #[test]
@@ -168,11 +170,11 @@ fn quantize_dialog_before_the_place_is_known_and_where_nothing_can_go() {
     let mut app = measured();
     app.press("Q ctrl-u");
     app.type_text("none/out.gguf");
-    shoot_at(&mut app, "quantize_loading", &[SMALL]);
+    shoot_both(&mut app, "quantize_loading");
     let path = app.path("none/out.gguf");
     app.send(Event::Probed(Target { path, exists: false, is_source: false, folder_exists: false, free: None }));
     app.press("enter");
-    shoot_at(&mut app, "quantize_error", &[SMALL]);
+    shoot_both(&mut app, "quantize_error");
 }
 
 #[test]
@@ -184,7 +186,7 @@ fn recipe_dialog() {
     app.press("enter");
     let path = app.path("recipe.toml");
     app.send(Event::RecipeWritten { path, result: Saved::Failed("recipe.toml: no space left on device".to_owned()) });
-    shoot_at(&mut app, "save_recipe_error", &[SMALL]);
+    shoot_both(&mut app, "save_recipe_error");
 }
 
 fn queue(app: &mut App, id: u64, name: &str) {
@@ -238,7 +240,7 @@ fn picker() {
     shoot(&mut app, "picker");
     let why = "cannot read /root: permission denied".to_owned();
     app.send(Event::Folder { path: folder, entries: Err(why) });
-    shoot_at(&mut app, "picker_error", &[SMALL]);
+    shoot_both(&mut app, "picker_error");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod support_tui;
 
 use support::{Kv, Tiny, f32_bytes};
 use support_tui::beside::{Upto, beside, press};
-use support_tui::shoot::{LARGE, SMALL, render, shoot_at};
+use support_tui::shoot::{LARGE, SMALL, render, shoot_at, shoot_both};
 use support_tui::{App, layered};
 use tritscope::engine::codec::DType;
 use tritscope::engine::preview::Depth;
@@ -58,7 +58,7 @@ fn sensitivity() {
     app.pass(std::time::Duration::from_secs(60));
     shoot_at(&mut app, "sensitivity_done", &SIZES);
     app.press("m");
-    shoot_at(&mut app, "sensitivity_rel_mse", &[LARGE]);
+    shoot_both(&mut app, "sensitivity_rel_mse");
     app.press("w enter");
     let path = app.path("model-sensitivity");
     app.send(Event::ChartWritten { path, files: 3, result: Saved::Exists });
@@ -84,7 +84,7 @@ fn sensitivity_of_samples_says_so() {
     assert_eq!(line("attn_q    ").matches('~').count(), 1, "and no other\n{seen}");
     assert!(line("best ").contains("~ sampled"), "{seen}");
     assert!(line("by layer · ").contains("1 of 12 from samples (~)"), "{seen}");
-    shoot_at(&mut app, "sensitivity_sampled", &[SMALL]);
+    shoot_both(&mut app, "sensitivity_sampled");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn the_budget_slider_and_what_it_takes_in_the_tree() {
     app.type_text("0.5");
     shoot_at(&mut app, "budget_error", &SIZES);
     app.press("esc esc");
-    shoot_at(&mut app, "budget_left", &[SMALL]);
+    shoot_both(&mut app, "budget_left");
 }
 
 /// The other one: a tensor of other values, one of another type, one missing and one more.
@@ -169,7 +169,7 @@ fn a_comparison() {
     press(&mut app, "d s");
     shoot_at(&mut app, "compare_differ", &SIZES);
     press(&mut app, "t");
-    shoot_at(&mut app, "compare_none_found", &[SMALL]);
+    shoot_both(&mut app, "compare_none_found");
     let mut app = App::on(&stubborn());
     app.press("C");
     let folder = app.folder.path().to_owned();
@@ -202,5 +202,5 @@ fn the_menu_of_types() {
     app.press("esc");
     app.go("blk.1.");
     app.press("c j");
-    shoot_at(&mut app, "types_subtree", &[SMALL]);
+    shoot_both(&mut app, "types_subtree");
 }

@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 use support::Kv;
 use support_tui::pages::Reader;
-use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, measured, picture, render, shoot_at, shoot_both};
+use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, measured, picture, render, shoot_both};
 use support_tui::{App, layered};
 use tritscope::tui::state::appearance::ThemeName;
 use tritscope::tui::theme::Theme;
@@ -36,7 +36,7 @@ fn the_palette() {
     shoot_both(&mut app, "palette_nothing");
     app.press("ctrl-u");
     app.type_text("method finest");
-    shoot_at(&mut app, "palette_error", &[SMALL]);
+    shoot_both(&mut app, "palette_error");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn help_that_is_searched() {
     shoot_both(&mut app, "help_search");
     app.press("ctrl-u");
     app.type_text("xyzzy");
-    shoot_at(&mut app, "help_search_nothing", &[SMALL]);
+    shoot_both(&mut app, "help_search_nothing");
 }
 
 #[test]

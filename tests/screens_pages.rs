@@ -7,7 +7,7 @@ mod support_tui;
 
 use support::Tiny;
 use support_tui::pages::{Reader, talkative};
-use support_tui::shoot::{LARGE, SMALL, render, shoot_at};
+use support_tui::shoot::{LARGE, SMALL, render, shoot_at, shoot_both};
 use support_tui::{App, dense};
 use tritscope::engine::error::{Diagnostic, Severity};
 use tritscope::jobs::questions::Answer;
@@ -61,7 +61,7 @@ fn metadata() {
     reader.type_text(&mut app, "nothing has this");
     shoot(&mut app, Some(&mut reader), "metadata_none_found");
     let (mut app, _) = opened(&Tiny { kvs: Vec::new(), ..dense() }, "i 2");
-    shoot_at(&mut app, "page_metadata_empty", &[SMALL]);
+    shoot_both(&mut app, "page_metadata_empty");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn recipe() {
     app.type_text("re:(");
     shoot(&mut app, Some(&mut reader), "recipe_typing");
     app.press("enter");
-    shoot_at(&mut app, "page_recipe_error", &[SMALL]);
+    shoot_both(&mut app, "page_recipe_error");
 }
 
 #[test]

@@ -125,6 +125,17 @@ fn experts_as_large_tiles_and_as_small_ones() {
     app.press("x i");
     app.serve();
     shoot_both(&mut app, "tab_map_expert_hits");
+    let mut app = on(&layered(), experts, 4);
+    app.press("x");
+    shoot_both(&mut app, "tab_map_experts_loading");
+    // One expert of four that holds what is no number, and blocks that run over the ends of the matrices.
+    let spoilt: Vec<f32> = (0..256 * 16).map(|i| if i == 1700 { f32::NAN } else { (i % 17) as f32 - 8.0 }).collect();
+    let spoilt = layered().tensor("blk.2.ffn_up_exps.weight", &[256, 4, 4], DType::F32, f32_bytes(&spoilt));
+    let mut app = on(&spoilt, "blk.2.ffn_up_exps.weight", 4);
+    app.press("x n w");
+    app.serve();
+    app.press("w");
+    shoot_both(&mut app, "tab_map_experts_error");
     let many = Tiny::default().kv("llama.block_count", Kv::U32(1)).kv("llama.expert_count", Kv::U32(96)).normal(
         experts,
         &[256, 2, 96],

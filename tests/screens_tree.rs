@@ -6,7 +6,7 @@ mod support;
 mod support_tui;
 
 use support::{Kv, Tiny};
-use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, render, shoot_at};
+use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, render, shoot_at, shoot_both};
 use support_tui::{App, layered};
 use tritscope::engine::codec::DType;
 use tritscope::tui::state::fate::{Fate, why};
@@ -54,7 +54,7 @@ fn filters() {
     shoot_at(&mut app, "tree_filter_wrong", &[SMALL, LARGE]);
     app.press("ctrl-u");
     app.type_text("layer:7");
-    shoot_at(&mut app, "tree_filter_nothing", &[SMALL]);
+    shoot_both(&mut app, "tree_filter_nothing");
     app.press("ctrl-u");
     app.type_text("name:re:attn_[qv]");
     app.press("enter");
@@ -62,7 +62,7 @@ fn filters() {
     let mut app = App::on(&layered());
     app.press("/");
     app.type_text("sqnr<8");
-    shoot_at(&mut app, "tree_filter_unmeasured", &[SMALL]);
+    shoot_both(&mut app, "tree_filter_unmeasured");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn presets() {
     app.press("p j");
     shoot_at(&mut app, "tree_presets", &[SMALL, LARGE]);
     app.press("f");
-    shoot_at(&mut app, "tree_read_recipe", &[SMALL]);
+    shoot_both(&mut app, "tree_read_recipe");
     let path = app.path("mine.toml");
     let result =
         Err("mine.toml: TOML parse error at line 1, column 1\n  |\n1 | formt = 1\n  | ^^^^^\nunknown field".to_owned());
@@ -189,5 +189,5 @@ fn what_is_wrong_with_a_filter_is_told_in_full() {
     let mut app = App::on(&layered());
     app.press("/");
     app.type_text("attn_q or role:nonsense");
-    shoot_at(&mut app, "tree_filter_wrong_at_length", &[SMALL]);
+    shoot_both(&mut app, "tree_filter_wrong_at_length");
 }
