@@ -9,11 +9,12 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use support::{Kv, Tiny};
 use support_tui::exports::{job, queue, run, summary};
 use support_tui::{App, layered};
 use tritscope::engine::export::ExportOptions;
 use tritscope::engine::plan::{Recipe, resolve};
-use tritscope::engine::progress::Delta;
+use tritscope::engine::progress::{Delta, Stage};
 use tritscope::jobs::{ExportRequest, JobEvent, Jobs};
 use tritscope::tui::effect::{Effect, Exit};
 use tritscope::tui::state::Dialog;
@@ -165,6 +166,58 @@ fn the_cursor_goes_through_the_list_and_a_log_is_of_the_selected_export() {
     queue(&mut app, 4, "d.gguf");
     assert_eq!(dialog(&app).log.unwrap().job, 2, "a new export does not change whose log it is");
     assert!(matches!(app.press("c y").as_slice(), [Effect::CancelExport(2)]), "keys act on the export of the log");
+}
+
+/// A large table that is copied, before a matrix that is to be quantized.
+fn lopsided() -> App {
+    let tiny = Tiny::default().kv("llama.block_count", Kv::U32(1)).normal("token_embd.weight", &[256, 2048], 1).normal(
+        "blk.0.ffn_up.weight",
+        &[256, 1024],
+        3,
+    );
+    let mut app = App::on(&tiny);
+    app.press("L");
+    app
+}
+
+#[test]
+fn what_is_left_goes_by_the_work_and_not_by_the_bytes() {
+    let mut app = lopsided();
+    queue(&mut app, 1, "out.gguf");
+    let [table, matrix] = ["token_embd.weight", "blk.0.ffn_up.weight"].map(|name| app.tensor(name));
+    let bytes = |app: &App, tensor: usize| app.session().plan.decision(tensor).new_bytes;
+    let (copied, coded) = (bytes(&app, table), bytes(&app, matrix));
+    let delta = |app: &mut App, delta| drop(job(app, JobEvent::ExportDelta(1, delta)));
+    job(&mut app, JobEvent::ExportStarted(1));
+    delta(&mut app, Delta::Total { tensors: 2, bytes: copied + coded });
+    delta(&mut app, Delta::Stage(Stage::Write));
+    delta(&mut app, Delta::Tensor { index: table, bytes: copied });
+    for _ in 0..4 {
+        app.pass(Duration::from_millis(100));
+        delta(&mut app, Delta::Bytes(copied / 4));
+    }
+    let now = |app: &App| {
+        let job = app.state.jobs.get(1).unwrap();
+        (job.state.fraction(), job.remaining().unwrap())
+    };
+    let (share, left) = now(&app);
+    assert!(copied > coded * 10 && share < 0.4, "nine tenths of the bytes are {share} of the work");
+    assert!(left > 0.5, "{left}: the matrix takes more than the table");
+    // It takes longer than anybody could know: its own pace is believed from then on.
+    delta(&mut app, Delta::Tensor { index: matrix, bytes: coded });
+    for _ in 0..5 {
+        app.pass(Duration::from_secs(1));
+        delta(&mut app, Delta::Bytes(coded / 10));
+    }
+    let (halfway, left) = now(&app);
+    assert!(halfway > share && (4.0..8.0).contains(&left), "{left}: as long as it has taken, and the check");
+    delta(&mut app, Delta::Bytes(coded / 2));
+    delta(&mut app, Delta::Stage(Stage::Verify));
+    let (written, _) = now(&app);
+    assert!(written > halfway && written < 0.999, "the check is work too: {written}");
+    app.pass(Duration::from_millis(300));
+    delta(&mut app, Delta::Bytes(copied + coded));
+    assert_eq!(now(&app), (0.999, 0.0), "all is done when it has its name");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::output::{Bar, print, warn};
 use super::{Context, Outcome, inspect, plan, quantize};
 use crate::engine::demo;
 use crate::engine::error::{Error, Result};
-use crate::engine::export::{ExportOptions, Verify, export};
+use crate::engine::export::{ExportOptions, Verify, Workload, export};
 use crate::engine::model::{Model, OpenOptions};
 use crate::engine::plan::{Recipe, resolve};
 use crate::engine::preview::Depth;
@@ -56,7 +56,7 @@ fn headless(source: &Path, out: &Path, context: &Context) -> Result<()> {
 
     print("\n== quantize: write it, read it back, compute every error again\n\n")?;
     let options = ExportOptions { verify: Verify::Full, ..ExportOptions::new(out) };
-    let bar = Bar::new(context.progress);
+    let bar = Bar::of_export(context.progress, Workload::new(&model, &resolved, options.verify));
     let summary = pool.install(|| export(&model, &resolved, &recipe, &options, &bar, &context.cancel));
     bar.clear();
     let summary = summary?;

@@ -3,12 +3,14 @@
 //! A closed pipe on stdout is no error: whoever reads the output has seen enough.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
+use crate::engine::export::Workload;
 use crate::engine::progress::{Delta, Progress};
 
 /// Prints text to stdout.
@@ -41,9 +43,14 @@ pub(super) fn tell<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>) {
     }
 }
 
+/// Parts of a bar that goes by the work.
+const PARTS: u64 = 10_000;
+
 /// A bar on stderr that follows an export.
 pub(super) struct Bar {
     line: ProgressBar,
+    /// What an export has to do; without it the bar goes by bytes.
+    work: Option<Mutex<Workload>>,
     /// Tensors in the output, and how many are done.
     tensors: AtomicU64,
     done: AtomicU64,
@@ -52,12 +59,22 @@ pub(super) struct Bar {
 impl Bar {
     /// A bar; hidden unless `visible`.
     pub(super) fn new(visible: bool) -> Self {
+        Self::drawn(visible, "{msg:9} {prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}", None)
+    }
+
+    /// A bar of an export: it goes by the work, from the first stage to the last.
+    pub(super) fn of_export(visible: bool, work: Workload) -> Self {
+        let bar = Self::drawn(visible, "{msg:9} {prefix} {wide_bar} {percent} % eta {eta}", Some(Mutex::new(work)));
+        bar.line.set_length(PARTS);
+        bar
+    }
+
+    fn drawn(visible: bool, template: &str, work: Option<Mutex<Workload>>) -> Self {
         let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        let template = "{msg:9} {prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
         }
-        Self { line: bar, tensors: AtomicU64::new(0), done: AtomicU64::new(0) }
+        Self { line: bar, work, tensors: AtomicU64::new(0), done: AtomicU64::new(0) }
     }
 
     /// Takes the bar off the screen.
@@ -68,21 +85,30 @@ impl Bar {
 
 impl Progress for Bar {
     fn report(&self, delta: Delta) {
+        if let Some(work) = self.work.as_ref().and_then(|work| work.lock().ok()).as_mut()
+            && work.apply(&delta).is_some()
+        {
+            self.line.set_position((work.fraction() * PARTS as f64) as u64);
+        }
         match delta {
             Delta::Total { bytes, tensors } => {
-                self.line.set_length(bytes);
+                if self.work.is_none() {
+                    self.line.set_length(bytes);
+                }
                 self.tensors.store(tensors, Ordering::Relaxed);
             }
             Delta::Stage(stage) => {
-                self.line.reset();
+                if self.work.is_none() {
+                    self.line.reset();
+                }
                 self.line.set_message(stage.label());
             }
-            Delta::Bytes(n) => self.line.inc(n),
+            Delta::Bytes(n) if self.work.is_none() => self.line.inc(n),
             Delta::TensorDone { .. } => {
                 let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
                 self.line.set_prefix(format!("{done}/{} tensors", self.tensors.load(Ordering::Relaxed)));
             }
-            Delta::Tensor { .. } => {}
+            Delta::Tensor { .. } | Delta::Bytes(_) | Delta::Recomputed(_) => {}
         }
     }
 }

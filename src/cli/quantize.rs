@@ -7,7 +7,7 @@ use super::args::QuantizeArgs;
 use super::output::{Bar, print, print_json, tell, warn};
 use super::plan::{importance_line, refuse_misses, totals};
 use crate::engine::error::Result;
-use crate::engine::export::{ExportOptions, ExportSummary, Reader, Verify, export};
+use crate::engine::export::{ExportOptions, ExportSummary, Reader, Verify, Workload, export};
 use crate::engine::plan::resolve;
 use crate::engine::report::PlanReport;
 use crate::text;
@@ -24,7 +24,7 @@ pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
     refuse_misses(&model, &plan, args.run.strict)?;
     let options = ExportOptions { imatrix, ..args.run.write.options(&args.output) };
     warn(plan.notes.iter().filter(|n| EARLY.contains(&n.code)));
-    let bar = Bar::new(context.progress);
+    let bar = Bar::of_export(context.progress, Workload::new(&model, &plan, options.verify));
     let pool = super::pool(&args.run.write, context)?;
     let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
     bar.clear();

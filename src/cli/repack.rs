@@ -7,7 +7,7 @@ use super::args::RepackArgs;
 use super::output::{Bar, print, print_json, tell, warn};
 use super::quantize::check_words;
 use crate::engine::error::{Error, Result};
-use crate::engine::export::{ExportSummary, Survey, export, unfit};
+use crate::engine::export::{ExportSummary, Survey, Workload, export, unfit};
 use crate::engine::model::Model;
 use crate::engine::plan::{Plan, Recipe, repack};
 use crate::engine::report::PlanReport;
@@ -29,8 +29,8 @@ pub(super) fn run(args: &RepackArgs, context: &Context) -> Result<()> {
     refuse_nothing(&model, &plan, to)?;
     warn(&model.diagnostics);
     tell(&plan.notes);
-    let bar = Bar::new(context.progress);
     let options = args.write.options(&args.output);
+    let bar = Bar::of_export(context.progress, Workload::new(&model, &plan, options.verify));
     let result = pool.install(|| export(&model, &plan, &recipe, &options, &bar, &context.cancel));
     bar.clear();
     let summary = result?;

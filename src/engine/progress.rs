@@ -137,6 +137,8 @@ pub enum Delta {
     },
     /// So many more bytes of output were written (or, while checking, read back).
     Bytes(u64),
+    /// So many more elements were decoded from the output and their error computed again.
+    Recomputed(u64),
     /// A tensor is done.
     TensorDone {
         /// Index in the model's file order.

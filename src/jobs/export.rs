@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use super::{EventSink, ExportRequest, JobEvent, JobId};
 use crate::engine::error::{Error, Result};
-use crate::engine::export::{ExportSummary, export};
+use crate::engine::export::{ExportSummary, Labor, Workload, export};
 use crate::engine::progress::{Cancel, Delta, Progress, Stage};
 
 struct Job {
@@ -190,12 +190,14 @@ pub struct ExportState {
     pub total: u64,
     /// The tensor that is being written, its bytes, and how many of them are done.
     pub current: Option<(usize, u64, u64)>,
+    /// All that there is to do, and what of it is done.
+    pub work: Workload,
 }
 
 impl ExportState {
-    /// A job that waits.
-    pub fn queued(id: JobId) -> Self {
-        Self { id, status: ExportStatus::Queued, tensors: (0, 0), done: 0, total: 0, current: None }
+    /// A job that waits, with what there is to do.
+    pub fn queued(id: JobId, work: Workload) -> Self {
+        Self { id, status: ExportStatus::Queued, tensors: (0, 0), done: 0, total: 0, current: None, work }
     }
 
     /// Whether it has not ended.
@@ -203,8 +205,8 @@ impl ExportState {
         matches!(self.status, ExportStatus::Queued | ExportStatus::Running(_))
     }
 
-    /// Folds one delta in.
-    pub fn apply(&mut self, delta: &Delta) {
+    /// Folds one delta in: the work that was done since the last, if that is what it tells.
+    pub fn apply(&mut self, delta: &Delta) -> Option<(Labor, f64)> {
         match delta {
             Delta::Total { tensors, bytes } => {
                 self.tensors.1 = *tensors;
@@ -223,15 +225,16 @@ impl ExportState {
                 }
             }
             Delta::TensorDone { .. } => self.tensors.0 += 1,
+            Delta::Recomputed(_) => {}
         }
+        self.work.apply(delta)
     }
 
-    /// Share of the present stage that is done, below 1 until the export has finished.
+    /// Share of all work that is done, below 1 until the export has finished.
     pub fn fraction(&self) -> f64 {
         match self.status {
             ExportStatus::Finished(_) => 1.0,
-            _ if self.total == 0 => 0.0,
-            _ => (self.done as f64 / self.total as f64).min(0.999),
+            _ => self.work.fraction().min(0.999),
         }
     }
 }

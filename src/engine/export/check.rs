@@ -275,6 +275,7 @@ impl Checker<'_> {
                     output.read_f32(written, *first, decoded, buffer)?;
                     let mut sums = ErrorSums::default();
                     sums.add_decoded(weights, decoded);
+                    self.progress.report(Delta::Recomputed(*len));
                     Ok(sums)
                 },
             )

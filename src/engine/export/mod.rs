@@ -11,6 +11,7 @@ mod header;
 mod pipeline;
 mod recode;
 mod target;
+mod workload;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -26,6 +27,7 @@ use super::stats::BlockStats;
 pub use check::{Check, Reader};
 pub use fingerprint::fingerprint;
 pub use recode::{Survey, unfit};
+pub use workload::{Labor, Workload};
 
 use check::Checker;
 use header::Piece;

@@ -1,16 +1,20 @@
 //! The exports as the interface shows them: what was asked for, where they are, how fast they go.
 
+mod pace;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::export::{ExportSummary, Reader, Verify};
+use crate::engine::export::{ExportSummary, Reader, Verify, Workload};
 use crate::engine::progress::{Delta, Stage};
 use crate::jobs::{ExportRequest, ExportState, ExportStatus, JobId};
 use crate::text;
 use crate::tui::state::dialog::JobsDialog;
 use crate::tui::state::notice::Tone;
+
+use pace::Pace;
 
 /// How far back the moving average of the throughput looks.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -49,13 +53,14 @@ pub struct Job {
     waited: Duration,
     /// Bytes done at times, of the present stage.
     samples: VecDeque<(Duration, u64)>,
+    pace: Pace,
 }
 
 impl Job {
     /// A job that waits.
     pub fn queued(id: JobId, request: Arc<ExportRequest>, what: String) -> Self {
         Self {
-            state: ExportState::queued(id),
+            state: ExportState::queued(id, Workload::new(&request.model, &request.plan, request.options.verify)),
             request,
             what,
             started: None,
@@ -64,6 +69,7 @@ impl Job {
             log: VecDeque::new(),
             waited: Duration::ZERO,
             samples: VecDeque::new(),
+            pace: Pace::default(),
         }
     }
 
@@ -101,6 +107,7 @@ impl Job {
             self.waited += now.saturating_sub(since);
             // The pause says nothing about the speed.
             self.samples.clear();
+            self.pace.interrupt();
         }
     }
 
@@ -137,10 +144,10 @@ impl Job {
         (seconds >= 0.2).then(|| last.1.saturating_sub(first.1) as f64 / seconds)
     }
 
-    /// Seconds that the present stage still takes at that rate; `None` while paused.
+    /// Seconds that all that is left still takes, the check included, as far as the pace of the last seconds tells; `None`
+    /// while paused.
     pub fn remaining(&self) -> Option<f64> {
-        let left = self.state.total.saturating_sub(self.state.done) as f64;
-        self.rate().filter(|rate| *rate > 0.0 && self.paused.is_none()).map(|rate| left / rate)
+        if self.paused.is_some() { None } else { self.pace.remaining(&self.state.work) }
     }
 
     /// The stage it is in, while it runs.
@@ -150,10 +157,13 @@ impl Job {
 
     fn apply(&mut self, delta: &Delta, now: Duration) {
         let current = self.state.current;
-        self.state.apply(delta);
+        if let Some(work) = self.state.apply(delta) {
+            self.pace.note(work, now);
+        }
         match delta {
             Delta::Stage(stage) => {
                 self.samples.clear();
+                self.pace.begin(now);
                 self.note(now, Tone::Info, stage.label());
             }
             Delta::TensorDone { index } => {

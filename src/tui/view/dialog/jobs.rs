@@ -206,7 +206,7 @@ fn running(job: &Job, stage: Stage, now: Duration, columns: usize, theme: &Theme
     // Only two stages move bytes; the others keep the place free, so that nothing jumps.
     let (name, moved) = match stage {
         Stage::Write => ("total", "written"),
-        Stage::Verify => ("read", "read back"),
+        Stage::Verify => ("total", "read back"),
         Stage::Prepare | Stage::Sync | Stage::Finish => ("", ""),
     };
     let detail = format!("{} of {} {moved}", text::bytes(state.done), text::bytes(state.total));
