@@ -145,9 +145,10 @@ impl Job {
     }
 
     /// Seconds that all that is left still takes, the check included, as far as the pace of the last seconds tells; `None`
-    /// while paused.
+    /// while paused, and while the disk is waited for: nobody knows how long that takes.
     pub fn remaining(&self) -> Option<f64> {
-        if self.paused.is_some() { None } else { self.pace.remaining(&self.state.work) }
+        let works = matches!(self.stage(), Some(Stage::Write | Stage::Verify)) && self.paused.is_none();
+        if works { self.pace.remaining(&self.state.work) } else { None }
     }
 
     /// The stage it is in, while it runs.
