@@ -5,17 +5,26 @@
 mod support;
 mod support_tui;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use support::{Kv, Tiny};
 use support_tui::shoot::{render, text};
 use support_tui::{App, layered};
+use tritscope::engine::demo;
+use tritscope::engine::model::tree::Grouping;
+use tritscope::engine::model::{Model, OpenOptions};
+use tritscope::engine::progress::Cancel;
+use tritscope::jobs::JobEvent;
+use tritscope::jobs::questions::{Answer, Desk, Question};
+use tritscope::tui::effect::Effect;
 use tritscope::tui::event::Event;
 use tritscope::tui::state::Tab;
 use tritscope::tui::state::columns::Column;
 use tritscope::tui::state::tree::Item;
 use tritscope::tui::theme::Theme;
+use tritscope::tui::update;
 
 const QUERIES: [&str; 2] = ["blk.0.attn_q.weight", "blk.1.attn_q.weight"];
 
@@ -244,4 +253,31 @@ fn space_overrides_a_protection_that_was_told() {
     assert!(!app.ternary("token_embd.weight"));
     app.press("space");
     assert!(app.ternary("token_embd.weight"), "{}", app.notice());
+}
+
+#[test]
+fn of_many_tensors_the_tree_by_roles_is_made_ahead() {
+    let mut app = App::empty();
+    let path = app.folder.path().join("large.gguf");
+    demo::write_large(&path, 10_000).unwrap();
+    let model = Arc::new(Model::open(&path, &OpenOptions::default()).unwrap());
+    update::show_model(&mut app.state, Arc::clone(&model));
+    let asked = |effects: &[Effect]| effects.iter().filter(|e| matches!(e, Effect::Ask(_, Question::ByRole))).count();
+    assert_eq!([asked(&app.settle()), asked(&app.settle())], [1, 0]);
+    let expected = app.session().tree.tree().by_role(&model.tensors);
+    let answer = Desk::default().answer(&model, Question::ByRole, &Cancel::new()).unwrap();
+    let Answer::ByRole(tree) = &answer else { panic!("{answer:?}") };
+    assert_eq!(**tree, expected);
+    app.send(Event::Job(JobEvent::Answered { model, answer }));
+    assert_eq!(app.session().tree.grouping(), Grouping::Names, "it is only kept");
+    app.press("r");
+    assert_eq!(*app.session().tree.tree(), expected);
+}
+
+#[test]
+fn of_few_tensors_no_tree_is_made_ahead() {
+    let mut app = App::empty();
+    let path = layered().write(app.folder.path());
+    update::show_model(&mut app.state, Arc::new(Model::open(&path, &OpenOptions::default()).unwrap()));
+    assert!(!app.settle().iter().any(|e| matches!(e, Effect::Ask(_, Question::ByRole))));
 }

@@ -1,11 +1,12 @@
 //! Threads that work in the background give way to the one that draws, and exports give way to previews.
 //!
-//! On Linux a thread has a priority of its own. Elsewhere only whole processes have one, and nothing is changed.
+//! On Linux a thread has a priority of its own. Elsewhere only whole processes have one, and nothing is changed. The
+//! scheduler takes turns of some milliseconds, and at smaller distances a key that is pressed waits for several of them.
 
 /// What figures in sight are made at.
-pub(super) const PREVIEWS: i32 = 5;
+pub(super) const PREVIEWS: i32 = 15;
 /// What exports, checks and comparisons run at.
-pub(super) const BULK: i32 = 10;
+pub(super) const BULK: i32 = 19;
 
 /// Lowers the calling thread to this niceness. A system that does not want to lets it run as it is.
 #[cfg(target_os = "linux")]

@@ -14,6 +14,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::model::Model;
 use crate::engine::model::elements::{Elements, Glimpse};
 use crate::engine::model::templates::{Template, templates};
+use crate::engine::model::tree::Tree;
 use crate::engine::model::vocabulary::Vocabulary;
 use crate::engine::progress::Cancel;
 
@@ -45,6 +46,8 @@ pub enum Question {
     Find(Arc<Vocabulary>, String),
     /// The chat templates.
     Templates,
+    /// The tensors by their roles.
+    ByRole,
 }
 
 /// What came of a [`Question`].
@@ -62,6 +65,8 @@ pub enum Answer {
     Found(String, Vec<u32>),
     /// The templates.
     Templates(Result<Vec<Template>, String>),
+    /// The tree.
+    ByRole(Arc<Tree>),
 }
 
 /// Where questions are answered: what is worth keeping between them.
@@ -98,6 +103,7 @@ impl Desk {
                 Answer::Found(words, found)
             }
             Question::Templates => Answer::Templates(templates(model).map_err(told)),
+            Question::ByRole => Answer::ByRole(Arc::new(Tree::build(&model.tensors).by_role(&model.tensors))),
         })
     }
 
@@ -171,6 +177,6 @@ fn failed(question: Question, why: &str) -> Option<Answer> {
         Question::Page(index, range) => Answer::Page(index, range, Err(why)),
         Question::Vocabulary => Answer::Vocabulary(Err(why)),
         Question::Templates => Answer::Templates(Err(why)),
-        Question::Find(..) => return None,
+        Question::Find(..) | Question::ByRole => return None,
     })
 }

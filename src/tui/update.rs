@@ -22,6 +22,8 @@ mod tour;
 mod types;
 mod wants;
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::action::Action;
@@ -30,6 +32,7 @@ use super::event::{Event, Msg};
 use super::keymap::Context;
 use super::state::{Dialog, State};
 use crate::jobs::JobEvent;
+use crate::jobs::questions::Question;
 
 pub use opening::{begin, open_picker, show_model};
 
@@ -207,5 +210,10 @@ fn settle(state: &mut State) -> Vec<Effect> {
     effects.extend(wants::settle(state));
     effects.extend(memory::settle(state));
     effects.extend(tour::settle(state));
+    if let Some(session) = &mut state.session
+        && session.tree.wants_roles()
+    {
+        effects.push(Effect::Ask(Arc::clone(&session.model), Question::ByRole));
+    }
     effects
 }

@@ -4,10 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use globset::{GlobBuilder, GlobMatcher};
+use rayon::prelude::*;
 use regex::Regex;
 
 use crate::engine::model::{Model, RoleSet, Tensor};
 
+/// Tensors that a thread is asked about at a time.
+const CHUNK: usize = 4096;
 /// Characters that make a pattern a glob.
 const GLOB_CHARACTERS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
@@ -132,7 +135,9 @@ impl Pattern {
 
     /// The tensors of a model that it picks, in file order.
     pub(super) fn picks(&self, model: &Model) -> Vec<usize> {
-        model.tensors.iter().enumerate().filter(|(_, t)| self.matches(t)).map(|(index, _)| index).collect()
+        // Names lie all over the memory: several threads wait for them at once.
+        let tensors = model.tensors.par_iter().enumerate().with_min_len(CHUNK);
+        tensors.filter(|(_, tensor)| self.matches(tensor)).map(|(index, _)| index).collect()
     }
 
     /// Whether it names one tensor outright.

@@ -14,5 +14,5 @@ pub use histogram::{F16Histogram, Outliers, SignedF16Histogram};
 pub(crate) use lanes::{Lanes, fits_f32, wide_sum};
 pub(crate) use metrics::NarrowSums;
 pub use metrics::{BlockStats, ErrorSums, ScaleSums};
-pub use pooled::Pooled;
+pub use pooled::{Pooled, PooledPart};
 pub use sample::{Estimate, SampleMoments, SamplePlan};

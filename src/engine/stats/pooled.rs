@@ -24,10 +24,10 @@ const TAIL: f64 = 10.0;
 /// A polynomial in the ratio, lowest power first.
 type Polynomial<const N: usize> = [f64; N];
 
-/// Sums over parts.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Pooled {
-    /// Parts.
+/// How many parts there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    /// All of them.
     parts: u64,
     /// Those with any error.
     wrong: u64,
@@ -35,6 +35,33 @@ pub struct Pooled {
     sampled: u64,
     /// Those among them of which one block was.
     lone: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.parts += other.parts;
+        self.wrong += other.wrong;
+        self.sampled += other.sampled;
+        self.lone += other.lone;
+    }
+
+    fn remove(&mut self, other: Self) {
+        self.parts = self.parts.saturating_sub(other.parts);
+        self.wrong = self.wrong.saturating_sub(other.wrong);
+        self.sampled = self.sampled.saturating_sub(other.sampled);
+        self.lone = self.lone.saturating_sub(other.lone);
+    }
+}
+
+/// Adds one polynomial to another, or takes it away.
+fn accumulate<const N: usize>(sums: &mut Polynomial<N>, terms: Polynomial<N>, sign: f64) {
+    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += sign * term);
+}
+
+/// Sums over parts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Pooled {
+    counts: Counts,
     /// Expanded Σe and Σw.
     sums: (f64, f64),
     /// Variance of the expanded sum of residuals.
@@ -45,103 +72,156 @@ pub struct Pooled {
     tail: Polynomial<3>,
 }
 
-impl Pooled {
-    /// One part.
+/// What of a part is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// No block.
+    Nothing,
+    /// Every block.
+    All,
+    /// A sample.
+    Sample,
+    /// One block.
+    One,
+}
+
+/// One part, as what its terms of the sums are made from: a cache line, so that many lie well side by side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PooledPart {
+    seen: Seen,
+    /// Expanded Σe and Σw.
+    sums: (f64, f64),
+    /// Variance of the expanded sum of residuals.
+    variance: Polynomial<3>,
+    /// 1 ÷ degrees of freedom.
+    per_freedom: f64,
+    /// The squared allowance for unseen tails ÷ the variance.
+    tail: f64,
+}
+
+impl PooledPart {
+    /// Of a sample.
     pub fn of(part: &SampleMoments) -> Self {
-        let mut pooled = Self::default();
+        let none = Self { seen: Seen::Nothing, sums: (0.0, 0.0), variance: [0.0; 3], per_freedom: 0.0, tail: 0.0 };
         if part.n == 0 {
-            return pooled;
+            return none;
         }
-        pooled.parts = 1;
-        pooled.sums = part.expanded();
-        pooled.wrong = u64::from(pooled.sums.0 != 0.0);
+        let sums = part.expanded();
         if part.n >= part.population {
-            return pooled;
+            return Self { seen: Seen::All, sums, ..none };
         }
-        pooled.sampled = 1;
         let (n, population) = (part.n as f64, part.population as f64);
         let unseen = 1.0 - n / population;
         let (spread, freedom, excess) = if part.n == 1 {
-            pooled.lone = 1;
             let (e, w) = part.means();
             ([e * e, -2.0 * e * w, w * w], 1.0, 0.0)
         } else {
-            let ratio = if pooled.sums.1 > 0.0 { pooled.sums.0 / pooled.sums.1 } else { 0.0 };
+            let ratio = if sums.1 > 0.0 { sums.0 / sums.1 } else { 0.0 };
             let (second, fourth) = part.residual_moments(ratio);
             // Var(s²)/s⁴ is about (κ − 1)/n, where a normal sample has κ = 3.
             let kurtosis = if second > 0.0 { (fourth / second / second).max(3.0) } else { 3.0 };
             let freedom = (2.0 * n / (kurtosis - 1.0)).clamp(1.0, n);
             (part.variance_by_ratio().map(|c| c * n / (n - 1.0)), freedom.min(n - 1.0), kurtosis - 3.0)
         };
-        pooled.variance = spread.map(|c| population * population * unseen * c / n);
-        let [a, b, c] = pooled.variance;
-        pooled.doubt =
-            [a * a, 2.0 * a * b, b * b + 2.0 * a * c, 2.0 * b * c, c * c].map(|coefficient| coefficient / freedom);
-        pooled.tail = spread.map(|c| (TAIL * population * unseen / n).powi(2) * c * excess);
-        pooled
+        Self {
+            seen: if part.n == 1 { Seen::One } else { Seen::Sample },
+            sums,
+            variance: spread.map(|c| population * population * unseen * c / n),
+            per_freedom: 1.0 / freedom,
+            tail: TAIL * TAIL * unseen * excess / n,
+        }
     }
 
-    /// Adds parts.
-    pub fn add(&mut self, other: &Self) {
-        self.parts += other.parts;
-        self.wrong += other.wrong;
-        self.sampled += other.sampled;
-        self.lone += other.lone;
-        self.join(other, 1.0);
+    /// Σe and Σw of the part, as far as the sample tells.
+    pub fn expanded(&self) -> (f64, f64) {
+        self.sums
     }
 
-    /// Takes away parts that were added before.
-    pub fn remove(&mut self, other: &Self) {
-        self.parts = self.parts.saturating_sub(other.parts);
-        self.wrong = self.wrong.saturating_sub(other.wrong);
-        self.sampled = self.sampled.saturating_sub(other.sampled);
-        self.lone = self.lone.saturating_sub(other.lone);
-        self.join(other, -1.0);
+    /// The relative error of this part alone, with its interval.
+    pub fn estimate(&self) -> Estimate {
+        let mut alone = Pooled::default();
+        alone.add_part(self);
+        alone.estimate()
+    }
+
+    fn is_sampled(&self) -> bool {
+        matches!(self.seen, Seen::Sample | Seen::One)
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            parts: u64::from(self.seen != Seen::Nothing),
+            wrong: u64::from(self.sums.0 != 0.0),
+            sampled: u64::from(self.is_sampled()),
+            lone: u64::from(self.seen == Seen::One),
+        }
+    }
+
+    /// Its terms of variance², lowest power first.
+    fn doubt(&self) -> Polynomial<5> {
+        let [a, b, c] = self.variance;
+        [a * a, 2.0 * a * b, b * b + 2.0 * a * c, 2.0 * b * c, c * c].map(|term| term * self.per_freedom)
+    }
+}
+
+impl Pooled {
+    /// Adds a part.
+    pub fn add_part(&mut self, part: &PooledPart) {
+        self.counts.add(part.counts());
+        self.join(part, 1.0);
+    }
+
+    /// Takes away a part that was added before.
+    pub fn remove_part(&mut self, part: &PooledPart) {
+        self.counts.remove(part.counts());
+        self.join(part, -1.0);
         // What is left of sums of nothing is rounding.
-        if self.parts == 0 {
+        if self.counts.parts == 0 {
             *self = Self::default();
         }
-        if self.wrong == 0 {
+        if self.counts.wrong == 0 {
             self.sums.0 = 0.0;
         }
-        if self.sampled == 0 {
+        if self.counts.sampled == 0 {
             (self.variance, self.doubt, self.tail) = Default::default();
         }
     }
 
-    fn join(&mut self, other: &Self, sign: f64) {
-        fn all<const N: usize>(sums: &mut Polynomial<N>, others: &Polynomial<N>, sign: f64) {
-            sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += sign * other);
-        }
-        self.sums.0 += sign * other.sums.0;
-        self.sums.1 += sign * other.sums.1;
+    /// Adds the parts of another sum.
+    pub fn add(&mut self, other: &Self) {
+        self.counts.add(other.counts);
+        self.sums.0 += other.sums.0;
+        self.sums.1 += other.sums.1;
+        accumulate(&mut self.variance, other.variance, 1.0);
+        accumulate(&mut self.doubt, other.doubt, 1.0);
+        accumulate(&mut self.tail, other.tail, 1.0);
+    }
+
+    fn join(&mut self, part: &PooledPart, sign: f64) {
+        self.sums.0 += sign * part.sums.0;
+        self.sums.1 += sign * part.sums.1;
         // Most parts of a model of small tensors are exact.
-        if other.sampled > 0 {
-            all(&mut self.variance, &other.variance, sign);
-            all(&mut self.doubt, &other.doubt, sign);
-            all(&mut self.tail, &other.tail, sign);
+        if part.is_sampled() {
+            accumulate(&mut self.variance, part.variance, sign);
+            accumulate(&mut self.doubt, part.doubt(), sign);
+            accumulate(&mut self.tail, part.variance.map(|c| c * part.tail), sign);
         }
     }
 
     /// Whether there is any part.
     pub fn is_empty(&self) -> bool {
-        self.parts == 0
-    }
-
-    /// Σe and Σw of all parts, as far as the samples tell.
-    pub fn expanded(&self) -> (f64, f64) {
-        self.sums
+        self.counts.parts == 0
     }
 
     /// The relative error of all parts together, with its interval.
     pub fn estimate(&self) -> Estimate {
         let (e, w) = self.sums;
         let value = if e == 0.0 { 0.0 } else { e / w };
-        if self.parts == 1 && self.lone == 1 {
+        if self.counts.parts == 1 && self.counts.lone == 1 {
             return Estimate { value, low: 0.0, high: f64::INFINITY };
         }
         // Without weights (all zero) there is no error either, and nothing to be unsure of.
-        let reach = if w > 0.0 && self.sampled > 0 { self.reach(value) / w } else { 0.0 };
+        let reach = if w > 0.0 && self.counts.sampled > 0 { self.reach(value) / w } else { 0.0 };
         Estimate { value, low: (value - reach).max(0.0), high: value + reach }
     }
 
@@ -198,24 +278,25 @@ mod tests {
             .map(|k| part(u64::from(k) * 40, 20, |i| (f64::from(i * i % (7 + k)) + 1.0, f64::from(i % 5 + k) * 9.0)))
             .collect();
         let mut pooled = Pooled::default();
-        parts.iter().for_each(|p| pooled.add(&Pooled::of(p)));
-        parts[4..].iter().for_each(|p| pooled.remove(&Pooled::of(p)));
+        parts.iter().for_each(|p| pooled.add_part(&PooledPart::of(p)));
+        parts[4..].iter().for_each(|p| pooled.remove_part(&PooledPart::of(p)));
         let (left, expected) = (pooled.estimate(), SampleMoments::combine(parts[..4].iter()));
         for (a, b) in [(left.value, expected.value), (left.low, expected.low), (left.high, expected.high)] {
             assert!((a / b - 1.0).abs() < 1e-9, "{left:?} {expected:?}");
         }
-        parts[..4].iter().for_each(|p| pooled.remove(&Pooled::of(p)));
+        parts[..4].iter().for_each(|p| pooled.remove_part(&PooledPart::of(p)));
         assert_eq!(pooled, Pooled::default());
     }
 
     #[test]
     fn no_error_stays_no_error_when_others_were_there() {
-        let exact = |e: f64| Pooled::of(&SampleMoments::complete(3, e, 7.0));
-        let mut pooled = exact(0.0);
-        pooled.add(&exact(0.1));
-        pooled.add(&exact(0.7));
-        pooled.remove(&exact(0.1));
-        pooled.remove(&exact(0.7));
+        let exact = |e: f64| PooledPart::of(&SampleMoments::complete(3, e, 7.0));
+        let mut pooled = Pooled::default();
+        pooled.add_part(&exact(0.0));
+        pooled.add_part(&exact(0.1));
+        pooled.add_part(&exact(0.7));
+        pooled.remove_part(&exact(0.1));
+        pooled.remove_part(&exact(0.7));
         assert_eq!(pooled.estimate().value, 0.0);
     }
 

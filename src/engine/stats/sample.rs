@@ -3,7 +3,7 @@
 //! [`SamplePlan`] spreads the sample over the tensor; [`SampleMoments`] gathers each taken block's squared error and
 //! squared weights and turns them into an [`Estimate`] of the relative error. Nothing here reads a block.
 
-use super::pooled::Pooled;
+use super::pooled::{Pooled, PooledPart};
 
 /// The splitmix64 generator (Steele, Lea, Flood 2014): small, seedable, the same everywhere.
 struct SplitMix64(u64);
@@ -128,7 +128,7 @@ impl SampleMoments {
 
     /// Relative error Σe ÷ Σw of the whole tensor, with its interval.
     pub fn estimate(&self) -> Estimate {
-        Self::combine(std::iter::once(self))
+        PooledPart::of(self).estimate()
     }
 
     /// Means of a block's squared error and squared weights.
@@ -168,7 +168,7 @@ impl SampleMoments {
     /// that is is told in [`Pooled`].
     pub fn combine<'a>(parts: impl Iterator<Item = &'a Self>) -> Estimate {
         let mut pooled = Pooled::default();
-        parts.for_each(|part| pooled.add(&Pooled::of(part)));
+        parts.for_each(|part| pooled.add_part(&PooledPart::of(part)));
         pooled.estimate()
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::engine::preview::{MethodReport, TensorReport, sqnr_db};
-use crate::engine::stats::{Estimate, Pooled};
+use crate::engine::stats::{Estimate, PooledPart};
 use crate::engine::ternary::{Format, Method};
 
 /// Whole reports that are kept.
@@ -23,8 +23,8 @@ pub struct MethodFigures {
     pub method: Method,
     /// Relative squared error with its interval.
     pub rel_mse: Estimate,
-    /// The same as sums, for estimates over several tensors.
-    pub pooled: Arc<Pooled>,
+    /// The same as a part of estimates over several tensors.
+    pub pooled: PooledPart,
     /// Σ of squared errors and of squared weights, weighted by importance where there is any.
     pub weighted: Option<(f64, f64)>,
     /// Why the method cannot code the tensor, if it cannot.
@@ -63,7 +63,7 @@ impl Figures {
         let methods = report.methods.iter().map(|m| MethodFigures {
             method: m.method,
             rel_mse: m.rel_mse,
-            pooled: Arc::new(Pooled::of(&m.moments)),
+            pooled: PooledPart::of(&m.moments),
             weighted: weighted(report, m),
             problem: m.problem.clone(),
         });

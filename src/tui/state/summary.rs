@@ -9,9 +9,9 @@ use super::previews::{Figures, Previews};
 use super::tree::{Item, TreeView};
 use crate::engine::codec::DType;
 use crate::engine::model::Model;
-use crate::engine::model::tree::{Node, NodeKind};
+use crate::engine::model::tree::{Grouping, NodeKind};
 use crate::engine::plan::{Plan, Shared, Step, Touched};
-use crate::engine::stats::{Estimate, Pooled};
+use crate::engine::stats::{Estimate, Pooled, PooledPart};
 use crate::engine::ternary::{Format, Method};
 
 /// Elements by what their types are: ternary, other blocks, halves, the rest.
@@ -89,6 +89,23 @@ impl Summary {
         self.measured + self.hopeless < self.ternary
     }
 
+    /// Adds a tensor's as often as there are such tensors.
+    fn add_times(&mut self, tensor: &Self, times: usize) {
+        let each = |n: u64| n.saturating_mul(times as u64);
+        self.add(&Self {
+            tensors: tensor.tensors * times,
+            eligible: tensor.eligible * times,
+            ternary: tensor.ternary * times,
+            already: tensor.already * times,
+            params: each(tensor.params),
+            ternary_params: each(tensor.ternary_params),
+            mix: Mix(tensor.mix.0.map(each)),
+            bytes: each(tensor.bytes),
+            new_bytes: each(tensor.new_bytes),
+            ..Self::default()
+        });
+    }
+
     fn add(&mut self, other: &Self) {
         self.tensors += other.tensors;
         self.eligible += other.eligible;
@@ -110,26 +127,23 @@ impl Summary {
     fn with(&self, part: Option<&Part>) -> Self {
         let mut sum = self.clone();
         if let Some(part) = part {
-            sum.measure(self, part);
+            sum.measure(self, Known::of(part));
             if let Some(found) = &part.found {
-                sum.error = (self.ternary > 0).then_some(found.rel_mse);
-                sum.what_if = (self.eligible > 0).then_some(found.rel_mse);
+                let error = found.estimate();
+                sum.error = (self.ternary > 0).then_some(error);
+                sum.what_if = (self.eligible > 0).then_some(error);
             }
         }
         sum
     }
 
-    /// Counts a tensor that is in the sums as measured.
-    fn measure(&mut self, tensor: &Self, part: &Part) {
-        if part.found.is_none() {
-            self.hopeless += tensor.ternary;
-            return;
-        }
-        let exact = usize::from(part.exact);
-        self.measured += tensor.ternary;
-        self.exact += tensor.ternary * exact;
-        self.tried += tensor.eligible;
-        self.tried_exact += tensor.eligible * exact;
+    /// Counts what is known of tensors like this one, which are in the sums.
+    fn measure(&mut self, tensor: &Self, known: Known) {
+        self.measured += tensor.ternary * known.measured;
+        self.exact += tensor.ternary * known.exact;
+        self.hopeless += tensor.ternary * known.hopeless;
+        self.tried += tensor.eligible * known.measured;
+        self.tried_exact += tensor.eligible * known.exact;
     }
 
     /// Takes away what was added before.
@@ -196,18 +210,32 @@ struct Base {
 }
 
 /// What came of measuring a tensor.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Part {
     exact: bool,
     /// `None`: it was tried, and no figure will come.
-    found: Option<Found>,
+    found: Option<PooledPart>,
 }
 
-/// What was measured of a tensor.
-#[derive(Debug, Clone)]
-struct Found {
-    rel_mse: Estimate,
-    pooled: Arc<Pooled>,
+/// Of how many tensors something is known.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    measured: usize,
+    exact: usize,
+    hopeless: usize,
+}
+
+impl Known {
+    fn of(part: &Part) -> Self {
+        let found = part.found.is_some();
+        Self { measured: usize::from(found), exact: usize::from(found && part.exact), hopeless: usize::from(!found) }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.measured += other.measured;
+        self.exact += other.exact;
+        self.hopeless += other.hopeless;
+    }
 }
 
 /// A row: a tensor, or one of the folders.
@@ -217,14 +245,42 @@ enum Row {
     Folder(usize),
 }
 
+/// What was measured of the tensors that lie in a folder itself, whatever becomes of them.
+#[derive(Debug, Clone, Default)]
+struct Own {
+    known: Known,
+    pooled: Pooled,
+}
+
+impl Own {
+    fn of<'a>(parts: impl Iterator<Item = &'a Part>) -> Self {
+        let mut own = Self::default();
+        for part in parts {
+            own.known.add(Known::of(part));
+            if let Some(found) = &part.found {
+                own.pooled.add_part(found);
+            }
+        }
+        own
+    }
+}
+
 /// The sums over a folder.
 #[derive(Debug, Clone, Default)]
 struct Folder {
     sum: Summary,
     pools: Box<Pools>,
+    /// Kept where one decision is for all of its own tensors: the next one mostly is, too.
+    own: Option<Own>,
 }
 
 impl Folder {
+    /// Adds what another one has.
+    fn take_in(&mut self, other: &Self) {
+        self.sum.add(&other.sum);
+        self.pools.iter_mut().zip(other.pools.iter()).for_each(|(sum, more)| sum.add(more));
+    }
+
     fn estimate(&mut self) {
         let of = |pool: &Pooled| (!pool.is_empty()).then(|| pool.estimate());
         let [ternary, others] = &*self.pools;
@@ -250,6 +306,8 @@ pub struct Summaries {
     parts: Vec<Option<Part>>,
     /// By node.
     rows: Vec<Row>,
+    /// What makes folders of them.
+    grouping: Grouping,
     folders: Vec<Folder>,
     model: Folder,
     /// Whether sums are too great for 64 bits, so that nothing can be taken from them again.
@@ -264,71 +322,94 @@ impl Summaries {
 
     /// Sums everything up again. What was measured is looked up only of tensors that are measured in another way now, or
     /// are among those of which something `came` in.
-    fn renewed(
-        mut self,
-        model: &Model,
-        tree: &TreeView,
-        plan: &PlanState,
-        previews: &Previews,
-        came: &[usize],
-    ) -> Self {
-        let (old_plan, old_bases) = (std::mem::take(&mut self.plan), std::mem::take(&mut self.bases));
-        let mut parts = std::mem::take(&mut self.parts);
+    fn renewed(self, model: &Model, tree: &TreeView, plan: &PlanState, previews: &Previews, came: &[usize]) -> Self {
+        let Self { plan: old_plan, bases: old_bases, mut parts, mut folders, grouping, .. } = self;
         let known = parts.len() == model.tensors.len() && old_plan.decisions.len() == parts.len();
         parts.resize_with(model.tensors.len(), || None);
         let mut stale = vec![!known; model.tensors.len()];
         came.iter().for_each(|index| stale[*index] = true);
-        let nodes = &tree.tree().nodes;
+        let tree = tree.tree();
+        if tree.grouping != grouping {
+            folders.clear();
+        }
         let bases = bases(model, plan);
-        let mut folders = 0;
-        let row = |node: &Node| match node.kind {
-            NodeKind::Tensor(index) => Row::Tensor(index),
-            NodeKind::Folder(_) => {
-                folders += 1;
-                Row::Folder(folders - 1)
-            }
-        };
-        let mut made = Self {
-            rows: nodes.iter().map(row).collect(),
-            folders: vec![Folder::default(); folders],
-            plan: Arc::clone(plan.plan()),
-            saturated: is_vast(&bases, plan.plan()),
-            bases,
-            ..Self::default()
-        };
-        for (id, node) in nodes.iter().enumerate().rev() {
-            match made.rows[id] {
-                Row::Tensor(index) => {
-                    let base = &made.bases[made.plan.decisions.number(index)];
-                    let part = &mut parts[index];
-                    if stale[index] || old_bases[old_plan.decisions.number(index)].what_if != base.what_if {
-                        *part = measured(previews, index, base);
-                    }
-                    let above = match node.parent.map(|parent| made.rows[parent]) {
-                        Some(Row::Folder(folder)) => &mut made.folders[folder],
-                        _ => &mut made.model,
-                    };
-                    above.sum.add(&base.sum);
-                    if let Some(part) = part {
-                        above.sum.measure(&base.sum, part);
-                        count(&mut above.pools, &base.sum, part, Pooled::add);
-                    }
-                }
-                Row::Folder(folder) => {
-                    made.folders[folder].estimate();
-                    let done = made.folders[folder].clone();
-                    let above = match node.parent.map(|parent| made.rows[parent]) {
-                        Some(Row::Folder(folder)) => &mut made.folders[folder],
-                        _ => &mut made.model,
-                    };
-                    above.sum.add(&done.sum);
-                    above.pools.iter_mut().zip(done.pools.iter()).for_each(|(sum, more)| sum.add(more));
-                }
+        let plan = Arc::clone(plan.plan());
+        for (index, part) in parts.iter_mut().enumerate() {
+            let base = &bases[plan.decisions.number(index)];
+            if stale[index] || old_bases[old_plan.decisions.number(index)].what_if != base.what_if {
+                stale[index] = true;
+                *part = measured(previews, index, base);
             }
         }
+        let mut made = Self { plan, bases, parts, grouping: tree.grouping, ..Self::default() };
+        made.saturated = is_vast(&made.bases, &made.plan);
+        let mut old = folders.into_iter();
+        for node in &tree.nodes {
+            made.rows.push(match &node.kind {
+                NodeKind::Tensor(index) => Row::Tensor(*index),
+                NodeKind::Folder(_) => {
+                    made.folders.push(Folder { own: old.next().and_then(|folder| folder.own), ..Folder::default() });
+                    Row::Folder(made.folders.len() - 1)
+                }
+            });
+        }
+        made.model = made.own(&tree.roots, None, &stale);
+        for (id, node) in tree.nodes.iter().enumerate().rev() {
+            let (Row::Folder(folder), NodeKind::Folder(children)) = (made.rows[id], &node.kind) else { continue };
+            let mut nested = std::mem::take(&mut made.folders[folder]);
+            let mut done = made.own(children, nested.own.take(), &stale);
+            done.take_in(&nested);
+            done.estimate();
+            let above = match node.parent.map(|parent| made.rows[parent]) {
+                Some(Row::Folder(folder)) => &mut made.folders[folder],
+                _ => &mut made.model,
+            };
+            above.take_in(&done);
+            made.folders[folder] = done;
+        }
         made.model.estimate();
-        made.parts = parts;
         made
+    }
+
+    /// The sums over the tensors among these nodes. What was measured of them is summed up only if any of that is stale,
+    /// or if they do not share a decision.
+    fn own(&self, children: &[usize], known: Option<Own>, stale: &[bool]) -> Folder {
+        let tensor = |child: &usize| match self.rows[*child] {
+            Row::Tensor(index) => Some(index),
+            Row::Folder(_) => None,
+        };
+        let number = |index: usize| self.plan.decisions.number(index);
+        let mut folder = Folder::default();
+        let Some(first) = children.iter().find_map(tensor).map(number) else { return folder };
+        let (mut tensors, mut shared, mut fresh) = (0, true, true);
+        for index in children.iter().filter_map(tensor) {
+            tensors += 1;
+            shared &= number(index) == first;
+            fresh &= !stale[index];
+        }
+        if !shared {
+            for index in children.iter().filter_map(tensor) {
+                let sum = &self.bases[number(index)].sum;
+                folder.sum.add(sum);
+                if let Some(part) = &self.parts[index] {
+                    folder.sum.measure(sum, Known::of(part));
+                    if let (Some(found), Some(pool)) = (&part.found, pool(&mut folder.pools, sum)) {
+                        pool.add_part(found);
+                    }
+                }
+            }
+            return folder;
+        }
+        let parts = || children.iter().filter_map(tensor).filter_map(|index| self.parts[index].as_ref());
+        let own = known.filter(|_| fresh).unwrap_or_else(|| Own::of(parts()));
+        let sum = &self.bases[first].sum;
+        folder.sum.add_times(sum, tensors);
+        folder.sum.measure(sum, own.known);
+        if let Some(pool) = pool(&mut folder.pools, sum) {
+            pool.add(&own.pooled);
+        }
+        folder.own = Some(own);
+        folder
     }
 
     /// Brings the sums up to date: every tensor of which something else becomes is among those `touched`, and every one
@@ -365,7 +446,8 @@ impl Summaries {
             let part = measured(previews, *index, base);
             let sum = base.sum.with(part.as_ref());
             let before = self.leaf(*index).into_owned();
-            let old = std::mem::replace(&mut self.parts[*index], part.clone());
+            let old = std::mem::replace(&mut self.parts[*index], part);
+            let (was, is) = (old.and_then(|part| part.found), part.and_then(|part| part.found));
             let mut at = nodes[leaf].parent;
             loop {
                 let above = match at.map(|node| self.rows[node]) {
@@ -375,13 +457,14 @@ impl Summaries {
                     }
                     _ => &mut self.model,
                 };
+                above.own = None;
                 above.sum.remove(&before);
                 above.sum.add(&sum);
-                if let Some(old) = &old {
-                    count(&mut above.pools, &before, old, Pooled::remove);
+                if let (Some(found), Some(pool)) = (was, pool(&mut above.pools, &before)) {
+                    pool.remove_part(&found);
                 }
-                if let Some(part) = &part {
-                    count(&mut above.pools, &sum, part, Pooled::add);
+                if let (Some(found), Some(pool)) = (is, pool(&mut above.pools, &sum)) {
+                    pool.add_part(&found);
                 }
                 let Some(folder) = at else { break };
                 at = nodes[folder].parent;
@@ -439,8 +522,7 @@ fn bases(model: &Model, plan: &PlanState) -> Vec<Base> {
 fn measured(previews: &Previews, index: usize, base: &Base) -> Option<Part> {
     let (format, method) = base.what_if?;
     let figures = previews.figures((index, format));
-    let of_method = figures.and_then(|figures| figures.method(method));
-    let found = of_method.map(|m| Found { rel_mse: m.rel_mse, pooled: Arc::clone(&m.pooled) });
+    let found = figures.and_then(|figures| figures.method(method)).map(|m| m.pooled);
     let known = found.is_some() || previews.is_hopeless((index, format), method);
     known.then(|| Part { exact: figures.is_some_and(|f| f.exact), found })
 }
@@ -456,16 +538,10 @@ fn is_vast(bases: &[Base], plan: &Plan) -> bool {
     most > u128::from(u64::MAX)
 }
 
-/// Adds a tensor's error to the sums that it belongs in, or takes it from them.
-fn count(pools: &mut Pools, sum: &Summary, part: &Part, how: fn(&mut Pooled, &Pooled)) {
-    let Some(Found { pooled, .. }) = &part.found else { return };
+/// The sums that such a tensor's error belongs in, if it belongs in any.
+fn pool<'a>([ternary, others]: &'a mut Pools, sum: &Summary) -> Option<&'a mut Pooled> {
     // What goes ternary may do so.
-    let [ternary, others] = pools;
-    if sum.ternary > 0 {
-        how(ternary, pooled);
-    } else if sum.eligible > 0 {
-        how(others, pooled);
-    }
+    if sum.ternary > 0 { Some(ternary) } else { (sum.eligible > 0).then_some(others) }
 }
 
 /// The format and method that a tensor goes ternary with, or would.

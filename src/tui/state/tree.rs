@@ -3,8 +3,13 @@
 //! The first row is the model itself. A filter shows the tensors it lets through and the folders above them; while it
 //! is on, folds are its own, so that clearing it brings back what was open.
 
+use std::sync::Arc;
+
 use crate::engine::model::Tensor;
 use crate::engine::model::tree::{Grouping, NodeKind, Tree};
+
+/// Nodes from which on the tree by roles is made before anybody asks for it.
+const MADE_AHEAD: usize = 10_000;
 
 /// What a row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +31,7 @@ pub struct TreeView {
     passing: Option<Vec<bool>>,
     /// The same tensors grouped the other way, with the folds that were left there.
     other: Option<Box<(Tree, Vec<bool>)>>,
+    roles_wanted: bool,
     rows: Vec<Item>,
     cursor: usize,
     /// The row that a range begins at, and where it is.
@@ -44,6 +50,7 @@ impl TreeView {
             unfiltered: None,
             passing: None,
             other: None,
+            roles_wanted: false,
             rows: Vec::new(),
             cursor: 0,
             anchor: None,
@@ -169,6 +176,23 @@ impl TreeView {
             (Some(passing), _) => self.set_filter(Some(&passing), home),
             (None, Item::Node(node)) => self.select(node),
             (None, Item::Model) => self.rebuild(Item::Model),
+        }
+    }
+
+    /// Whether the tree by roles is to be made ahead, in the background: of so many tensors it takes longer than a key
+    /// should. Said once.
+    pub fn wants_roles(&mut self) -> bool {
+        let wanted = self.other.is_none() && self.tree.nodes.len() >= MADE_AHEAD && !self.roles_wanted;
+        self.roles_wanted |= wanted;
+        wanted
+    }
+
+    /// The tree by roles, for when it is asked for.
+    pub fn take_roles(&mut self, tree: Arc<Tree>) {
+        if self.other.is_none() && self.tree.grouping == Grouping::Names {
+            let tree = Arc::unwrap_or_clone(tree);
+            let open = vec![false; tree.nodes.len()];
+            self.other = Some(Box::new((tree, open)));
         }
     }
 

@@ -382,6 +382,7 @@ pub(super) fn answered(state: &mut State, model: &Arc<Model>, answer: Answer) ->
         Answer::Vocabulary(vocabulary) => pages.tokenizer.vocabulary = Remote::Here(vocabulary),
         Answer::Found(words, ids) => pages.tokenizer.take_found(words, ids),
         Answer::Templates(templates) => pages.template.take(templates, size),
+        Answer::ByRole(tree) => session.tree.take_roles(tree),
     }
     Vec::new()
 }
