@@ -113,6 +113,8 @@ enum Names {
     Roomy,
     /// Whole names.
     Whole,
+    /// Abbreviations, but the open one's whole.
+    Abridged,
     /// Abbreviations.
     Short,
     /// The open one's alone, whole.
@@ -125,8 +127,8 @@ fn label(i: usize, tab: Tab, open: bool, names: Names) -> String {
     match names {
         Names::Roomy => format!(" {number} {title} "),
         Names::Whole => format!(" {number} {title}"),
-        Names::Short => format!(" {number} {}", tab.short()),
-        Names::Open if open => format!(" {number} {title}"),
+        Names::Abridged | Names::Open if open => format!(" {number} {title}"),
+        Names::Abridged | Names::Short => format!(" {number} {}", tab.short()),
         Names::Open => format!(" {number}"),
     }
 }
@@ -139,8 +141,9 @@ fn tabs(session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut G
         let labels = Tab::ALL.into_iter().enumerate().map(|(i, tab)| label(i, tab, open(tab), names));
         labels.map(|label| text::width(&label)).sum()
     };
-    let room = usize::from(area.width).saturating_sub(5);
-    let fitting = [Names::Roomy, Names::Whole, Names::Short].into_iter().find(|names| columns(*names) <= room);
+    let room = usize::from(area.width).saturating_sub(4);
+    let fitting =
+        [Names::Roomy, Names::Whole, Names::Abridged, Names::Short].into_iter().find(|names| columns(*names) <= room);
     let names = fitting.unwrap_or(Names::Open);
     let mut x = area.x + 2;
     let inside = Rect { width: area.width.saturating_sub(1), ..area };
