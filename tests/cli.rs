@@ -179,6 +179,29 @@ fn a_recipe_says_the_same_as_its_flags() {
 }
 
 #[test]
+fn a_rule_in_full_gives_one_tensor_another_precision_and_one_another_format() {
+    let folder = folder(&moe());
+    let rules = ["--rule", "*attn_q*=keep:q8_0", "--rule", "blk.1.*exps*=ternary:q2_0:twn"];
+    let shown = run(folder.path(), &[&["recipe", "show"], &rules[..]].concat());
+    let text = stdout(&shown);
+    assert!(text.contains("precision = \"q8_0\"") && text.contains("method = \"twn\""), "{text}");
+    let document = json(&run(folder.path(), &[&["plan", "model.gguf", "--json"], &rules[..]].concat()));
+    let types: Vec<&str> = document["tensors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|t| t["name"].as_str().unwrap().contains("attn_q"))
+        .map(|t| t["new_type"].as_str().unwrap())
+        .collect();
+    assert!(!types.is_empty() && types.iter().all(|t| *t == "Q8_0"), "{types:?}");
+    let out = run(folder.path(), &[&["quantize", "model.gguf", "-o", "a.gguf"], &rules[..]].concat());
+    assert!(out.status.success(), "{}", stderr(&out));
+    let wrong = run(folder.path(), &["plan", "model.gguf", "--rule", "a*=keep:q9"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("unknown precision 'q9'"), "{}", stderr(&wrong));
+}
+
+#[test]
 fn data_goes_to_stdout_and_warnings_to_stderr() {
     let folder = folder(&dense());
     let output = run(folder.path(), &["plan", "model.gguf", "--layers", "all", "--ternary", "nothing.*", "--json"]);

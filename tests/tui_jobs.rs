@@ -378,3 +378,39 @@ fn the_queue_can_be_changed_while_an_export_runs() {
     assert_eq!(events.iter().count(), 0, "nothing ends twice");
     assert_eq!([1, 2, 3, 4].map(|id| out(id).exists()), [true, false, true, true]);
 }
+
+/// What quitting does while an export runs: it is cancelled, waited for, and leaves nothing.
+#[test]
+fn shutting_down_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Arc::new(layered().open().unwrap());
+    let recipe = Recipe::default();
+    let plan = Arc::new(resolve(&model, &recipe));
+    let (sender, events) = channel();
+    let (release, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let sink = Arc::new(move |event: JobEvent| match event {
+        // Nothing is written before the pause has come.
+        JobEvent::ExportStarted(_) => {
+            sender.send("begins").unwrap();
+            held.lock().unwrap().recv().unwrap();
+        }
+        JobEvent::ExportDelta(_, Delta::Stage(Stage::Write)) => sender.send("writes").unwrap(),
+        JobEvent::ExportCancelled(_) => sender.send("cancelled").unwrap(),
+        JobEvent::ExportFinished(..) | JobEvent::ExportFailed(..) => sender.send("ended").unwrap(),
+        _ => {}
+    });
+    let jobs = Jobs::start(1, None, None, sink).unwrap();
+    let options = ExportOptions::new(folder.path().join("out.gguf"));
+    jobs.export(ExportRequest { model, plan, recipe, options });
+    assert_eq!(events.recv().unwrap(), "begins");
+    jobs.pause_export(1, true);
+    release.send(()).unwrap();
+    let said = events.recv().unwrap();
+    assert!(said == "writes", "{said}");
+    let files = || std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!(files(), ["out.gguf.partial"], "it waits with a file under way");
+    jobs.shut_down();
+    assert_eq!(events.iter().collect::<Vec<_>>(), ["cancelled"]);
+    assert!(files().is_empty(), "{:?}", files());
+}

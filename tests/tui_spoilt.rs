@@ -11,6 +11,7 @@ use support_tui::shoot::{LARGE, SMALL, shoot_at};
 use tritscope::engine::codec::DType;
 use tritscope::engine::error::{Diagnostic, Severity};
 use tritscope::engine::plan::{Reason, resolve};
+use tritscope::engine::preview::Depth;
 use tritscope::jobs::{CheckEvent, JobEvent};
 use tritscope::tui::effect::Effect;
 use tritscope::tui::event::Event;
@@ -124,6 +125,20 @@ fn an_export_is_told_beforehand_and_its_recipe_says_it_too() {
     assert!(same, "who knows nothing of the weights comes to the same");
     let command = Copying::Command.text(&app.state).unwrap();
     assert!(command.ends_with(&format!("--layers all --keep {BAD}")), "{command}");
+}
+
+#[test]
+fn an_export_that_failed_at_it_tells_the_plan() {
+    let mut app = App::on(&spoilt());
+    app.press("L");
+    app.go("");
+    app.send(Event::Job(JobEvent::ExportMet { model: app.model(), tensor: BAD.to_owned() }));
+    app.settle();
+    let want = app.wants().iter().find(|want| want.key.tensor == app.tensor(BAD) && want.key.depth == Depth::Exact);
+    let want = want.cloned().unwrap();
+    app.deliver(&want);
+    app.settle();
+    assert_eq!(app.all_ternary(), [GOOD]);
 }
 
 #[test]

@@ -150,7 +150,11 @@ fn run(shared: &Shared, pool: &rayon::ThreadPool, sink: &EventSink) {
             let ExportRequest { model, plan, recipe, options } = &job.request;
             pool.install(|| export(model, plan, recipe, options, &progress, &job.cancel))
         };
-        let end = match std::panic::catch_unwind(AssertUnwindSafe(work)) {
+        let result = std::panic::catch_unwind(AssertUnwindSafe(work));
+        if let Ok(Err(Error::Tensor { tensor, .. })) = &result {
+            sink(JobEvent::ExportMet { model: Arc::clone(&job.request.model), tensor: tensor.clone() });
+        }
+        let end = match result {
             Ok(Ok(summary)) => JobEvent::ExportFinished(id, Arc::new(summary)),
             Ok(Err(Error::Cancelled)) => JobEvent::ExportCancelled(id),
             Ok(Err(e)) => JobEvent::ExportFailed(id, e.to_string()),

@@ -157,6 +157,13 @@ pub enum JobEvent {
     ExportDelta(JobId, Delta),
     /// An export leaves the queue and begins.
     ExportStarted(JobId),
+    /// An export is about to fail at a tensor.
+    ExportMet {
+        /// The source.
+        model: Arc<Model>,
+        /// The tensor's name.
+        tensor: String,
+    },
     /// An export has ended well. Terminal.
     ExportFinished(JobId, Arc<ExportSummary>),
     /// An export has failed; nothing is left of it. Terminal.

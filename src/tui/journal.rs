@@ -111,6 +111,7 @@ fn of_job(job: &JobEvent) -> Option<(&'static str, String)> {
         JobEvent::Opened { path, model } => ended(&format!("open {}", path.display()), model.as_ref().err()),
         JobEvent::ExportStarted(id) => format!("export {id} begins"),
         JobEvent::ExportFinished(id, summary) => format!("export {id} written, {} bytes", summary.bytes),
+        JobEvent::ExportMet { tensor, .. } => format!("export fails at {tensor}"),
         JobEvent::ExportFailed(id, why) => format!("export {id} failed: {why}"),
         JobEvent::ExportCancelled(id) => format!("export {id} cancelled"),
         JobEvent::Check { event: CheckEvent::Done(found), .. } => {

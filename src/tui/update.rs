@@ -177,6 +177,7 @@ fn job(state: &mut State, event: JobEvent) -> Vec<Effect> {
             Vec::new()
         }
         JobEvent::ExportFinished(id, summary) => exports::finished(state, id, summary),
+        JobEvent::ExportMet { model, tensor } => exports::met(state, &model, &tensor),
         JobEvent::ExportFailed(id, message) => exports::failed(state, id, message),
         JobEvent::ExportCancelled(id) => exports::cancelled(state, id),
     }

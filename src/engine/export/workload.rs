@@ -42,7 +42,7 @@ impl Labor {
 
 /// Units for a byte that is copied, that is read back, and for an element whose error is computed again.
 const COPY: f64 = 2.0;
-const CHECK: f64 = 1.0;
+const CHECK: f64 = 0.5;
 const RECOMPUTE: f64 = 10.0;
 
 /// What is done with a tensor: the kind of work, and its units.

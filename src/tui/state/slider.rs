@@ -193,6 +193,7 @@ impl Slider {
             coming => {
                 let measured = self.budget.free().len() - coming;
                 let of = self.budget.free().len();
+                let least = text::bytes(self.ends().0);
                 format!("{goal} is out of reach with {measured} of {of} measured; nearest so far: {least}")
             }
         }

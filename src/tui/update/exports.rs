@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::export::{ExportSummary, Verify};
+use crate::engine::model::Model;
 use crate::jobs::{ExportRequest, ExportStatus, JobId};
 use crate::text;
 use crate::tui::action::Action;
@@ -49,6 +50,15 @@ pub(super) fn finished(state: &mut State, id: JobId, summary: Arc<ExportSummary>
     state.jobs.note(id, now, Tone::Good, check_text(&summary));
     state.notify(Tone::Good, format!("{name} {words}"));
     end(state, id, ExportStatus::Finished(summary))
+}
+
+/// An export fails at a tensor: it is looked at in full, so that the plan learns what is wrong with its weights.
+pub(super) fn met(state: &mut State, model: &Arc<Model>, tensor: &str) -> Vec<Effect> {
+    if let Some(session) = state.session.as_mut().filter(|session| Arc::ptr_eq(&session.model, model)) {
+        session.exact.extend(model.find(tensor));
+        state.wants_changed = true;
+    }
+    Vec::new()
 }
 
 pub(super) fn failed(state: &mut State, id: JobId, message: String) -> Vec<Effect> {
