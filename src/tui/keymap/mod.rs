@@ -6,6 +6,7 @@ mod browse;
 mod decide;
 mod dialogs;
 mod habits;
+mod meaning;
 pub mod names;
 mod pages;
 mod pane;
@@ -401,6 +402,11 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// What it does there, in words.
+    pub fn help(&self) -> &'static str {
+        meaning::of(self.context, self.action)
+    }
+
     /// Whether a key is one of its.
     pub fn has(&self, key: Key) -> bool {
         self.keys.contains(&key)
@@ -491,7 +497,7 @@ impl Keymap {
     /// Every key with what it does, context by context.
     pub fn rows(&self) -> impl Iterator<Item = HelpRow<'_>> {
         let keyed = self.bindings().filter(|b| !b.shown.is_empty());
-        keyed.map(|b| HelpRow { context: b.context, keys: &b.shown, help: b.action.describe() })
+        keyed.map(|b| HelpRow { context: b.context, keys: &b.shown, help: b.help() })
     }
 
     /// The hints of a state: key and word; last those that lead to everything else. Without a model, what needs one is

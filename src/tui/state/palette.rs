@@ -162,7 +162,7 @@ pub fn choices(state: &State, from: Context, line: &str) -> Vec<Choice> {
             line: b.action.name().to_owned(),
             argument: "",
             keys: b.shown.clone(),
-            help: b.action.describe().to_owned(),
+            help: b.help().to_owned(),
             run: Run::Act(b.action),
         });
     let verbs = Verb::ALL.into_iter().filter(|v| state.session.is_some() || !v.needs_model()).map(|verb| {
