@@ -4,7 +4,7 @@
 
 mod support_pty;
 
-use support_pty::{Session, with_demo};
+use support_pty::{Session, Setup, with_demo};
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::ternary::Format;
 
@@ -48,6 +48,24 @@ fn the_demo_opens_and_ctrl_c_ends_it() {
     session.wait_text("all tensors");
     session.send("\x03");
     assert_eq!(session.end(), 0);
+}
+
+/// Whatever it is doing when it is asked to end, be it that the model is not even written.
+#[test]
+fn a_signal_leaves_nothing_of_the_demo() {
+    for (signal, code) in [("-TERM", 143), ("-HUP", 129)] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("tmp");
+        std::fs::create_dir(&place).unwrap();
+        let session = Setup::new(folder.path()).env("TMPDIR", place.to_str().unwrap()).start(&["demo"]);
+        let entries = || std::fs::read_dir(&place).unwrap().count();
+        while entries() == 0 {
+            std::thread::yield_now();
+        }
+        let id = session.process().to_string();
+        assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert_eq!((session.end(), entries()), (code, 0), "{signal}");
+    }
 }
 
 #[test]
