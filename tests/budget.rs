@@ -10,9 +10,10 @@ use std::process::Output;
 use serde_json::Value;
 use support::{Kv, Tiny};
 use tempfile::TempDir;
+use tritscope::engine::codec::DType;
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::budget::Figure;
-use tritscope::engine::plan::{Action, Budget, Faults, Mask, Pattern, Recipe, Rule, resolve};
+use tritscope::engine::plan::{Action, Budget, Faults, Mask, Pattern, Precision, Recipe, Rule, resolve};
 use tritscope::engine::ternary::{Format, Method};
 
 /// Layers with two matrices each, a norm, a router-free head.
@@ -74,18 +75,24 @@ fn every_place_of_the_slider_becomes_rules_that_choose_the_same_tensors_and_byte
 fn rules_are_pins() {
     let (_folder, model) = model(3);
     let rule = |text: &str, action| Rule { pattern: text.parse::<Pattern>().unwrap(), action };
-    let rules = vec![rule("blk.0.*", Action::KEEP), rule("blk.2.ffn_up.weight", Action::TERNARY)];
+    let rules = vec![
+        rule("blk.0.*", Action::KEEP),
+        rule("blk.2.ffn_up.weight", Action::TERNARY),
+        rule("blk.1.attn_q.weight", Action::Keep { precision: Some(Precision::Q8_0) }),
+    ];
     let recipe = Recipe { layers: Mask::All, rules: rules.clone(), ..Recipe::default() };
     let budget = ranked(&model, &recipe);
     let name = |tensor: usize| model.tensors[tensor].name.as_str();
     let free: Vec<&str> = budget.free().iter().map(|f| name(f.tensor)).collect();
-    assert_eq!(free, ["blk.1.attn_q.weight", "blk.1.ffn_up.weight", "blk.2.attn_q.weight"]);
+    assert_eq!(free, ["blk.1.ffn_up.weight", "blk.2.attn_q.weight"]);
     assert_eq!(budget.pinned().map(name).collect::<Vec<_>>(), ["blk.2.ffn_up.weight"]);
-    for count in 0..=3 {
+    for count in 0..=2 {
         let chosen = budget.recipe(&model, &recipe, count);
         let names: Vec<&str> = ternary(&model, &chosen).into_iter().map(name).collect();
         assert!(names.contains(&"blk.2.ffn_up.weight") && !names.iter().any(|n| n.starts_with("blk.0.")), "{names:?}");
         assert_eq!(names.len(), count + 1);
+        let query = model.find("blk.1.attn_q.weight").unwrap();
+        assert_eq!(resolve(&model, &chosen).decisions[query].new_type, DType::Q8_0, "its precision is pinned too");
         assert!(chosen.rules.ends_with(&rules), "they are asked last: {:?}", chosen.rules);
         assert_eq!(resolve(&model, &chosen).totals.new_bytes, budget.order().bytes_at(count));
     }

@@ -267,6 +267,20 @@ fn the_menu_of_types_says_what_each_takes_and_why_some_cannot_be_had() {
     assert_eq!(app.recipe().rules[0].to_string(), "token_embd.weight=keep:q6_k");
 }
 
+#[test]
+fn a_type_can_be_typed_as_a_command() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    app.press(":");
+    app.type_text("type q4");
+    app.press("enter");
+    assert_eq!((new_type(&app, QUERY), app.notice()), (DType::Q4_0, "Q4_0 blk.0.attn_q.weight"));
+    app.press(":");
+    app.type_text("type keep");
+    app.press("enter");
+    assert_eq!(app.recipe(), &Recipe::default());
+}
+
 /// Goes to a line of the menu of types and takes it.
 fn choose(app: &mut App, name: &str) {
     let Some(Dialog::Types(menu, _)) = &app.state.dialog else { panic!("no menu: {}", app.notice()) };

@@ -226,6 +226,7 @@ fn event_loop(
 fn settings(options: &Options) -> Settings {
     Settings {
         command: "tritscope".to_owned(),
+        reading: state::command::reading(&options.open, options.base.as_deref().map(|base| base.path.as_path())),
         home: std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()),
         folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         passing: std::env::temp_dir().join("tritscope-demo-").to_str().map(str::to_owned),

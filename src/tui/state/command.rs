@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::engine::model::OpenOptions;
 use crate::engine::plan::Recipe;
 
 /// A word as a POSIX shell reads it back. Control characters do not survive: they are shown escaped.
@@ -11,22 +12,52 @@ pub fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-/// The `quantize` command that is equivalent to the recipe. It says all of it: no file has to be written first.
-pub fn quantize(command: &str, source: &Path, out: &Path, recipe: &Recipe) -> String {
-    line(command, source, out, &recipe.flags())
+/// How the program is called, and what has to be said on every line for models to be read as they are here.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The program.
+    pub command: &'a str,
+    /// The flags.
+    pub reading: &'a [String],
 }
 
-/// The same without the flags that say what holds anyway, for where there is little room.
-pub fn brief(command: &str, source: &Path, out: &Path, recipe: &Recipe) -> String {
-    let usual = Recipe::default().flags();
-    let flags = recipe.flags();
-    let said = flags.chunks(2).filter(|pair| !usual.chunks(2).any(|usual| usual == *pair));
-    line(command, source, out, &said.flatten().cloned().collect::<Vec<_>>())
+impl Call<'_> {
+    /// The `quantize` command that is equivalent to the recipe. It says all of it: no file has to be written first.
+    pub fn quantize(&self, source: &Path, out: &Path, recipe: &Recipe) -> String {
+        self.line(source, out, &recipe.flags())
+    }
+
+    /// The same without the flags that say what holds anyway, for where there is little room.
+    pub fn brief(&self, source: &Path, out: &Path, recipe: &Recipe) -> String {
+        let usual = Recipe::default().flags();
+        let flags = recipe.flags();
+        let said = flags.chunks(2).filter(|pair| !usual.chunks(2).any(|usual| usual == *pair));
+        self.line(source, out, &said.flatten().cloned().collect::<Vec<_>>())
+    }
+
+    fn line(&self, source: &Path, out: &Path, flags: &[String]) -> String {
+        let paths = [self.command.to_owned(), "quantize".to_owned(), name(source), "-o".to_owned(), name(out)];
+        paths.iter().chain(flags).chain(self.reading).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
 }
 
-fn line(command: &str, source: &Path, out: &Path, flags: &[String]) -> String {
-    let paths = [command.to_owned(), "quantize".to_owned(), name(source), "-o".to_owned(), name(out)];
-    paths.iter().chain(flags).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+/// The flags that have models read so.
+pub fn reading(open: &OpenOptions, base: Option<&Path>) -> Vec<String> {
+    let mut flags = Vec::new();
+    if !open.mmap {
+        flags.push("--no-mmap".to_owned());
+    }
+    for dtype in &open.dialects {
+        let number = dtype.number().map_or_else(String::new, |number| number.to_string());
+        flags.extend(["--dialect".to_owned(), format!("{number}={dtype}")]);
+    }
+    if let Some(rows_first) = open.rows_first {
+        flags.extend(["--dims".to_owned(), if rows_first { "rows-first" } else { "gguf" }.to_owned()]);
+    }
+    if let Some(base) = base {
+        flags.extend(["--base".to_owned(), name(base)]);
+    }
+    flags
 }
 
 /// The file that a recipe for this model is saved to unless the user says otherwise.
@@ -79,10 +110,23 @@ mod tests {
     #[test]
     fn a_brief_command_leaves_out_what_holds_anyway() {
         use crate::engine::plan::Mask;
-        let of = |recipe: &Recipe| brief("tritscope", Path::new("a.gguf"), Path::new("b.gguf"), recipe);
+        let call = Call { command: "tritscope", reading: &[] };
+        let of = |recipe: &Recipe| call.brief(Path::new("a.gguf"), Path::new("b.gguf"), recipe);
         assert_eq!(of(&Recipe::default()), "tritscope quantize a.gguf -o b.gguf");
         let recipe = Recipe { layers: Mask::All, ..Recipe::default() };
         assert_eq!(of(&recipe), "tritscope quantize a.gguf -o b.gguf --layers all");
+    }
+
+    #[test]
+    fn what_models_are_read_with_is_said_too() {
+        use crate::engine::codec::DType;
+        assert_eq!(reading(&OpenOptions::default(), None), [""; 0]);
+        let open = OpenOptions { mmap: false, dialects: vec![DType::Q2_0_G128], rows_first: Some(true) };
+        let flags = reading(&open, Some(Path::new("base model.gguf")));
+        let call = Call { command: "tritscope", reading: &flags };
+        let line = call.brief(Path::new("a.gguf"), Path::new("b.gguf"), &Recipe::default());
+        let said = "--no-mmap --dialect 42=Q2_0_G128 --dims rows-first --base 'base model.gguf'";
+        assert_eq!(line, format!("tritscope quantize a.gguf -o b.gguf {said}"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can be taken to the clipboard, as text.
 
-use super::command::{default_out, quantize};
+use super::command::default_out;
 use super::summary::figures;
 use super::tree::Item;
 use super::{Session, State};
@@ -63,7 +63,7 @@ impl Copying {
             Self::Command => {
                 let source = &session.model.path;
                 let out = default_out(source, state.out_folder(source), session.plan.recipe());
-                quantize(&state.settings.command, source, &out, &session.plan.spelled_out(&session.model))
+                state.settings.call().quantize(source, &out, &session.plan.spelled_out(&session.model))
             }
             Self::Recipe => session.plan.spelled_out(&session.model).to_toml().map_err(|e| e.to_string())?,
             Self::Json => serde_json::to_string_pretty(&report(session)).map_err(|e| e.to_string())?,

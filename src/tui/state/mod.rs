@@ -61,6 +61,8 @@ pub use session::{Screen, Session, Tab};
 pub struct Settings {
     /// How the program is called in the command line that is shown.
     pub command: String,
+    /// The flags on it that have models read as they are here.
+    pub reading: Vec<String>,
     /// The home folder, for `~`.
     pub home: Option<PathBuf>,
     /// The folder that relative paths are in.
@@ -81,6 +83,13 @@ pub struct Settings {
     pub multiplexer: Option<Multiplexer>,
     /// The tree's columns, most important first; none for those that fit.
     pub columns: Option<Vec<columns::Shown>>,
+}
+
+impl Settings {
+    /// How the program is called.
+    pub fn call(&self) -> command::Call<'_> {
+        command::Call { command: &self.command, reading: &self.reading }
+    }
 }
 
 /// A file that is being opened.

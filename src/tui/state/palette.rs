@@ -9,6 +9,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use super::appearance::ThemeName;
 use super::command::shorten;
 use super::dialog::Dialog;
+use super::edit::TargetType;
 use super::input::TextInput;
 use super::{Session, State};
 use crate::engine::plan::Mask;
@@ -74,6 +75,8 @@ pub enum Verb {
     Method,
     /// A format for the selection.
     Format,
+    /// A type for the selection.
+    Type,
     /// The mask.
     Mask,
     /// The colours.
@@ -85,12 +88,13 @@ pub enum Verb {
 }
 
 impl Verb {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Goto,
         Self::Filter,
         Self::Open,
         Self::Method,
         Self::Format,
+        Self::Type,
         Self::Mask,
         Self::Theme,
         Self::Mouse,
@@ -105,6 +109,7 @@ impl Verb {
             Self::Open => ("open", "PATH", "open this file"),
             Self::Method => ("method", "NAME", "this method for the selection"),
             Self::Format => ("format", "NAME", "this format for the selection"),
+            Self::Type => ("type", "NAME", "this type for the selection: a ternary format, a precision, keep"),
             Self::Mask => ("mask", "NAME", "this mask"),
             Self::Theme => ("theme", "NAME", "these colours"),
             Self::Mouse => ("mouse", "on|off", "whether the mouse is the program's or the terminal's"),
@@ -117,7 +122,7 @@ impl Verb {
     }
 
     fn needs_model(self) -> bool {
-        matches!(self, Self::Goto | Self::Filter | Self::Method | Self::Format | Self::Mask)
+        matches!(self, Self::Goto | Self::Filter | Self::Method | Self::Format | Self::Type | Self::Mask)
     }
 }
 
@@ -223,6 +228,7 @@ fn values(state: &State, verb: Verb, typed: &str) -> Vec<Choice> {
         }
         Verb::Method => among(&Method::COMPARED.map(Method::name)),
         Verb::Format => among(&Format::ALL.map(Format::name)),
+        Verb::Type => among(&TargetType::all().map(TargetType::name).collect::<Vec<_>>()),
         Verb::Mask => among(&Mask::ALL.map(Mask::name)),
         Verb::Theme => among(&ThemeName::ALL.map(ThemeName::name)),
         Verb::Mouse | Verb::Ascii => among(&["on", "off"]),

@@ -122,6 +122,12 @@ fn obey(state: &mut State, verb: Verb, argument: &str) -> Vec<Effect> {
             }
             Err(why) => state.notify(Tone::Warning, why),
         },
+        Verb::Type => match edit::TargetType::all().find(|chosen| chosen.name() == argument) {
+            Some(chosen) => {
+                plan::set(state, Choice::Tensors, |model, plan, target| edit::set_type(model, plan, target, chosen));
+            }
+            None => state.notify(Tone::Warning, format!("'{argument}' is no type; delete it to see which there are")),
+        },
         Verb::Mask => match Mask::ALL.into_iter().find(|mask| mask.name() == argument) {
             Some(mask) => plan::set(state, Choice::Mask, |_, plan, _| edit::set_mask(plan, mask)),
             None => state.notify(Tone::Warning, format!("'{argument}' is no mask: experts, all or custom")),

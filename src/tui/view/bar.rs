@@ -12,7 +12,7 @@ use crate::engine::progress::Stage;
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::keymap::Context;
-use crate::tui::state::command::{brief, default_out, quantize};
+use crate::tui::state::command::default_out;
 use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Session, State, Tone};
@@ -186,21 +186,21 @@ const PATH: usize = 16;
 /// without need goes, then the middle of the paths; where that is not enough it ends with the key that copies it whole.
 fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
-    let (command, recipe) = (&state.settings.command, &session.plan.spelled_out(&session.model));
+    let (call, recipe) = (state.settings.call(), &session.plan.spelled_out(&session.model));
     let source = &session.model.path;
     let out = default_out(source, state.out_folder(source), recipe);
     let near = |path: &Path| path.strip_prefix(&state.settings.folder).map_or_else(|_| path.to_owned(), Path::to_owned);
     let (source, out) = (near(source), near(&out));
     let room = usize::from(area.width).saturating_sub(4);
-    let bare = text::width(&brief(command, Path::new("A"), Path::new("B"), recipe)) - 2;
+    let bare = text::width(&call.brief(Path::new("A"), Path::new("B"), recipe)) - 2;
     let half = (room.saturating_sub(bare) / 2).max(PATH);
     let short = |path: &Path| PathBuf::from(text::elide(&path.to_string_lossy(), half));
     let forms = [
-        quantize(command, &source, &out, recipe),
-        brief(command, &source, &out, recipe),
-        brief(command, &short(&source), &out, recipe),
-        brief(command, &source, &short(&out), recipe),
-        brief(command, &short(&source), &short(&out), recipe),
+        call.quantize(&source, &out, recipe),
+        call.brief(&source, &out, recipe),
+        call.brief(&short(&source), &out, recipe),
+        call.brief(&source, &short(&out), recipe),
+        call.brief(&short(&source), &short(&out), recipe),
     ];
     let x = canvas.text(area, area.x + 1, area.y, "$ ", theme.dim);
     if let Some(shown) = forms.iter().find(|shown| text::width(shown) <= room) {
