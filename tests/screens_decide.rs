@@ -203,4 +203,6 @@ fn the_menu_of_types() {
     app.go("blk.1.");
     app.press("c j");
     shoot_both(&mut app, "types_subtree");
+    app.press("end");
+    shoot_at(&mut app, "types_little_room", &[(60, 16)]);
 }

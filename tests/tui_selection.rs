@@ -249,7 +249,7 @@ fn the_menu_of_types_says_what_each_takes_and_why_some_cannot_be_had() {
     assert_eq!(of(&app, "keep"), Ok(320 * 16 * 2));
     assert_eq!(of(&app, "q8_0"), Ok(320 * 16 / 32 * 34));
     assert_eq!(of(&app, "tq2_0"), Ok(320 * 16 / 64 * 18), "it falls back");
-    assert_eq!(of(&app, "q6_k"), Err("rows of 320 do not divide by 256".to_owned()));
+    assert_eq!(of(&app, "q6_k"), Err("rows of 320: no block of 256".to_owned()));
     assert!(of(&app, "i2_s").is_err_and(|why| why.contains("bitnet.cpp")));
     choose(&mut app, "q6_k");
     assert!(app.notice().contains("rows of 320") && app.state.dialog.is_some(), "{}", app.notice());

@@ -216,7 +216,7 @@ fn refusal(model: &Model, state: &PlanState, target: &Target, members: &Members,
         TargetType::Ternary(format) if format == state.recipe().format => None,
         TargetType::Ternary(format) => {
             let other = tensors().find(|t| !format.takes(t.row_len(), t.elements()))?;
-            Some(format!("rows of {} do not divide by {}", other.row_len(), format.block_len()))
+            Some(format!("rows of {}: no block of {}", other.row_len(), format.block_len()))
         }
         TargetType::In(_) if members.convertible.is_empty() => {
             let why = single.and_then(unconvertible);
@@ -225,7 +225,7 @@ fn refusal(model: &Model, state: &PlanState, target: &Target, members: &Members,
         TargetType::In(precision) => {
             let layout = precision.dtype().and_then(DType::layout)?;
             let other = tensors().find(|t| !layout.takes(t.row_len(), t.elements()))?;
-            Some(format!("rows of {} do not divide by {}", other.row_len(), layout.block_len))
+            Some(format!("rows of {}: no block of {}", other.row_len(), layout.block_len))
         }
     }
 }

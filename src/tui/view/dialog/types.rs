@@ -20,16 +20,19 @@ pub(super) fn menu(menu: &TypeMenu, canvas: &mut Canvas<'_>, area: Rect, geometr
     let width = area.width.min(84);
     let label = text::elide(&menu.label, usize::from(width).saturating_sub(16));
     let inner = canvas.dialog(area, width, menu.offers.len() as u16 + 4, &format!("Type of {label}"));
-    for (i, offer) in menu.offers.iter().enumerate() {
-        let y = inner.y + i as u16;
+    // Where not all lines have room, the one under the cursor does.
+    let rows = menu.offers.len().min(usize::from(inner.height.saturating_sub(2)).max(1));
+    let top = (menu.cursor + 1).saturating_sub(rows);
+    for (y, (i, offer)) in (inner.y..).zip(menu.offers.iter().enumerate().skip(top).take(rows)) {
         canvas.line(inner, y, &line(menu, offer, theme, usize::from(inner.width)));
-        if i == menu.cursor && y < inner.bottom() {
+        if i == menu.cursor {
             canvas.buf.set_style(Rect { y, height: 1, ..inner }, theme.cursor);
         }
     }
     let words = format!("{} in the source; a choice is one step, which can be undone", text::bytes(menu.source));
-    canvas.text(inner, inner.x, inner.y + menu.offers.len() as u16 + 1, &words, theme.dim);
-    geometry.dialog = area_of(Rect { height: menu.offers.len() as u16, ..inner });
+    canvas.text(inner, inner.x, inner.y + rows as u16 + 1, &words, theme.dim);
+    geometry.dialog = area_of(Rect { height: rows as u16, ..inner });
+    geometry.dialog_offset = top;
     geometry.dialog_lines = menu.offers.len();
 }
 
