@@ -15,7 +15,7 @@ use tritscope::engine::error::{Diagnostic, Severity};
 use tritscope::engine::format::gguf::{Value, ValueType};
 use tritscope::engine::format::source::AlignedBuf;
 use tritscope::engine::model::tree::{NodeKind, Tree};
-use tritscope::engine::model::{Model, Role};
+use tritscope::engine::model::{Model, OpenOptions, Role};
 
 /// Codes of the diagnostics that are not mere notes, in order.
 fn codes(model: &Model) -> Vec<&'static str> {
@@ -286,4 +286,35 @@ fn complaints_of_one_kind_are_counted_not_repeated_without_end() {
     let unknown: Vec<_> = model.diagnostics.iter().filter(|d| d.code == "unknown-type").collect();
     assert_eq!(unknown.len(), 101);
     assert!(unknown[100].message.contains("400 more") && unknown[100].severity == Severity::Error);
+}
+
+#[test]
+fn what_is_read_ahead_and_given_back_stays_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = moe().write(folder.path());
+    let mapped = Model::open(&path, &OpenOptions::default()).unwrap();
+    let expected = decoded(&mapped);
+    let unmapped = mapped.unmapped().unwrap();
+    for model in [&mapped, &unmapped] {
+        let file = &model.files[0];
+        file.will_need(0, u64::MAX);
+        file.will_need(file.len() + 5, 1);
+        for (offset, len) in [(0, file.len()), (4097, 3), (file.len(), 10), (0, 0)] {
+            file.forget(offset, len);
+        }
+        assert_eq!(decoded(model), expected);
+    }
+    assert!(mapped.files[0].mapped().is_some() && unmapped.files[0].mapped().is_none());
+}
+
+#[test]
+fn a_file_that_was_changed_is_not_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = moe().write(folder.path());
+    let model = Model::open(&path, &OpenOptions::default()).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, [&bytes[..], b"more"].concat()).unwrap();
+    let refused = model.unmapped().unwrap_err().to_string();
+    assert!(refused.contains("it was changed after it was opened"), "{refused}");
 }

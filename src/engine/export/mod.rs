@@ -5,6 +5,7 @@
 //! partial file, [`check`] reads the result back, [`header`] makes metadata and layout, [`recode`] moves trits from one
 //! ternary format to another.
 
+mod ahead;
 mod check;
 mod fingerprint;
 mod header;
@@ -29,6 +30,7 @@ pub use fingerprint::fingerprint;
 pub use recode::{Survey, unfit};
 pub use workload::{Labor, Workload};
 
+use ahead::Ahead;
 use check::Checker;
 use header::Piece;
 use pipeline::Pipeline;
@@ -135,6 +137,10 @@ pub fn export(
     model.require_sound()?;
     plan.require_possible(model)?;
     refuse_unknown_layouts(model, plan)?;
+    // A map's pages have to be taken from it one by one before others may have their memory: reading is quicker then.
+    let large = ahead::is_large(model);
+    let unmapped = if large { Some(model.unmapped()?) } else { None };
+    let model = unmapped.as_ref().unwrap_or(model);
     let band = pipeline::band_len(options.max_memory, rayon::current_num_threads())?;
     let pieces = header::lay_out(model, plan, recipe, options)?;
     for piece in &pieces {
@@ -153,7 +159,8 @@ pub fn export(
 
     clock.next(Stage::Write);
     let imatrix = options.imatrix.as_deref();
-    let pipeline = Pipeline { model, imatrix, progress, cancel, band, idle: Mutex::default() };
+    let ahead = Ahead::new(model, large);
+    let pipeline = Pipeline { model, imatrix, progress, cancel, band, ahead, idle: Mutex::default() };
     let mut outcomes = vec![TensorOutcome::default(); model.tensors.len()];
     let mut hashes = Vec::with_capacity(pieces.len());
     for (piece, target) in pieces.iter().zip(&targets) {

@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::ahead::Ahead;
 use super::target::Target;
 use super::{TensorOutcome, recode};
 use crate::engine::codec::{DType, Layout, ONE_SCALE_TAIL, encode_dense, first_non_finite};
 use crate::engine::error::{Error, Result};
-use crate::engine::format::source::AlignedBuf;
+use crate::engine::format::source::{AlignedBuf, Source};
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::codes::CodeRun;
 use crate::engine::model::{Model, Tensor};
@@ -65,6 +66,8 @@ pub(super) struct Pipeline<'a> {
     pub cancel: &'a Cancel,
     /// Elements of a band.
     pub band: u64,
+    /// Where the source is being read.
+    pub ahead: Ahead,
     /// Buffers that wait for a worker.
     pub idle: Mutex<Vec<Work>>,
 }
@@ -225,6 +228,9 @@ impl Pipeline<'_> {
     }
 
     fn band(&self, job: &Job<'_>, band: (u64, u64), work: &mut Work) -> Result<BandOutcome> {
+        if let Some((file, offset)) = self.place(job, band.0) {
+            self.ahead.reading(job.tensor.file, file, offset);
+        }
         if matches!(job.action, JobAction::Convert(_)) {
             let (first, len) = band;
             work.weights.resize(len as usize, 0.0);
@@ -236,6 +242,19 @@ impl Pipeline<'_> {
             JobAction::Ternary(coder, weighing) => self.ternary(job, (coder, weighing), band, work),
             JobAction::Recode(to) => self.recode(job, to, band, work),
         }
+    }
+
+    /// Where in its file a band of a tensor begins that is one stretch of it.
+    fn place(&self, job: &Job<'_>, first: u64) -> Option<(&Source, u64)> {
+        let tensor = job.tensor;
+        if tensor.assembly.is_some() {
+            return None;
+        }
+        let before = match (job.action, tensor.dtype.layout()) {
+            (JobAction::Copy, _) => first,
+            (_, layout) => layout.map(|l| first / l.block_len * l.block_bytes)?,
+        };
+        Some((self.model.file_of(tensor).ok()?, tensor.offset + before))
     }
 
     fn copy(&self, job: &Job<'_>, (first, len): (u64, u64), work: &mut Work) -> Result<BandOutcome> {

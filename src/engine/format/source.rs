@@ -107,6 +107,42 @@ impl Source {
         self.map.as_deref()
     }
 
+    /// Tells the system that these bytes are read soon, unless it has them in memory. Only speed depends on it.
+    pub fn will_need(&self, offset: u64, len: u64) {
+        let len = len.min(self.len.saturating_sub(offset));
+        #[cfg(target_os = "linux")]
+        if let Some(last) = len.checked_sub(1) {
+            // To be told of what is there already, it looks at each page.
+            if ![0, last / 2, last].iter().all(|at| self.is_cached(offset + at)) {
+                let len = std::num::NonZeroU64::new(len);
+                let _ = rustix::fs::fadvise(&self.file, offset, len, rustix::fs::Advice::WillNeed);
+            }
+        }
+    }
+
+    /// Whether the byte at `offset` is in memory, as far as the system tells.
+    #[cfg(target_os = "linux")]
+    fn is_cached(&self, offset: u64) -> bool {
+        let mut byte = [0];
+        let mut into = [std::io::IoSliceMut::new(&mut byte)];
+        rustix::io::preadv2(&self.file, &mut into, offset, rustix::io::ReadWriteFlags::NOWAIT).is_ok()
+    }
+
+    /// Tells the system that the whole pages among these bytes are not read again soon: others may have their memory. They
+    /// can still be read.
+    pub fn forget(&self, offset: u64, len: u64) {
+        let page = PAGE as u64;
+        let (from, to) = (offset.next_multiple_of(page), (offset + len).min(self.len) / page * page);
+        if from >= to {
+            return;
+        }
+        #[cfg(target_os = "linux")]
+        {
+            let len = std::num::NonZeroU64::new(to - from);
+            let _ = rustix::fs::fadvise(&self.file, from, len, rustix::fs::Advice::DontNeed);
+        }
+    }
+
     /// Fills `bytes` from `offset` by a positioned read, mapped or not.
     pub fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
         self.file

@@ -32,7 +32,7 @@ pub use role::{Role, RoleSet};
 pub use tensor::Tensor;
 
 /// What kind of files a model came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Container {
     /// A GGUF, whole or in shards: their indices, in order.
     Gguf(Vec<Gguf>),
@@ -43,7 +43,7 @@ pub enum Container {
 }
 
 /// An opened model.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Model {
     /// The path it was opened by.
     pub path: PathBuf,
@@ -150,8 +150,20 @@ impl Model {
         self.tensors.iter().any(|t| t.role.is_routed_expert())
     }
 
+    /// The same model, read through buffers. Errors: a file cannot be opened again, or is not what it was.
+    pub fn unmapped(&self) -> Result<Self> {
+        let again = |file: &Arc<Source>| {
+            let opened = Source::open(file.path(), false)?;
+            if opened.stamp() == file.stamp() {
+                return Ok(Arc::new(opened));
+            }
+            Err(Error::content(file.path(), "it was changed after it was opened"))
+        };
+        Ok(Self { files: self.files.iter().map(again).collect::<Result<_>>()?, ..self.clone() })
+    }
+
     /// The file that a tensor lies in.
-    fn file_of(&self, tensor: &Tensor) -> Result<&Source> {
+    pub(in crate::engine) fn file_of(&self, tensor: &Tensor) -> Result<&Source> {
         let missing = || Error::tensor(&self.path, &tensor.name, "its file is not open");
         self.files.get(tensor.file).map(AsRef::as_ref).ok_or_else(missing)
     }

@@ -59,7 +59,7 @@ pub struct TensorInfo {
 }
 
 /// The index of a GGUF file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Gguf {
     /// 2 or 3.
     pub version: u32,
