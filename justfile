@@ -42,6 +42,10 @@ instructions *arguments:
 bench-peer +arguments:
     cargo bench --bench peer -- {{arguments}}
 
+# Each method's memory, scaling over threads, and equal bytes: `just scaling MODEL.gguf… [--runs N]`.
+scaling +arguments:
+    cargo bench --bench scaling -- {{arguments}}
+
 # Licences, advisories and sources of the dependencies; needs cargo-deny.
 deny:
     cargo deny check

@@ -23,17 +23,17 @@ use tritscope::engine::demo;
 /// The program.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tritscope");
 /// The lower border of the tree: the row under the cursor, of how many.
-const PLACE: Probe = Probe { row: -5, from: 0, to: SIZE.0 };
+const PLACE: Probe = Probe { row: -5, rows: 1, from: 0, to: SIZE.0 };
 /// What the plan amounts to.
-const PLAN: Probe = Probe { row: -4, from: 0, to: SIZE.0 };
+const PLAN: Probe = Probe { row: -4, rows: 1, from: 0, to: SIZE.0 };
 /// Hints, or the newest message.
-const MESSAGE: Probe = Probe { row: -1, from: 0, to: SIZE.0 };
-/// The line that a filter is typed into.
-const FILTER: Probe = Probe { row: -6, from: 0, to: 60 };
+const MESSAGE: Probe = Probe { row: -1, rows: 1, from: 0, to: SIZE.0 };
+/// The line that a filter is typed into, and what is said below it.
+const FILTER: Probe = Probe { row: -6, rows: 3, from: 0, to: 60 };
 /// The preview's tabs.
-const TABS: Probe = Probe { row: 1, from: 80, to: SIZE.0 };
+const TABS: Probe = Probe { row: 1, rows: 1, from: 80, to: SIZE.0 };
 /// The title: which screen is shown.
-const TITLE: Probe = Probe { row: 0, from: 0, to: SIZE.0 };
+const TITLE: Probe = Probe { row: 0, rows: 1, from: 0, to: SIZE.0 };
 
 /// A kind of key and how long its presses took.
 struct Kind {

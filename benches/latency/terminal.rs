@@ -18,11 +18,13 @@ const FRAME_END: &[u8] = b"\x1b[?2026l";
 /// A key that is not answered by then is not answered.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A part of a row: what a key has to change.
+/// A part of some rows: what a key has to change.
 #[derive(Clone, Copy)]
 pub struct Probe {
-    /// Row, from the bottom if negative.
+    /// The last row, from the bottom if negative.
     pub row: i32,
+    /// How many rows up to it.
+    pub rows: u16,
     /// First column.
     pub from: u16,
     /// Column behind the last.
@@ -32,8 +34,10 @@ pub struct Probe {
 impl Probe {
     /// The text there and which of it is bold: the open tab differs from the others in that alone.
     fn of(self, screen: &vt100::Screen) -> String {
-        let row = if self.row < 0 { i32::from(SIZE.1) + self.row } else { self.row } as u16;
-        let cells = (self.from..self.to).filter_map(|column| screen.cell(row, column));
+        let last = if self.row < 0 { i32::from(SIZE.1) + self.row } else { self.row } as u16;
+        let places =
+            (0..self.rows).flat_map(|up| (self.from..self.to).map(move |column| (last.saturating_sub(up), column)));
+        let cells = places.filter_map(|(row, column)| screen.cell(row, column));
         cells.flat_map(|cell| [cell.contents(), if cell.bold() { "\u{1}" } else { "" }]).collect()
     }
 }

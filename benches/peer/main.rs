@@ -6,14 +6,16 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what a bench finds out is printed")]
 
+#[path = "../timed.rs"]
+mod timed;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
 
-/// Between two looks at a program's memory.
-const LOOK: Duration = Duration::from_millis(2);
+use timed::median;
 
 /// One thing that is timed.
 struct Contender {
@@ -35,34 +37,15 @@ impl Contender {
 
     /// Runs it once; what it wrote is removed.
     fn run(&mut self) -> io::Result<()> {
-        let start = Instant::now();
-        let mut child = self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            self.anonymous = self.anonymous.max(anonymous(child.id()).unwrap_or(0));
-            std::thread::sleep(LOOK);
-        };
-        self.seconds.push(start.elapsed().as_secs_f64());
-        if let Some(out) = &self.out {
-            std::fs::remove_file(out)?;
-        }
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("{} ended with {status}", self.name))) }
+        let run = timed::run(&mut self.command)?;
+        self.seconds.push(run.seconds);
+        self.anonymous = self.anonymous.max(run.anonymous);
+        self.out.as_ref().map_or(Ok(()), std::fs::remove_file)
     }
 
     fn median(&self) -> f64 {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+        median(&self.seconds)
     }
-}
-
-/// `RssAnon` of a process, in bytes; Linux only.
-fn anonymous(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    Some(line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()? * 1024)
 }
 
 /// What is asked for.
@@ -111,8 +94,7 @@ fn measure(asked: &Asked) -> io::Result<()> {
             contender.run()?;
         }
     }
-    reading.sort_by(f64::total_cmp);
-    let reading = reading.get(reading.len() / 2).copied().unwrap_or(f64::NAN);
+    let reading = median(&reading);
     println!("{:.2} GB, {threads} threads, median of {}:\n", bytes as f64 / 1e9, asked.runs);
     println!("| what | s | GB/s of input | times the peer's speed | `RssAnon`, MB |");
     println!("| --- | ---: | ---: | ---: | ---: |");
