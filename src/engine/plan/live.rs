@@ -160,7 +160,7 @@ impl Live {
     pub fn would_be(&self, model: &Model, tensor: usize, recipe: &Recipe) -> Decision {
         let fault = self.faults.of(tensor);
         let tensor = &model.tensors[tensor];
-        decide(tensor, recipe, Asked::of(tensor, recipe, fault))
+        decide(tensor, recipe, Asked::of(tensor, recipe), fault)
     }
 
     /// The plan of a recipe that may be taken next.

@@ -143,11 +143,13 @@ fn decide_all(
     mut picks: impl FnMut(&Pattern) -> Arc<Vec<usize>>,
 ) -> (Decisions, Vec<Hits>) {
     let mut asked = vec![Asked::default(); model.tensors.len()];
-    for (tensor, fault) in faults.iter() {
-        if let Some(asked) = asked.get_mut(tensor) {
-            asked.fault = Some(fault);
+    let faults: Vec<(usize, Fault)> = faults.iter().collect();
+    for (number, (tensor, _)) in (1..).zip(&faults) {
+        if let Some(asked) = asked.get_mut(*tensor) {
+            asked.fault = number;
         }
     }
+    let fault = |asked: Asked| faults.get((asked.fault as usize).checked_sub(1)?).map(|(_, fault)| *fault);
     for pattern in &recipe.unprotect {
         picks(pattern).iter().for_each(|tensor| asked[*tensor].lifted = true);
     }
@@ -177,7 +179,7 @@ fn decide_all(
             decisions.share(number);
             number
         } else {
-            let number = decisions.add(decide(tensor, recipe, asked));
+            let number = decisions.add(decide(tensor, recipe, asked, fault(asked)));
             known.insert((*class, asked), number);
             number
         };
@@ -212,24 +214,25 @@ struct Request {
     overridden: bool,
 }
 
-/// What a recipe's patterns say of a tensor, and what a look at its weights did.
+/// What a recipe's patterns say of a tensor, and whether a look at its weights said anything. There is one for every tensor:
+/// it is small.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct Asked {
     /// The last rule that picks it and may act on it.
     rule: Option<u32>,
     /// Its protection is lifted.
     lifted: bool,
-    /// It holds values that are no numbers.
-    fault: Option<Fault>,
+    /// Number of what is wrong with its weights, from 1 on; 0 where nothing is.
+    fault: u32,
 }
 
 impl Asked {
     /// Of one tensor, by asking every pattern.
-    pub(super) fn of(tensor: &Tensor, recipe: &Recipe, fault: Option<Fault>) -> Self {
+    pub(super) fn of(tensor: &Tensor, recipe: &Recipe) -> Self {
         let lifted = recipe.unprotect.iter().any(|p| p.matches(tensor));
         let protected = Protection::of(tensor).is_some() && !lifted;
         let rule = recipe.rules.iter().rposition(|rule| rule.pattern.matches(tensor) && rule.may_act(protected));
-        Self { rule: rule.map(|i| i as u32), lifted, fault }
+        Self { rule: rule.map(|i| i as u32), lifted, fault: 0 }
     }
 }
 
@@ -288,13 +291,14 @@ pub(super) fn keep(tensor: &Tensor, recipe: &Recipe, winner: Winner, reason: Rea
     decision
 }
 
-/// What becomes of a tensor of which this is asked. Nothing but its class and this may decide.
-pub(super) fn decide(tensor: &Tensor, recipe: &Recipe, asked: Asked) -> Decision {
+/// What becomes of a tensor of which this is asked, and with whose weights this is wrong. Nothing but its class and these may
+/// decide.
+pub(super) fn decide(tensor: &Tensor, recipe: &Recipe, asked: Asked, fault: Option<Fault>) -> Decision {
     let protection = Protection::of(tensor);
     let request = request(tensor, protection, recipe, asked);
     let kept = |reason: Reason| {
         let kept = Decision { requested: request.wanted, ..keep(tensor, recipe, request.winner, reason) };
-        match asked.fault {
+        match fault {
             Some(fault) => kept.unspoilt(tensor, fault),
             None => kept,
         }
@@ -324,7 +328,7 @@ pub(super) fn decide(tensor: &Tensor, recipe: &Recipe, asked: Asked) -> Decision
     if let Some(why) = tensor.bound_reason() {
         return kept(Reason::Undecodable(why));
     }
-    if let Some(fault) = asked.fault {
+    if let Some(fault) = fault {
         return kept(Reason::NotFinite(fault));
     }
     Decision {

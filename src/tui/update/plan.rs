@@ -1,7 +1,7 @@
 //! The keys that change the plan. The edits themselves are in [`crate::tui::state::edit`].
 
-use crate::engine::model::{Model, Role, Tensor};
-use crate::engine::plan::{Decision, Mask, Protection};
+use crate::engine::model::{Model, Role};
+use crate::engine::plan::{Mask, Protection, Shared};
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::state::edit::{self, Outcome};
@@ -93,11 +93,13 @@ fn left_out(session: &Session, before: Mask) -> String {
     if session.plan.recipe().layers != Mask::All || before == Mask::All {
         return String::new();
     }
-    let tensors = session.model.tensors.iter().zip(&session.plan.plan().decisions);
-    let unknown = |(tensor, decision): &(&Tensor, &Decision)| {
-        tensor.role == Role::Other && !decision.is_ternary() && Protection::of(tensor).is_none()
+    // Those that share a decision are of one class, and so of one role.
+    let unknown = |shared: &&Shared| {
+        let tensor = &session.model.tensors[shared.first];
+        tensor.role == Role::Other && !shared.decision.is_ternary() && Protection::of(tensor).is_none()
     };
-    match tensors.filter(unknown).count() {
+    let shared = session.plan.plan().decisions.shared().iter();
+    match shared.filter(unknown).map(|shared| shared.tensors as usize).sum() {
         0 => String::new(),
         n => format!(" · {} of unknown role left out (/ role:other lists them)", text::counted(n, "tensor")),
     }
