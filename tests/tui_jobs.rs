@@ -5,6 +5,7 @@
 mod support;
 mod support_tui;
 
+use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -335,13 +336,18 @@ fn the_list_opens_over_every_screen_and_leaves_it_as_it_was() {
     }
 }
 
+/// An export of a small model by the default recipe.
+fn export_to(out: PathBuf) -> ExportRequest {
+    let model = Arc::new(layered().open().unwrap());
+    let recipe = Recipe::default();
+    let plan = Arc::new(resolve(&model, &recipe));
+    ExportRequest { model, plan, recipe, options: ExportOptions::new(out) }
+}
+
 /// The lane itself: the first export is held where it begins, while the queue behind it is changed.
 #[test]
 fn the_queue_can_be_changed_while_an_export_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let model = Arc::new(layered().open().unwrap());
-    let recipe = Recipe::default();
-    let plan = Arc::new(resolve(&model, &recipe));
     let (sender, events) = channel();
     let (release, held) = channel::<()>();
     let held = Mutex::new(held);
@@ -361,10 +367,7 @@ fn the_queue_can_be_changed_while_an_export_runs() {
     let jobs = Jobs::start(1, None, None, sink).unwrap();
     let out = |id: u64| folder.path().join(format!("{id}.gguf"));
     for id in 1..=4 {
-        let options = ExportOptions::new(out(id));
-        let request =
-            ExportRequest { model: Arc::clone(&model), plan: Arc::clone(&plan), recipe: recipe.clone(), options };
-        assert_eq!(jobs.export(request), id);
+        assert_eq!(jobs.export(export_to(out(id))), id);
     }
     assert_eq!(events.recv().unwrap(), "1 begins");
     jobs.cancel_export(2);
@@ -383,9 +386,6 @@ fn the_queue_can_be_changed_while_an_export_runs() {
 #[test]
 fn shutting_down_leaves_nothing_half_written() {
     let folder = tempfile::tempdir().unwrap();
-    let model = Arc::new(layered().open().unwrap());
-    let recipe = Recipe::default();
-    let plan = Arc::new(resolve(&model, &recipe));
     let (sender, events) = channel();
     let (release, held) = channel::<()>();
     let held = Mutex::new(held);
@@ -401,8 +401,7 @@ fn shutting_down_leaves_nothing_half_written() {
         _ => {}
     });
     let jobs = Jobs::start(1, None, None, sink).unwrap();
-    let options = ExportOptions::new(folder.path().join("out.gguf"));
-    jobs.export(ExportRequest { model, plan, recipe, options });
+    jobs.export(export_to(folder.path().join("out.gguf")));
     assert_eq!(events.recv().unwrap(), "begins");
     jobs.pause_export(1, true);
     release.send(()).unwrap();

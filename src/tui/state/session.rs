@@ -299,27 +299,38 @@ impl Session {
 
     /// Makes the sums anew.
     pub fn summarize(&mut self) {
-        self.learn();
+        self.learn_from_previews();
         drop((self.plan.take_touched(), self.previews.take_changed()));
         self.summaries = Summaries::new(&self.model, &self.tree, &self.plan, &self.previews);
     }
 
-    /// Tells the plan which tensors were seen to hold values that are no numbers, by previews or by a check of every weight.
-    pub fn learn(&mut self) {
-        let known = self.plan.live().faults();
+    /// Tells the plan which tensors previews have seen to hold values that are no numbers.
+    fn learn_from_previews(&mut self) {
         let seen = self.previews.spoilt().map(|(tensor, element)| (tensor, Some(element)));
-        let checked =
-            self.pages.problems.weights.iter().filter(|d| d.code == "non-finite" && d.severity == Severity::Error);
-        let checked = checked.filter_map(|d| Some((self.model.find(d.tensor.as_deref()?)?, None)));
-        let news: Vec<(usize, Option<u64>)> = seen.chain(checked).filter(|(t, _)| known.of(*t).is_none()).collect();
-        if !news.is_empty() && self.plan.learn(&self.model, news) {
+        self.learn(seen.collect());
+    }
+
+    /// Tells the plan which tensors a check of every weight has found to hold values that are no numbers.
+    pub fn learn_from_check(&mut self) {
+        // They know which element it is.
+        self.learn_from_previews();
+        let found = self.pages.problems.weights.iter();
+        let found = found.filter(|d| d.code == "non-finite" && d.severity == Severity::Error);
+        let found = found.filter_map(|d| Some((self.model.find(d.tensor.as_deref()?)?, None)));
+        self.learn(found.collect());
+    }
+
+    fn learn(&mut self, mut found: Vec<(usize, Option<u64>)>) {
+        let known = self.plan.live().faults();
+        found.retain(|(tensor, _)| known.of(*tensor).is_none());
+        if !found.is_empty() && self.plan.learn(&self.model, found) {
             self.sensitivity.fresh.stale = true;
         }
     }
 
     /// Brings the sums up to date.
     pub fn follow_sums(&mut self) {
-        self.learn();
+        self.learn_from_previews();
         let (touched, came) = (self.plan.take_touched(), self.previews.take_changed());
         self.sweeps.follow(&touched);
         self.summaries.follow(&self.model, &self.tree, &self.plan, &self.previews, (&touched, &came));

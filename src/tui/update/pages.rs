@@ -411,7 +411,7 @@ pub(super) fn checked(state: &mut State, model: &Arc<Model>, event: CheckEvent) 
             problems.weights = found;
             let counts = crate::engine::lint::Counts::of(&problems.weights);
             let tone = if counts.errors + counts.warnings > 0 { Tone::Warning } else { Tone::Good };
-            session.learn();
+            session.learn_from_check();
             session.collect_problems();
             (tone, format!("every weight checked: {counts}"))
         }

@@ -271,12 +271,15 @@ impl TypeMenu {
             let plan = state.live().plan_of(model, recipe);
             target.tensors().iter().map(|tensor| plan.decisions[*tensor].new_bytes).fold(0, u64::saturating_add)
         };
+        let tried = |chosen| match refusal(model, state, target, &members, chosen) {
+            Some(why) => Outcome::Refused(why),
+            None => set(model, state, target, &members, chosen),
+        };
         let offer = |chosen| TypeOffer {
             chosen,
-            bytes: match set_type(model, state, target, chosen) {
+            bytes: match tried(chosen) {
                 Outcome::Changed(_, recipe) => Ok(bytes(&recipe)),
-                Outcome::NeedsConfirmation(why) => Err(why),
-                Outcome::Refused(why) => Err(refusal(model, state, target, &members, chosen).unwrap_or(why)),
+                Outcome::NeedsConfirmation(why) | Outcome::Refused(why) => Err(why),
             },
         };
         let offers: Vec<TypeOffer> = TargetType::all().map(offer).collect();
