@@ -34,6 +34,16 @@ impl Kinds {
         }
         kinds
     }
+
+    /// The elements of all of them.
+    pub fn elements(&self) -> u64 {
+        self.types.iter().fold(0, |sum, (_, _, elements)| sum.saturating_add(*elements))
+    }
+
+    /// How many are ternary as they are.
+    pub fn ternary(&self) -> usize {
+        self.types.iter().filter(|(dtype, ..)| dtype.is_ternary()).map(|(_, count, _)| count).sum()
+    }
 }
 
 /// What was counted last below a folder.

@@ -30,7 +30,7 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
             .architecture
             .as_deref()
             .map_or_else(|| "no architecture".to_owned(), |a| text::clip(&text::escape(a), 20)),
-        format!("{} params", text::count(model.parameters())),
+        format!("{} params", text::count(session.kinds.elements())),
         text::bytes(model.file_bytes()),
         "ro".to_owned(),
         types(&session.kinds),

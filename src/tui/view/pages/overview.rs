@@ -83,7 +83,7 @@ fn model(state: &State, session: &Session, columns: usize, theme: &Theme) -> Vec
     let mut add = |name: &str, value: String| lines.push(fact(name, text::elide(&value, columns), theme));
     add("name", text::escape(&model.title()));
     add("architecture", model.architecture.as_deref().map_or("not told".to_owned(), text::escape));
-    add("parameters", format!("{} in {} tensors", text::count(model.parameters()), model.tensors.len()));
+    add("parameters", format!("{} in {} tensors", text::count(session.kinds.elements()), model.tensors.len()));
     add("file", format!("{} · {}", text::bytes(model.file_bytes()), model.container_words()));
     add("path", crate::tui::state::command::shorten(&model.path, state.settings.home.as_deref()));
     lines

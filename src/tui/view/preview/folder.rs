@@ -129,9 +129,7 @@ fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rec
         })
         .collect();
     if children.is_empty() {
-        let ternary =
-            session.tree.tensors_below(item).iter().filter(|t| session.model.tensors[**t].dtype.is_ternary()).count();
-        let words = match ternary {
+        let words = match session.kinds_below(item).ternary() {
             0 => "nothing here can go ternary".to_owned(),
             n => format!("{n} ternary already; `tritscope repack` moves them to another format without loss"),
         };
