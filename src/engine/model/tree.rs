@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::names::natural_cmp;
@@ -68,6 +69,9 @@ pub struct Tree {
     pub grouping: Grouping,
     /// Node of each tensor.
     leaves: Vec<usize>,
+    /// The tensors in natural order, and what part of this list is at or below each node.
+    order: Vec<usize>,
+    spans: Vec<Range<usize>>,
 }
 
 /// One level while it is being built.
@@ -219,27 +223,40 @@ impl Tree {
         self.leaves.get(tensor).copied()
     }
 
-    /// Every tensor has a node.
+    /// Finds every tensor's node and what lies below every node. Parents stand before their children, and these in
+    /// their order, so that two passes do.
     fn find_leaves(&mut self, tensors: usize) {
-        self.leaves = vec![0; tensors];
+        let mut below = vec![0; self.nodes.len()];
+        for (id, node) in self.nodes.iter().enumerate().rev() {
+            below[id] += usize::from(matches!(node.kind, NodeKind::Tensor(_)));
+            if let Some(parent) = node.parent {
+                below[parent] += below[id];
+            }
+        }
+        (self.leaves, self.order) = (vec![0; tensors], vec![0; tensors]);
+        // Where the next child of a folder, or the next root, begins.
+        let (mut next, mut next_root) = (vec![0; self.nodes.len()], 0);
+        self.spans = Vec::with_capacity(self.nodes.len());
         for (id, node) in self.nodes.iter().enumerate() {
+            let cursor = node.parent.map_or(&mut next_root, |parent| &mut next[parent]);
+            let start = *cursor;
+            *cursor += below[id];
+            next[id] = start;
+            self.spans.push(start..start + below[id]);
             if let NodeKind::Tensor(index) = node.kind {
-                self.leaves[index] = id;
+                (self.leaves[index], self.order[start]) = (id, index);
             }
         }
     }
 
-    /// Indices of every tensor at or below a node.
-    pub fn tensors_below(&self, node: usize) -> Vec<usize> {
-        let mut found = Vec::new();
-        let mut stack = vec![node];
-        while let Some(id) = stack.pop() {
-            match &self.nodes[id].kind {
-                NodeKind::Tensor(index) => found.push(*index),
-                NodeKind::Folder(children) => stack.extend(children.iter().rev()),
-            }
-        }
-        found
+    /// Indices of every tensor at or below a node, in natural order however the tree is sorted.
+    pub fn tensors_below(&self, node: usize) -> &[usize] {
+        &self.order[self.spans[node].clone()]
+    }
+
+    /// Indices of every tensor, in natural order.
+    pub fn tensors(&self) -> &[usize] {
+        &self.order
     }
 }
 

@@ -64,7 +64,7 @@ impl Session {
         match &self.counted {
             Some((grouping, known, kinds)) if (*grouping, *known) == (self.tree.grouping(), item) => kinds.clone(),
             _ if item == Item::Model => self.kinds.clone(),
-            _ => Kinds::of(&self.model, self.tree.tensors_below(item).into_iter()),
+            _ => Kinds::of(&self.model, self.tree.tensors_below(item).iter().copied()),
         }
     }
 }

@@ -94,7 +94,7 @@ impl Session {
         let Some(chosen) = &self.chosen else { return Selected::No };
         let mut all = true;
         let mut any = false;
-        for index in &self.tree.visible_below(item) {
+        for index in self.tree.visible_below(item).iter() {
             let is = chosen.contains(*index);
             any |= is;
             all &= is;
@@ -123,7 +123,7 @@ impl Session {
         let item = self.tree.selected();
         let here = self.tree.visible_below(item);
         let mut templates: HashMap<(&str, &str), usize> = HashMap::new();
-        for index in &here {
+        for index in here.iter() {
             let (template, number) = around_layer(&self.model.tensors[*index]);
             if !number.is_empty() {
                 *templates.entry(template).or_default() += 1;

@@ -392,7 +392,7 @@ impl Session {
             return Target::Tensor(index);
         }
         let path = self.tree.path(item);
-        let mut tensors = self.tree.visible_below(item);
+        let mut tensors = self.tree.visible_below(item).into_owned();
         tensors.sort_unstable();
         if self.tree.is_filtered() && tensors.len() < self.tree.tensors_below(item).len() {
             let of = if item == Item::Model { String::new() } else { format!(" of {}", self.tree.title(item)) };

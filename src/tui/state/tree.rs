@@ -3,6 +3,7 @@
 //! The first row is the model itself. A filter shows the tensors it lets through and the folders above them; while it
 //! is on, folds are its own, so that clearing it brings back what was open.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::engine::model::Tensor;
@@ -96,18 +97,18 @@ impl TreeView {
         }
     }
 
-    /// Tensors at or below a row.
-    pub fn tensors_below(&self, item: Item) -> Vec<usize> {
+    /// Tensors at or below a row, in natural order.
+    pub fn tensors_below(&self, item: Item) -> &[usize] {
         match item {
             Item::Node(node) => self.tree.tensors_below(node),
-            Item::Model => self.tree.roots.iter().flat_map(|root| self.tree.tensors_below(*root)).collect(),
+            Item::Model => self.tree.tensors(),
         }
     }
 
     /// Tensors at or below a row that the filter lets through.
-    pub fn visible_below(&self, item: Item) -> Vec<usize> {
+    pub fn visible_below(&self, item: Item) -> Cow<'_, [usize]> {
         let Some(passing) = &self.passing else {
-            return self.tensors_below(item);
+            return Cow::Borrowed(self.tensors_below(item));
         };
         let mut found = Vec::new();
         let mut stack: Vec<usize> = match item {
@@ -121,7 +122,7 @@ impl TreeView {
                 NodeKind::Folder(children) => stack.extend(children.iter().rev()),
             }
         }
-        found
+        Cow::Owned(found)
     }
 
     /// The rows directly below a row.

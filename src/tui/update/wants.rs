@@ -113,8 +113,8 @@ fn wants(session: &mut Session, visible: &[usize], weighted: bool) -> Vec<Want> 
     }
     let item = session.tree.selected();
     let (below, mut at) = match sweeps.below.filter(|(known, _)| *known == item) {
-        _ if selected.is_some() => (Vec::new(), [0; 2]),
-        Some((_, [all, also])) if all.min(also) >= session.summaries.of(item).tensors => (Vec::new(), [all, also]),
+        _ if selected.is_some() => (&[][..], [0; 2]),
+        Some((_, [all, also])) if all.min(also) >= session.summaries.of(item).tensors => (&[][..], [all, also]),
         known => (session.tree.tensors_below(item), known.map_or([0; 2], |(_, at)| at)),
     };
     let ternary = |t: &usize| session.plan.decision(*t).is_ternary();
