@@ -267,10 +267,55 @@ fn a_budget_is_typed_in_either_unit_and_enter_takes_it() {
     let least = slider(&app).ends().0;
     assert!(slider(&app).input.is_none() && slider(&app).bytes() == least, "the nearest is taken instead");
     let nearest = "cannot be reached; nearest: ";
-    assert!(app.notice().contains(nearest) && app.notice().ends_with("enter accepts it"), "{}", app.notice());
+    assert!(app.notice().contains(nearest) && app.notice().contains("enter accepts it"), "{}", app.notice());
     assert_eq!(*app.recipe(), before, "and not accepted by the same key");
     app.press("esc");
     assert!(app.session().slider.is_none() && *app.recipe() == before);
+}
+
+/// The hint of a key, if it is hinted at.
+fn hint(app: &App, key: &str) -> Option<&'static str> {
+    app.state.settings.keymap.hints(&app.state).find(|(shown, _)| *shown == key).map(|(_, word)| word)
+}
+
+#[test]
+fn a_size_that_was_not_asked_says_which_was_and_what_lies_between() {
+    let mut app = after("B tab");
+    assert_eq!(hint(&app, "esc"), Some("leave all as it was"));
+    let order = slider(&app).budget.order();
+    // A size a little below what three tensors leave: the fourth is one step too long.
+    let (above, below) = (order.bytes_at(3), order.bytes_at(4));
+    assert!((above - below) as f64 > above as f64 * 0.03, "{above} {below}");
+    let (bpw, last) = (|bytes| slider(&app).budget.bpw(bytes), order.items()[3].tensor);
+    let (asked, got, higher) = (format!("{:.2}", bpw(above) - 0.02), bpw(below), bpw(above));
+    app.type_text(&asked);
+    assert_eq!(slider(&app).count, 4);
+    let gap = slider(&app).gap(&app.model()).unwrap();
+    let words = format!("asked, {got:.2} bpw is the next below: one tensor fewer is {higher:.2} bpw");
+    assert!(gap.contains(&words) && gap.contains(&app.model().tensors[last].name), "{gap}");
+    assert_eq!(hint(&app, "esc"), Some("end the number"));
+    app.press("enter");
+    assert!(app.notice().contains(" bpw asked): ") && app.notice().starts_with("budget "), "{}", app.notice());
+    app.press("u B");
+    assert!(slider(&app).gap(&app.model()).is_none(), "nothing was asked");
+    app.press("tab");
+    app.type_text(&format!("{:.2}", got + 0.005));
+    assert!(slider(&app).missed().is_none(), "that is the size that was asked");
+}
+
+#[test]
+fn what_keeps_a_size_out_of_reach_is_named() {
+    let mut app = App::on(&layered());
+    app.press("S");
+    app.serve();
+    app.press("esc B tab 0 . 5");
+    assert_eq!(hint(&app, "enter"), Some("take the nearest"));
+    let nearest = slider(&app).nearest();
+    assert!(nearest.starts_with("0.5 bpw cannot be reached; nearest: ") && nearest.ends_with(" KiB)"), "{nearest}");
+    let why = slider(&app).obstacle(&app.model(), &app.session().plan).unwrap();
+    assert!(why.contains("output.weight, protected (space twice on it overrides)"), "{why}");
+    app.press("enter");
+    assert!(app.notice().ends_with(&why), "{}", app.notice());
 }
 
 fn listed(app: &App) -> Vec<&str> {

@@ -64,12 +64,35 @@ fn while_the_text_is_wrong_the_last_filter_stays() {
             assert_eq!(app.session().filter.in_force(), "attn_q type", "{more}");
         }
     }
-    app.press("enter");
-    assert_eq!(app.session().filter.input.text(), "attn_q type", "what is wrong is not kept");
-    assert_eq!(app.session().filter.problem(), None);
-    app.press("/ esc");
-    assert!(app.session().filter.expr().is_none());
+    app.press("esc /");
+    assert_eq!((app.session().filter.in_force(), app.session().filter.input.text()), ("", ""), "there was none before");
+    app.type_text("attn");
+    app.press("enter / esc");
+    assert!(app.session().filter.expr().is_none(), "a filter is cleared");
     assert_eq!(app.session().filter.input.text(), "");
+}
+
+#[test]
+fn what_is_no_filter_is_not_kept_and_nothing_else_in_its_place() {
+    for wrong in ["layer:x", "role:foo", "not", "typ:f16", "layer<7 and"] {
+        let mut app = App::on(&layered());
+        assert_eq!(filtered(&mut app, "layer:1").len(), 5);
+        app.press("/ ctrl-u");
+        app.type_text(wrong);
+        let message = app.session().filter.complaint().unwrap();
+        app.press("enter");
+        let filter = &app.session().filter;
+        assert!(filter.editing && filter.input.text() == wrong, "{wrong}: the line stays open");
+        let refused = filter.complaint().unwrap();
+        assert!(refused.starts_with("no filter yet: ") && refused.contains(&message), "{refused}");
+        app.press("backspace");
+        app.type_text(&wrong[wrong.len() - 1..]);
+        assert_eq!(app.session().filter.complaint(), Some(message), "typing goes on");
+        app.press("enter esc");
+        let filter = &app.session().filter;
+        assert!(!filter.editing && filter.problem().is_none(), "{wrong}");
+        assert_eq!((filter.in_force(), filter.input.text(), listed(&app).len()), ("layer:1", "layer:1", 5), "{wrong}");
+    }
 }
 
 #[test]

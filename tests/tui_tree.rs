@@ -249,7 +249,7 @@ fn space_overrides_a_protection_that_was_told() {
     let mut app = App::on(&layered());
     app.go("token_embd.weight");
     app.press("space");
-    assert!(app.notice().contains("space overrides that"), "{}", app.notice());
+    assert!(app.notice().contains("press space again to override"), "{}", app.notice());
     assert!(!app.ternary("token_embd.weight"));
     app.press("space");
     assert!(app.ternary("token_embd.weight"), "{}", app.notice());

@@ -94,7 +94,11 @@ fn a_protected_tensor_takes_a_second_press_and_a_norm_never() {
     let router = "blk.0.ffn_gate_inp.weight";
     app.go(router);
     app.press("space");
-    assert!(app.notice().contains("router") && app.notice().contains("space overrides that"), "{}", app.notice());
+    assert!(
+        app.notice().contains("router") && app.notice().contains("press space again to override"),
+        "{}",
+        app.notice()
+    );
     assert!(app.recipe().rules.is_empty());
     app.press("space");
     assert!(app.ternary(router));

@@ -517,7 +517,7 @@ impl Keymap {
                 .filter(move |b| has_use(state, context, b.action))
         };
         let hinted = of(false).chain(of(true)).filter(|b| !b.shown.is_empty());
-        hinted.filter_map(|b| Some((b.shown.split(' ').next()?, b.hint?)))
+        hinted.filter_map(move |b| Some((b.shown.split(' ').next()?, useful::hint(state, context, b.action, b.hint?))))
     }
 }
 

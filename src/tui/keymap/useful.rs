@@ -1,4 +1,5 @@
-//! Which keys have a use with what is on the screen: the others are not hinted at.
+//! Which keys have a use with what is on the screen: the others are not hinted at. What some are hinted at with while
+//! something is being typed.
 
 use super::Context;
 use crate::engine::plan;
@@ -29,5 +30,17 @@ pub(super) fn has_use(state: &State, context: Context, action: Action) -> bool {
         }
         (Context::Problems, Action::Accept) => pages.problems.selected().is_some_and(|p| p.tensor.is_some()),
         _ => true,
+    }
+}
+
+/// The word of a hint: while something is typed, what leaves it ends that only.
+pub(super) fn hint(state: &State, context: Context, action: Action, usual: &'static str) -> &'static str {
+    let Some(session) = &state.session else { return usual };
+    let slider = session.slider.as_ref().filter(|slider| slider.input.is_some());
+    match (context, action, slider) {
+        (Context::Budget, Action::Back, Some(_)) => "end the number",
+        (Context::Budget, Action::Accept, Some(slider)) if slider.is_out_of_reach() => "take the nearest",
+        (Context::Filter, Action::Back, _) if session.filter.problem().is_some() => "leave it",
+        _ => usual,
     }
 }

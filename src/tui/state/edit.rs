@@ -129,7 +129,7 @@ fn toggle_tensor(model: &Model, state: &PlanState, index: usize, confirmed: bool
             return Outcome::Refused(why);
         }
         Some(p) if !confirmed => {
-            let why = format!("{label} is protected ({}): space overrides that", p.describe());
+            let why = format!("{label} is protected ({}): press space again to override", p.describe());
             return Outcome::NeedsConfirmation(why);
         }
         _ => {}

@@ -3,6 +3,7 @@
 //! While it is open nothing of the plan changes; what is shown is the first part of the budget's order.
 
 mod tally;
+mod told;
 
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use super::tree::TreeView;
 use crate::engine::model::Model;
 use crate::engine::plan::budget::{Figure, Goal};
 use crate::engine::plan::{Budget, Recipe, Rule};
-use crate::text;
 
 pub use tally::{Lot, Tally};
 
@@ -88,6 +88,8 @@ pub struct Slider {
     pub base: Recipe,
     /// Bytes of tensor data that are wanted at most.
     pub goal: u64,
+    /// The size that was typed, as long as nothing else was wanted since.
+    pub asked: Option<Goal>,
     /// How many of the order are taken for that.
     pub count: usize,
     /// Free tensors whose figures are still to come, and those that no figure will come of.
@@ -125,6 +127,7 @@ impl Slider {
             budget,
             base,
             goal,
+            asked: None,
             count: 0,
             missing: (0, 0),
             held: false,
@@ -185,20 +188,6 @@ impl Slider {
         self.budget.order().bytes_at(self.count)
     }
 
-    /// Of a size that is out of reach: what is the nearest that can be had.
-    pub fn nearest(&self) -> String {
-        let (goal, least) = (text::bytes(self.goal), self.words(self.ends().0));
-        match self.missing.0 {
-            0 => format!("{goal} cannot be reached; nearest: {least}"),
-            coming => {
-                let measured = self.budget.free().len() - coming;
-                let of = self.budget.free().len();
-                let least = text::bytes(self.ends().0);
-                format!("{goal} is out of reach with {measured} of {of} measured; nearest so far: {least}")
-            }
-        }
-    }
-
     /// The ends of the slider: the least that can be reached, and nothing ternary that is free.
     pub fn ends(&self) -> (u64, u64) {
         (self.budget.order().least(), self.budget.order().bytes_at(0))
@@ -213,6 +202,7 @@ impl Slider {
     /// Wants this size. One that is out of reach stays wanted: what is measured next may bring it into reach.
     pub fn want(&mut self, bytes: u64) {
         self.goal = bytes.min(self.ends().1);
+        self.asked = None;
         self.problem = None;
         self.settle();
     }
@@ -300,15 +290,13 @@ impl Slider {
             Unit::Bpw => "bpw",
         };
         let goal: Result<Goal, String> = if bare { format!("{text}{unit}").parse() } else { text.parse() };
-        match goal.map(|goal| goal.bytes(self.budget.params())) {
+        match goal {
             Err(why) => self.problem = Some(why),
-            Ok(bytes) => self.want(bytes),
+            Ok(goal) => {
+                self.want(goal.bytes(self.budget.params()));
+                self.asked = Some(goal);
+            }
         }
-    }
-
-    /// A size as it is shown.
-    pub fn words(&self, bytes: u64) -> String {
-        format!("{} ({:.2} bpw)", text::bytes(bytes), self.budget.bpw(bytes))
     }
 
     /// Why a tensor has its lot, in the few words that a column takes.

@@ -200,10 +200,9 @@ pub(super) fn act_filter(state: &mut State, action: Action) -> Vec<Effect> {
     state.wants_changed = true;
     let Some(session) = &mut state.session else { return Vec::new() };
     match action {
-        Action::Accept => {
-            session.filter.editing = false;
-            session.filter.revert();
-        }
+        Action::Accept => drop(session.filter.keep()),
+        // A filter is cleared; of what is no filter there is nothing to clear, and the one before comes back.
+        Action::Back if leave_filter(session, now).is_some() => {}
         Action::Back => clear_filter(session),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown => {
             in_session(session, action, page);
@@ -237,9 +236,8 @@ pub(super) fn set_filter(state: &mut State, text: &str) {
         session.filter.begin(&session.model, &session.plan, home);
         session.filter.input.set(text);
         filter_typed(session, now);
-        session.filter.editing = false;
-        let problem = session.filter.problem().map(|p| p.message.clone());
-        session.filter.revert();
+        let problem = leave_filter(session, now);
+        session.filter.keep();
         if let Some(what) = problem {
             state.notify(Tone::Warning, what);
         }
@@ -264,6 +262,13 @@ pub(super) fn follow_filter(session: &mut Session, now: Duration) -> bool {
         }
     }
     (before, selected) != (session.tree.rows().len(), session.tree.selected())
+}
+
+/// Leaves a line that is no filter: the filter from before it was opened is in force again. What was wrong.
+pub(super) fn leave_filter(session: &mut Session, now: Duration) -> Option<String> {
+    let problem = session.filter.leave()?;
+    filter_typed(session, now);
+    Some(problem.message)
 }
 
 pub(super) fn clear_filter(session: &mut Session) {

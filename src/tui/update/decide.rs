@@ -44,8 +44,9 @@ pub(super) fn act_slider(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Accept if slider.problem.is_some() => {}
         Action::Accept if slider.input.is_some() && slider.is_out_of_reach() => {
             let words = slider.nearest();
+            let why = slider.obstacle(&session.model, &session.plan).map_or_else(String::new, |why| format!("; {why}"));
             slider.stop_typing();
-            state.notify(Tone::Warning, format!("{words}, taken; enter accepts it"));
+            state.notify(Tone::Warning, format!("{words}, taken; enter accepts it{why}"));
         }
         Action::Accept => accept(state),
         Action::Back if slider.input.is_some() => slider.stop_typing(),
@@ -66,7 +67,8 @@ fn accept(state: &mut State) {
     let Some(session) = &mut state.session else { return };
     let Some(slider) = session.slider.take() else { return };
     let (recipe, rules) = slider.accept(&session.model);
-    let name = format!("budget {}", text::bytes(slider.bytes()));
+    let name = format!("budget {}", slider.one(slider.bytes()));
+    let asked = slider.missed().map_or_else(String::new, |asked| format!(" ({asked} asked)"));
     let model = Arc::clone(&session.model);
     let changed = session.plan.apply(&model, name.clone(), recipe);
     session.budget_rules = rules;
@@ -75,9 +77,12 @@ fn accept(state: &mut State) {
     let left = if unmeasured > 0 { format!("; {unmeasured} were not measured and stay") } else { String::new() };
     let what = if changed {
         let ternary = totals.ternary_tensors;
-        format!("{name}: {ternary} tensors ternary, {:.2} bpw{left}; u takes it back", totals.new_bpw())
+        // The name has the one unit already.
+        let bpw = format!("{:.2} bpw", totals.new_bpw());
+        let size = if name.ends_with("bpw") { text::bytes(totals.new_bytes) } else { bpw };
+        format!("{name}{asked}: {ternary} tensors ternary, {size}{left}; u takes it back")
     } else {
-        format!("{name}: nothing changes")
+        format!("{name}{asked}: nothing changes")
     };
     state.notify(Tone::Info, what);
     state.sums_changed = true;

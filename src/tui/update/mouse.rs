@@ -158,7 +158,8 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     }
     let double = state.last_click.is_some_and(|(at, on)| on == line && now.saturating_sub(at) < DOUBLE_CLICK);
     session.tree.move_to(line);
-    session.filter.editing = false;
+    super::browse::leave_filter(session, now);
+    session.filter.keep();
     state.wants_changed = true;
     state.last_click = if double { None } else { Some((now, line)) };
     if double { act(state, Action::ToggleTernary) } else { Vec::new() }

@@ -31,7 +31,7 @@ impl Told {
         let room = line_width.saturating_sub(2);
         let (from, _) = columns(filter, line_width.saturating_sub(prompt), problem.at.start, problem.at.end);
         let caret = (from + prompt).saturating_sub(1);
-        let message = text::escape(&problem.message);
+        let message = text::escape(&filter.complaint().unwrap_or_default());
         let width = text::width(&message) as u16;
         if caret + width + 3 <= room {
             Self::Behind(caret)
@@ -94,7 +94,7 @@ pub(super) fn below(filter: &Filter, tensors: usize, canvas: &mut Canvas<'_>, ro
     let theme = canvas.theme;
     let y = room.y;
     if let Some(problem) = filter.problem() {
-        let message = text::escape(&problem.message);
+        let message = text::escape(&filter.complaint().unwrap_or_default());
         let (x, words) = match Told::of(filter, problem, line_width) {
             Told::Behind(caret) => (room.x + caret, format!("^ {message} ")),
             Told::Before(caret) => (room.x + caret - text::width(&message) as u16 - 2, format!(" {message} ^")),

@@ -115,14 +115,10 @@ fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect)
         canvas.text(area, area.x, area.y, &format!("⚠ {}", text::escape(problem)), theme.warning);
         return;
     }
-    if slider.input.is_some() && !slider.is_out_of_reach() {
-        canvas.text(area, area.x, area.y, "enter accepts this size, esc ends the number", theme.dim);
-        return;
-    }
     if slider.is_out_of_reach() {
-        let enter = if slider.input.is_some() { "; enter takes it" } else { "" };
-        let words = format!("⚠ {}{enter}", slider.nearest());
-        canvas.text(area, area.x, area.y, &words, theme.warning);
+        let obstacle = slider.obstacle(&session.model, &session.plan);
+        let parts = [Some(format!("⚠ {}", slider.nearest())), obstacle].into_iter().flatten();
+        canvas.text(area, area.x, area.y, &parts.collect::<Vec<_>>().join(": "), theme.warning);
         return;
     }
     if slider.budget.free().is_empty() {
@@ -132,6 +128,10 @@ fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect)
             "nothing in this model may go ternary"
         };
         canvas.text(area, area.x, area.y, words, theme.warning);
+        return;
+    }
+    if let Some(gap) = slider.gap(&session.model) {
+        canvas.text(area, area.x, area.y, &format!("⚠ {gap}"), theme.warning);
         return;
     }
     let items = slider.budget.order().items();

@@ -1,7 +1,7 @@
 //! The tree's filter: the line that is typed, the filter that is in force, and how many tensors it lets through.
 //!
-//! While the text is wrong the last filter that was right stays in force; where and why it is wrong is told beside the
-//! line. [`parse`] reads the language, [`expr`] is a filter as a value, [`eval`] asks it of the tensors.
+//! While the text is wrong the last filter that was right is shown; where and why it is wrong is told beside the line, and
+//! the line cannot be left with it: enter waits, esc goes back to the filter that was there before. [`parse`] reads the language, [`expr`] is a filter as a value, [`eval`] asks it of the tensors.
 
 pub mod complete;
 pub mod eval;
@@ -40,6 +40,10 @@ pub struct Filter {
     pub home: Option<Item>,
     /// What is wrong with the text.
     problem: Option<Problem>,
+    /// Whether the text was to be kept although it is wrong.
+    refused: bool,
+    /// The text that was in force when typing began.
+    before: String,
     expr: Option<Expr>,
     /// The text that `expr` was read from.
     in_force: String,
@@ -65,6 +69,9 @@ struct Asked {
 impl Filter {
     /// Typing begins, with the cursor of the tree on this row.
     pub fn begin(&mut self, model: &Model, plan: &PlanState, home: Item) {
+        if !self.editing {
+            self.before.clone_from(&self.in_force);
+        }
         self.editing = true;
         self.home = Some(home);
         // So that the first letter need not wait for them.
@@ -109,6 +116,7 @@ impl Filter {
     /// Reads the text anew; whether another filter is in force now. A text that is wrong leaves the old one.
     pub fn read(&mut self) -> bool {
         self.offer();
+        self.refused = false;
         match parse::parse(self.input.text()) {
             Ok(expr) => {
                 self.problem = None;
@@ -127,6 +135,20 @@ impl Filter {
     /// What is wrong with the text, if anything.
     pub fn problem(&self) -> Option<&Problem> {
         self.problem.as_ref()
+    }
+
+    /// What is wrong with the text, in words: after it was to be kept, with the way out.
+    pub fn complaint(&self) -> Option<String> {
+        let message = &self.problem.as_ref()?.message;
+        let way = if self.before.is_empty() { "esc clears it" } else { "esc takes the one before" };
+        Some(if self.refused { format!("no filter yet: {message}; {way}") } else { message.clone() })
+    }
+
+    /// Stops typing, unless the text is wrong; whether it did.
+    pub fn keep(&mut self) -> bool {
+        self.refused = self.problem.is_some();
+        self.editing = self.refused;
+        !self.refused
     }
 
     /// The filter in force.
@@ -166,11 +188,13 @@ impl Filter {
         *self = Self { names: self.names.take(), ..Self::default() };
     }
 
-    /// Puts the text of the filter in force back in the line.
-    pub fn revert(&mut self) {
-        if self.problem.take().is_some() {
-            self.input.set(self.in_force.clone());
-        }
+    /// Stops typing where the text is wrong, and puts the one back that was in force before; what was wrong. It is to be
+    /// read anew then.
+    pub fn leave(&mut self) -> Option<Problem> {
+        let problem = self.problem.take()?;
+        (self.editing, self.refused) = (false, false);
+        self.input.set(self.before.clone());
+        Some(problem)
     }
 
     /// Asks the filter in force: which tensors pass, by index; `None` without a filter.
