@@ -5,7 +5,7 @@
 use std::cell::Cell;
 
 use unicode_segmentation::UnicodeSegmentation as _;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Bytes in binary units with three significant digits: `512 B`, `1.50 KiB`, `291 MiB`.
 pub fn bytes(n: u64) -> String {
@@ -133,8 +133,9 @@ pub fn in_ascii<R>(has_sign: HasSign, draw: impl FnOnce() -> R) -> R {
     draw()
 }
 
-/// Makes text from a file safe to print: control characters, including the C1 range, and bidirectional overrides
-/// become `\u{..}` escapes; inside [`in_ascii`] whatever such a screen cannot show.
+/// Makes text from a file safe to print: control characters, including the C1 range, bidirectional overrides and what takes
+/// no column of its own, such as a mark without a letter, become `\u{..}` escapes; inside [`in_ascii`] whatever such a
+/// screen cannot show.
 pub fn escape(text: &str) -> String {
     let signs = SIGNS.get();
     let hostile = |c: char| {
@@ -142,15 +143,32 @@ pub fn escape(text: &str) -> String {
             || !c.is_ascii() && signs.is_some_and(|has_sign| !has_sign(c))
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
-    if !text.contains(hostile) {
-        return text.to_owned();
+    let safe = |text: &str| {
+        if !text.contains(hostile) {
+            return text.to_owned();
+        }
+        text.chars().flat_map(|c| if hostile(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+    };
+    // Without such a character nothing but control characters takes no column.
+    if text.is_ascii() || !text.contains(|c| UnicodeWidthChar::width(c) == Some(0)) {
+        return safe(text);
     }
-    text.chars().flat_map(|c| if hostile(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+    let sign = |sign: &str| if width(sign) == 0 { sign.escape_default().to_string() } else { safe(sign) };
+    text.graphemes(true).map(sign).collect()
 }
 
-/// Columns that `text` takes on a terminal.
+/// Columns that `text` takes on a terminal: those of its signs, one after the other.
 pub fn width(text: &str) -> usize {
-    UnicodeWidthStr::width(text)
+    // Nothing in these ranges is joined with what stands beside it.
+    let alone = |c: char| {
+        c < '\u{300}' || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2190}'..='\u{22ff}' | '\u{2500}'..='\u{25ff}')
+    };
+    if text.chars().all(alone) {
+        return UnicodeWidthStr::width(text);
+    }
+    // Half-width voicing marks have a column of their own on screens.
+    let voiced = |sign: &str| sign.matches(['\u{ff9e}', '\u{ff9f}']).count();
+    text.graphemes(true).map(|sign| UnicodeWidthStr::width(sign) + voiced(sign)).sum()
 }
 
 /// Shortens `text` to `columns`, dropping its middle: `blk.10.…_exps.weight`. Both ends carry the meaning of a name.
@@ -258,6 +276,22 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_no_column_is_told_and_columns_are_those_of_the_signs() {
+        assert_eq!(escape("\u{9be}"), "\\u{9be}");
+        assert_eq!(escape("a\u{200b}b"), "a\\u{200b}b");
+        assert_eq!(escape("ম\u{9be}.e\u{301}"), "ম\u{9be}.e\u{301}", "with a letter it is one sign");
+        assert_eq!(width("لا"), 2, "two signs, though they may be written as one");
+        for sign in ["ｶﾞ", "ﾟ", "日", "ম\u{9be}", "❤\u{fe0f}", "👩\u{200d}👧", "🇩🇪", "a"] {
+            assert_eq!(
+                width(sign),
+                usize::from(ratatui::buffer::CellWidth::cell_width(sign)),
+                "as it is drawn: {sign}"
+            );
+        }
+        assert_eq!(width("日本.e\u{301}…"), 7);
+    }
+
+    #[test]
     fn names_that_are_cut_are_told_apart() {
         let names =
             ["attn_k_norm", "attn_q_norm", "attn_norm", "attn_q", "ffn_gate_exps", "ffn_down_exps", "ffn_up_exps"];
@@ -322,6 +356,7 @@ mod tests {
         fn what_is_cut_fits_and_is_cut_between_signs(name in names(), columns in 0usize..30) {
             let name = escape(&name);
             prop_assert!(!name.chars().any(char::is_control), "nothing controls the terminal");
+            prop_assert!(name.graphemes(true).all(|sign| width(sign) > 0), "every sign is seen");
             for cut in [elide(&name, columns), clip(&name, columns)] {
                 prop_assert!(width(&cut) <= columns, "{cut:?} takes {} of {columns}", width(&cut));
                 if width(&name) <= columns {

@@ -51,6 +51,22 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
 }
 
 #[test]
+fn no_color_wins_over_the_file_and_gives_way_to_what_is_said_to_this_program() {
+    let theme = |flag: Option<&str>, env: &[(&str, &str)]| {
+        let flags = Flags { theme: flag.map(str::to_owned), ..Flags::default() };
+        let config = load("theme = \"dark\"\n", &flags, env).unwrap();
+        let printed = config.print(2).lines().find(|line| line.starts_with("theme")).unwrap().to_owned();
+        (config.theme.value.name(), printed)
+    };
+    let (value, printed) = theme(None, &[("NO_COLOR", "1")]);
+    assert_eq!((value, printed.as_str()), ("none", "theme = \"none\" # NO_COLOR"));
+    assert_eq!(theme(None, &[("NO_COLOR", "")]).0, "dark", "set to nothing is not set");
+    assert_eq!(theme(None, &[("NO_COLOR", "1"), ("TRITSCOPE_THEME", "light")]).0, "light");
+    let (value, printed) = theme(Some("dark"), &[("NO_COLOR", "1")]);
+    assert_eq!((value, printed.as_str()), ("dark", "theme = \"dark\" # --theme"));
+}
+
+#[test]
 fn gnu_screen_has_the_mouse_unless_somebody_wants_it() {
     let mouse = |file: &str, env: &[(&str, &str)]| load(file, &Flags::default(), env).unwrap().mouse.value;
     assert!(mouse("", &[]));

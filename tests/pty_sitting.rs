@@ -151,3 +151,36 @@ fn without_colours_nothing_has_one() {
         assert!(colours(session).iter().all(|c| *c == vt100::Color::Default), "{what}: {}", session.text());
     });
 }
+
+/// `NO_COLOR` wins over the file; a flag and a key win over it, and then there are colours.
+#[test]
+fn no_color_is_obeyed_until_colours_are_asked_for() {
+    let folder = with_demo();
+    let config = folder.path().join("config/tritscope");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("config.toml"), "theme = \"dark\"\n").unwrap();
+    let setup = Setup::new(folder.path()).env("NO_COLOR", "1");
+    let coloured = |shown: &support_pty::Shown| {
+        let screen = shown.parser.screen();
+        (0..100).any(|column| screen.cell(0, column).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default))
+    };
+    let mut session = setup.start(&["demo.gguf"]);
+    session.wait_text("92.2 % ternary");
+    assert!(!session.look(coloured));
+    let marked = session.look(|shown| {
+        let screen = shown.parser.screen();
+        (1..29).any(|row| (2..12).all(|column| screen.cell(row, column).is_some_and(|c| c.inverse() || c.bold())))
+    });
+    assert!(marked, "the row under the cursor is seen: {}", session.text());
+    session.send("T");
+    session.wait("colours", coloured);
+    session.send("q");
+    assert_eq!(session.end(), 0);
+    let mut session = setup.start(&["demo.gguf", "--theme", "dark"]);
+    session.wait_text("92.2 % ternary");
+    session.wait("colours", coloured);
+    session.send("\x0c");
+    session.wait_text("92.2 % ternary");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+}

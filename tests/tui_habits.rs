@@ -5,7 +5,7 @@
 mod support;
 mod support_tui;
 
-use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use support_tui::{App, layered};
@@ -395,4 +395,14 @@ fn colours_go_round() {
     assert!(app.state.appearance.ascii);
     command(&mut app, "toggle-ascii");
     assert!(!app.state.appearance.ascii);
+}
+
+#[test]
+fn the_screen_can_be_drawn_anew_from_everywhere() {
+    for context in tritscope::tui::keymap::Context::ALL {
+        let key = KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL);
+        let action = App::empty().state.settings.keymap.resolve(context, &key);
+        assert_eq!(action, Some(tritscope::tui::action::Action::Redraw), "{context:?}");
+    }
+    assert!(matches!(App::empty().press("ctrl-l")[..], [Effect::Redraw]));
 }

@@ -1,6 +1,6 @@
 //! Configuration: what the user wants of the program on every run, and where each wish comes from.
 //!
-//! Flags win over the environment (`TRITSCOPE_*`), that over the file (`config.toml` in the XDG folder), that over the
+//! Flags win over the environment (`TRITSCOPE_*`, `NO_COLOR`), that over the file (`config.toml` in the XDG folder), that over the
 //! defaults. `main` loads it before either face is run; the faces are told values and know nothing of where they came
 //! from. What is wrong is told all at once, each with its place.
 
@@ -172,6 +172,8 @@ impl Config {
             self.mouse.value = false;
         }
         let mut env = Environment { variable: &|name| variable(name), problems };
+        // What is said of colours in general gives way to what is said to this program.
+        env.take("NO_COLOR", &mut self.theme, |_| Ok(ThemeChoice::Named(ThemeName::None)));
         env.take("TRITSCOPE_THEME", &mut self.theme, str::parse);
         env.take("TRITSCOPE_MOUSE", &mut self.mouse, switch);
         env.take("TRITSCOPE_ASCII", &mut self.ascii, switch);

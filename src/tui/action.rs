@@ -127,6 +127,7 @@ actions! {
     NextTheme = "next-theme", "next colours: dark, light, contrast, 16, none";
     ToggleMouse = "toggle-mouse", "leave the mouse to the terminal, or take it back";
     ToggleAscii = "toggle-ascii", "draw in ASCII, or with lines and blocks";
+    Redraw = "redraw", "draw the whole screen anew";
     NarrowTree = "narrow-tree", "move the splitter left";
     WidenTree = "widen-tree", "move the splitter right";
     Tour = "tour", "begin the tour again";

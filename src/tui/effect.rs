@@ -122,6 +122,8 @@ pub enum Effect {
     },
     /// Hand text to the terminal's clipboard.
     Copy(String),
+    /// Draw the whole screen anew, whatever the terminal shows.
+    Redraw,
     /// Take the mouse, or leave it to the terminal.
     SetMouse(bool),
     /// Read a recipe file.

@@ -184,6 +184,9 @@ fn event_loop(
         if let Some(exit) = runtime.exit {
             return Ok(exit);
         }
+        if std::mem::take(&mut runtime.redraw) {
+            screen.forget().map_err(|e| terminal_error("draw on", e))?;
+        }
         let mut geometry = None;
         if theme.0 != driver.state.appearance {
             let appearance = driver.state.appearance;

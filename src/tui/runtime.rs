@@ -26,6 +26,8 @@ pub(super) struct Runtime {
     multiplexer: Option<Multiplexer>,
     /// What has not come back.
     pub(super) backlog: Backlog,
+    /// Set while the next frame is to be drawn as a whole.
+    pub(super) redraw: bool,
     /// Set once the program is to end.
     pub(super) exit: Option<Exit>,
 }
@@ -46,6 +48,7 @@ impl Runtime {
             state_folder: options.state_folder.clone(),
             multiplexer: options.multiplexer,
             backlog: Backlog::default(),
+            redraw: false,
             exit: None,
         })
     }
@@ -93,6 +96,7 @@ impl Runtime {
             Effect::Compare { id, a, b } => self.jobs.compare(id, a, b),
             Effect::LookAtPair { id, a, b, index, pair } => self.jobs.look_at_pair(id, a, b, index, pair),
             Effect::Copy(text) => terminal::send(&clipboard::copy(&text, self.multiplexer)),
+            Effect::Redraw => self.redraw = true,
             Effect::SetMouse(on) => terminal::set_mouse(on),
             Effect::ReadRecipe(path) => self.files.submit(move || Some(files::read_recipe(path))),
             Effect::EndTour => {

@@ -2,20 +2,24 @@
 //!
 //! [`Screen`] restores it when dropped; [`restore`] does the same for a panic hook, before anything is printed.
 
+mod rows;
+
 use std::io::{self, Stdout, Write, stdout};
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, PoisonError};
 use std::thread::ThreadId;
 
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
-use crossterm::style::ResetColor;
+use crossterm::style::{ResetColor, force_color_output};
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate,
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Frame, Terminal};
+
+use rows::Rows;
 
 /// The thread that has taken the terminal over, while it has.
 static OWNER: Mutex<Option<ThreadId>> = Mutex::new(None);
@@ -28,7 +32,7 @@ fn owner() -> std::sync::MutexGuard<'static, Option<ThreadId>> {
 pub struct Screen {
     /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where the terminal is gone for good,
     /// because it says so on a stderr that is gone too.
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
+    terminal: ManuallyDrop<Terminal<Rows<CrosstermBackend<Stdout>>>>,
 }
 
 impl Screen {
@@ -36,9 +40,12 @@ impl Screen {
     pub fn enter(mouse: bool) -> io::Result<Self> {
         enable_raw_mode()?;
         *owner() = Some(std::thread::current().id());
-        let entered = execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+        // Which colours there are is the theme's business: `NO_COLOR` has chosen one without, and another may be chosen.
+        force_color_output(true);
+        // A sign at the right edge that takes more columns than it should must not go on in the next row.
+        let entered = execute!(stdout(), EnterAlternateScreen, DisableLineWrap, EnableBracketedPaste, cursor::Hide)
             .and_then(|()| if mouse { execute!(stdout(), EnableMouseCapture) } else { Ok(()) })
-            .and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+            .and_then(|()| Terminal::new(Rows::on(CrosstermBackend::new(stdout()))));
         match entered {
             Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal) }),
             Err(e) => {
@@ -59,6 +66,11 @@ impl Screen {
         let drawn = self.terminal.draw(frame).map(drop);
         execute!(stdout(), EndSynchronizedUpdate)?;
         drawn
+    }
+
+    /// Lets the next frame be drawn as a whole, whatever the terminal shows.
+    pub fn forget(&mut self) -> io::Result<()> {
+        self.terminal.clear()
     }
 }
 
@@ -112,6 +124,7 @@ fn give_back() {
         DisableMouseCapture,
         // Where there is no alternate screen (GNU screen has none unless told to), nothing else takes the frame away.
         ResetColor,
+        EnableLineWrap,
         Clear(ClearType::All),
         cursor::MoveTo(0, 0),
         LeaveAlternateScreen,

@@ -78,6 +78,7 @@ pub(super) static EVERYWHERE: &[Everywhere] = &[
     everywhere(&[ch('N')], "N", Action::Messages, None, |c| !c.types() && !c.asks()),
     everywhere(&[ch('?'), key(K::F(1))], "? f1", Action::Help, Some("help"), |c| !c.types_words() && !c.is_help()),
     everywhere(&[key(K::F(1))], "f1", Action::Help, Some("help"), |c| c.types_words() && !c.is_help()),
+    everywhere(&[ctrl('l')], "ctrl-l", Action::Redraw, None, |_| true),
 ];
 
 const fn everywhere(

@@ -479,7 +479,7 @@ impl Keymap {
 
     /// Whether an action has something to act on: without a model, few have.
     pub fn works(&self, state: &State, context: Context, action: Action) -> bool {
-        const BARE: [Action; 10] = [
+        const BARE: [Action; 11] = [
             Action::Open,
             Action::Jobs,
             Action::Notes,
@@ -490,6 +490,7 @@ impl Keymap {
             Action::NextTheme,
             Action::ToggleMouse,
             Action::ToggleAscii,
+            Action::Redraw,
         ];
         context != Context::Browse || state.session.is_some() || BARE.contains(&action)
     }

@@ -25,6 +25,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Action::Jobs => state.dialog = Some(Dialog::Jobs(JobsDialog::default())),
         Action::NextTheme => set_theme(state, state.appearance.theme.next()),
         Action::ToggleMouse => return Some(set_mouse(state, !state.appearance.mouse)),
+        Action::Redraw => return Some(vec![Effect::Redraw]),
         Action::ToggleAscii => set_ascii(state, !state.appearance.ascii),
         Action::NarrowTree | Action::WidenTree => move_splitter(state, action == Action::WidenTree),
         _ => return None,
