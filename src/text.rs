@@ -153,8 +153,26 @@ pub fn escape(text: &str) -> String {
     if text.is_ascii() || !text.contains(|c| UnicodeWidthChar::width(c) == Some(0)) {
         return safe(text);
     }
-    let sign = |sign: &str| if width(sign) == 0 { sign.escape_default().to_string() } else { safe(sign) };
+    let sign = |sign: &str| if drawn(sign) == 0 { sign.escape_default().to_string() } else { safe(sign) };
     text.graphemes(true).map(sign).collect()
+}
+
+/// Vowel signs that stand beside their letter and have a column of their own on many terminals, though tables say they have
+/// none. The column is left free, so that nothing covers them.
+const BESIDE: [char; 14] = [
+    '\u{9be}', '\u{9d7}', '\u{b3e}', '\u{b57}', '\u{bbe}', '\u{bd7}', '\u{cc2}', '\u{cd5}', '\u{cd6}', '\u{d3e}',
+    '\u{d57}', '\u{dcf}', '\u{ddf}', '\u{1b35}',
+];
+
+/// Columns that a sign fills where it is drawn.
+fn drawn(sign: &str) -> usize {
+    // Half-width voicing marks have a column of their own on screens.
+    UnicodeWidthStr::width(sign) + sign.matches(['\u{ff9e}', '\u{ff9f}']).count()
+}
+
+/// Signs of a text and the columns of each, where one needs more than it fills; `None` where all is as it seems.
+pub fn spaced(text: &str) -> Option<impl Iterator<Item = (&str, usize)>> {
+    text.contains(BESIDE).then(|| text.graphemes(true).map(|sign| (sign, width(sign))))
 }
 
 /// Columns that `text` takes on a terminal: those of its signs, one after the other.
@@ -166,9 +184,8 @@ pub fn width(text: &str) -> usize {
     if text.chars().all(alone) {
         return UnicodeWidthStr::width(text);
     }
-    // Half-width voicing marks have a column of their own on screens.
-    let voiced = |sign: &str| sign.matches(['\u{ff9e}', '\u{ff9f}']).count();
-    text.graphemes(true).map(|sign| UnicodeWidthStr::width(sign) + voiced(sign)).sum()
+    let free = |sign: &str| sign.matches(BESIDE).count();
+    text.graphemes(true).map(|sign| drawn(sign) + free(sign)).sum()
 }
 
 /// Shortens `text` to `columns`, dropping its middle: `blk.10.…_exps.weight`. Both ends carry the meaning of a name.
@@ -281,13 +298,14 @@ mod tests {
         assert_eq!(escape("a\u{200b}b"), "a\\u{200b}b");
         assert_eq!(escape("ম\u{9be}.e\u{301}"), "ম\u{9be}.e\u{301}", "with a letter it is one sign");
         assert_eq!(width("لا"), 2, "two signs, though they may be written as one");
-        for sign in ["ｶﾞ", "ﾟ", "日", "ম\u{9be}", "❤\u{fe0f}", "👩\u{200d}👧", "🇩🇪", "a"] {
+        for sign in ["ｶﾞ", "ﾟ", "日", "e\u{301}", "❤\u{fe0f}", "👩\u{200d}👧", "🇩🇪", "a"] {
             assert_eq!(
                 width(sign),
                 usize::from(ratatui::buffer::CellWidth::cell_width(sign)),
                 "as it is drawn: {sign}"
             );
         }
+        assert_eq!(width("ম\u{9be}ন"), 3, "a vowel sign beside its letter has room");
         assert_eq!(width("日本.e\u{301}…"), 7);
     }
 

@@ -468,8 +468,6 @@ fn the_picker_walks_folders_and_opens_files() {
     let folder = app.folder.path().to_owned();
     assert!(matches!(effects.as_slice(), [Effect::ReadFolder(f)] if *f == folder));
     app.show_folder(&folder, vec![entry("models", true), entry("a.gguf", false), entry("b.gguf", false)]);
-    app.press("esc");
-    assert!(matches!(app.state.dialog, Some(Dialog::Picker(_))), "without a model there is nothing behind it");
     app.type_text("mod");
     let effects = app.press("enter");
     assert!(matches!(effects.as_slice(), [Effect::ReadFolder(f)] if *f == folder.join("models")), "{effects:?}");
@@ -484,6 +482,42 @@ fn the_picker_walks_folders_and_opens_files() {
     let effects = app.press("enter");
     assert!(matches!(effects.as_slice(), [Effect::Open(f)] if *f == folder.join("a.gguf")), "{effects:?}");
     assert!(app.state.opening.is_some() && app.state.next_wake().is_some());
+}
+
+#[test]
+fn without_a_model_the_demo_is_offered_first_and_esc_leads_to_the_welcome_screen() {
+    let mut app = App::empty();
+    update::open_picker(&mut app.state);
+    let folder = app.folder.path().to_owned();
+    app.show_folder(&folder, vec![entry("a.gguf", false)]);
+    app.type_text("a");
+    let effects = app.press("enter");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Open(f)] if *f == folder.join("a.gguf")),
+        "only while nothing is typed"
+    );
+
+    let mut app = App::empty();
+    update::open_picker(&mut app.state);
+    app.press("esc");
+    assert!(app.state.dialog.is_none());
+    let effects = app.press("d");
+    assert!(matches!(effects.as_slice(), [Effect::WriteDemo]), "{effects:?}");
+    app.press("o");
+    assert!(matches!(app.press("enter").as_slice(), [Effect::WriteDemo]));
+    let path = app.path("demo.gguf");
+    let effects = app.send(Event::DemoWritten(Ok(path.clone())));
+    assert!(matches!(effects.as_slice(), [Effect::Open(f)] if *f == path), "{effects:?}");
+    assert!(app.state.dialog.is_none() && app.state.opening.is_some());
+    assert!(app.press("d").is_empty(), "once is enough");
+
+    let mut app = App::empty();
+    app.send(Event::DemoWritten(Err("no room".to_owned())));
+    assert!(app.notice().contains("no room"), "{}", app.notice());
+    let mut app = App::on(&layered());
+    assert!(app.press("d").is_empty() && app.notice().contains("demo"), "an open model stays");
+    app.press("o");
+    assert!(matches!(&app.state.dialog, Some(Dialog::Picker(picker)) if !picker.demo));
 }
 
 #[test]

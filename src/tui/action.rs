@@ -106,6 +106,7 @@ actions! {
     GoToTensor = "go-to-tensor", "to this tensor in the tree";
     SortPairs = "sort-pairs", "greatest difference first, or by name";
     Open = "open", "open another file";
+    OpenDemo = "open-demo", "open the built-in demo, while no file is open";
     Help = "help", "this help";
     Quit = "quit", "quit; asks while an export runs";
     Back = "back", "one level up: close, drop the selection, clear the filter";

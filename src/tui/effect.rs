@@ -65,6 +65,8 @@ pub enum Effect {
     Check(Arc<Model>),
     /// Stop that.
     StopCheck,
+    /// Write the built-in demo to a passing file.
+    WriteDemo,
     /// Read a folder.
     ReadFolder(PathBuf),
     /// Read the list of recent files.

@@ -40,6 +40,8 @@ pub enum Event {
         /// What it does, in a few words.
         what: String,
     },
+    /// The built-in demo was written to a passing file, or why not.
+    DemoWritten(Result<PathBuf, String>),
     /// A folder was read.
     Folder {
         /// The folder.

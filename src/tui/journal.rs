@@ -87,6 +87,7 @@ fn of_event(event: &Event) -> Option<(&'static str, String)> {
         Event::Signal(number) => ("signal", number.to_string()),
         Event::Job(job) => return of_job(job),
         Event::ExportQueued { id, request, .. } => ("job", format!("export {id} to {}", request.options.out.display())),
+        Event::DemoWritten(result) => ("file", format!("demo: {result:?}")),
         Event::Folder { path, entries } => {
             ("file", ended(&format!("folder {}", path.display()), entries.as_ref().err()))
         }
@@ -138,6 +139,7 @@ fn of_effect(effect: &Effect) -> Option<String> {
         Effect::RunExportNext(id) => format!("export {id} is the next"),
         Effect::PauseExport(id, true) => format!("pause export {id}"),
         Effect::PauseExport(id, false) => format!("resume export {id}"),
+        Effect::WriteDemo => "write the demo".to_owned(),
         Effect::Copy(text) => format!("copy {} bytes", text.len()),
         Effect::Compare { id, b, .. } => format!("compare {id} with {}", b.path.display()),
         Effect::Quit(exit) => format!("quit, {}", exit.code()),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use tempfile::TempDir;
+
 use super::Options;
 use super::backlog::Backlog;
 use super::clipboard::{self, Multiplexer};
@@ -12,7 +14,8 @@ use super::event::Event;
 use super::files::{self, Files};
 use super::terminal;
 use super::{journal, keeping};
-use crate::engine::error::Result;
+use crate::engine::demo;
+use crate::engine::error::{Error, Result};
 use crate::engine::model::{Model, OpenOptions};
 use crate::jobs::{ExportRequest, Jobs};
 
@@ -24,6 +27,8 @@ pub(super) struct Runtime {
     base: Option<Arc<Model>>,
     state_folder: Option<PathBuf>,
     multiplexer: Option<Multiplexer>,
+    /// Where the built-in demo was written, if it was asked for.
+    demo: Option<TempDir>,
     /// What has not come back.
     pub(super) backlog: Backlog,
     /// Set while the next frame is to be drawn as a whole.
@@ -47,6 +52,7 @@ impl Runtime {
             base: options.base.clone(),
             state_folder: options.state_folder.clone(),
             multiplexer: options.multiplexer,
+            demo: None,
             backlog: Backlog::default(),
             redraw: false,
             exit: None,
@@ -72,6 +78,7 @@ impl Runtime {
             Effect::Ask(model, question) => self.jobs.ask(model, question),
             Effect::Check(model) => self.jobs.check(model),
             Effect::StopCheck => self.jobs.cancel_check(),
+            Effect::WriteDemo => return Some(Event::DemoWritten(self.demo().map_err(|e| e.to_string()))),
             Effect::ReadFolder(path) => self.files.submit(move || Some(files::read_folder(path))),
             Effect::ReadRecent => {
                 if let Some(list) = self.recent_list() {
@@ -128,6 +135,22 @@ impl Runtime {
     /// Whether all that was asked for is done.
     pub(super) fn is_idle(&self) -> bool {
         self.backlog.is_empty() && self.files.is_idle()
+    }
+
+    /// The built-in demo in a folder that goes when the program ends.
+    fn demo(&mut self) -> Result<PathBuf> {
+        let folder = match self.demo.take() {
+            Some(folder) => folder,
+            None => tempfile::Builder::new()
+                .prefix("tritscope-demo-")
+                .tempdir()
+                .map_err(|e| Error::io(&std::env::temp_dir(), "create a temporary folder", e))?,
+        };
+        let path = self.demo.insert(folder).path().join("demo.gguf");
+        if !path.exists() {
+            demo::write(&path)?;
+        }
+        Ok(path)
     }
 
     /// The list of recent files.

@@ -64,6 +64,7 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Signal(number) => vec![Effect::Quit(Exit::Signal(number))],
         Event::Job(event) => job(state, event),
         Event::ExportQueued { id, request, what } => exports::queued(state, id, request, what),
+        Event::DemoWritten(result) => opening::demo_written(state, result),
         Event::Folder { path, entries } => opening::folder(state, &path, entries),
         Event::Recent(paths) => opening::recent(state, paths),
         Event::Probed(target) => forms::probed(state, target),

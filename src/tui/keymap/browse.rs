@@ -64,6 +64,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Browse, &[ch('n')], "n", Action::Notes).hint("notes"),
     on(C::Browse, &[ch('s')], "s", Action::SaveRecipe).hint("save recipe"),
     on(C::Browse, &[ch('o')], "o", Action::Open).hint("open"),
+    on(C::Browse, &[ch('d')], "d", Action::OpenDemo),
     on(C::Browse, &[key(K::Esc)], "esc", Action::Back),
     on(C::Browse, &[ch('?'), key(K::F(1))], "?", Action::Help).hint("help"),
     on(C::Browse, &[ch('q'), ctrl('c')], "q ctrl-c", Action::Quit).hint("quit"),

@@ -479,7 +479,7 @@ impl Keymap {
 
     /// Whether an action has something to act on: without a model, few have.
     pub fn works(&self, state: &State, context: Context, action: Action) -> bool {
-        const BARE: [Action; 11] = [
+        const BARE: [Action; 12] = [
             Action::Open,
             Action::Jobs,
             Action::Notes,
@@ -491,6 +491,7 @@ impl Keymap {
             Action::ToggleMouse,
             Action::ToggleAscii,
             Action::Redraw,
+            Action::OpenDemo,
         ];
         context != Context::Browse || state.session.is_some() || BARE.contains(&action)
     }

@@ -4,8 +4,10 @@
 
 use super::Tab;
 use super::columns::Column;
+use super::dialog::QuantizeField;
 use super::pages::Page;
 use crate::engine::preview::Window;
+use crate::tui::action::Action;
 
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,11 +29,26 @@ impl Area {
     }
 }
 
+/// What a click at a place means, where that is more than a line of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// Does this.
+    Act(Action),
+    /// A field of the quantize dialog.
+    Field(QuantizeField),
+    /// An export, counted from the newest.
+    Export(usize),
+    /// Row and column of a cell in the table of methods.
+    Cell(usize, usize),
+}
+
 /// The last frame's layout.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Geometry {
     /// Rows of the tree, without border and heading.
     pub tree: Area,
+    /// Columns of a name in them, which its indentation and its folding sign are part of.
+    pub tree_names: usize,
     /// Index of the row that is drawn first.
     pub tree_offset: usize,
     /// Rows that stand at the top instead of those that scrolled there: the folders above what is below them.
@@ -70,6 +87,8 @@ pub struct Geometry {
     pub page_offset: usize,
     /// Lines that the page has.
     pub page_lines: usize,
+    /// What is on top and does something of its own when it is clicked.
+    pub spots: Vec<(Area, Spot)>,
     /// The list or text of the open dialog.
     pub dialog: Area,
     /// Index of the dialog's first visible line.
@@ -158,6 +177,11 @@ impl Tiles {
 }
 
 impl Geometry {
+    /// What a click there means.
+    pub fn spot(&self, column: u16, row: u16) -> Option<Spot> {
+        self.spots.iter().find(|(area, _)| area.contains(column, row)).map(|(_, spot)| *spot)
+    }
+
     /// Roles and layers of the map that are in sight.
     pub fn map_cells(&self) -> (usize, usize) {
         (usize::from(self.map.height), usize::from(self.map.width / self.map_cell.max(1)))

@@ -19,6 +19,8 @@ pub struct Entry {
 /// A line of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
+    /// The built-in demo model.
+    Demo,
     /// A file that was opened before.
     Recent(PathBuf),
     /// The folder above.
@@ -52,6 +54,8 @@ pub struct Picker {
     pub cursor: usize,
     /// Files that were opened before, newest first.
     pub recent: Vec<PathBuf>,
+    /// Whether the built-in demo model is offered.
+    pub demo: bool,
     /// A file that is not offered: the one that another is wanted for.
     pub without: Option<PathBuf>,
 }
@@ -66,6 +70,7 @@ impl Picker {
             entries: None,
             cursor: 0,
             recent,
+            demo: false,
             without: None,
         }
     }
@@ -98,6 +103,9 @@ impl Picker {
         let name = if typed == "~" { String::new() } else { name };
         let offered = |path: &Path| self.without.as_deref() != Some(path);
         let mut choices = Vec::new();
+        if self.demo && typed.is_empty() {
+            choices.push(Choice::Demo);
+        }
         if !typed.contains('/') {
             let matches = |path: &&PathBuf| offered(path) && path.to_string_lossy().to_lowercase().contains(&name);
             choices.extend(self.recent.iter().filter(matches).cloned().map(Choice::Recent));
@@ -119,6 +127,7 @@ impl Picker {
     /// The path of a choice, and whether it is a folder.
     pub fn path_of(&self, choice: &Choice) -> Option<(PathBuf, bool)> {
         Some(match choice {
+            Choice::Demo => return None,
             Choice::Recent(path) => (path.clone(), false),
             Choice::Parent => (self.folder.parent()?.to_owned(), true),
             Choice::Entry(index) => {

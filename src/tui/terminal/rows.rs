@@ -10,7 +10,7 @@ use std::cell::Cell as Shared;
 use std::collections::BTreeSet;
 
 use ratatui::backend::{Backend, ClearType, WindowSize};
-use ratatui::buffer::{Cell, CellWidth};
+use ratatui::buffer::{Cell, CellDiffOption, CellWidth};
 use ratatui::layout::{Position, Size};
 
 /// A backend that draws rows with doubtful signs as a whole.
@@ -67,7 +67,7 @@ impl<B> Rows<B> {
         }
         // What a wide sign covers is not drawn by itself.
         let mut covered = cell.clone();
-        covered.set_symbol(" ");
+        covered.set_symbol(" ").set_diff_option(CellDiffOption::None);
         for (i, place) in row.cells[x..end].iter_mut().enumerate() {
             *place = if i == 0 { cell.clone() } else { covered.clone() };
         }

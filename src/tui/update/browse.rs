@@ -16,6 +16,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Quit => quit(state),
         Action::Open => opening::open_picker(state),
+        Action::OpenDemo => opening::open_demo(state),
         Action::Pages => {
             pages::toggle(state);
             Vec::new()

@@ -131,6 +131,14 @@ pub(super) fn act_jobs(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// A click on an export selects it; on the selected one it shows the log. A question that was asked is answered with no.
+pub(super) fn click(state: &mut State, export: usize) -> Vec<Effect> {
+    let Some(Dialog::Jobs(dialog)) = &mut state.dialog else { return Vec::new() };
+    let chosen = dialog.cursor == export && dialog.cancelling.take().is_none();
+    dialog.cursor = export;
+    if chosen { super::act(state, Action::JobLog) } else { Vec::new() }
+}
+
 fn move_cursor(dialog: &mut JobsDialog, action: Action, jobs: usize) {
     let last = jobs.saturating_sub(1);
     dialog.cursor = match action {

@@ -92,6 +92,14 @@ pub(super) fn act_quantize(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// A click on a field gives it the keys; what can be switched is, the button starts.
+pub(super) fn click(state: &mut State, field: QuantizeField) -> Vec<Effect> {
+    let Some(Dialog::Quantize(form)) = &mut state.dialog else { return Vec::new() };
+    form.field = field;
+    change(form, true);
+    if field == QuantizeField::Start { start(state) } else { Vec::new() }
+}
+
 fn change(form: &mut QuantizeForm, forward: bool) {
     match form.field {
         QuantizeField::Verify => form.cycle_verify(forward),

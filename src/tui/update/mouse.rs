@@ -1,15 +1,20 @@
-//! The mouse: a click selects, a double click toggles, the wheel moves what lies under it, the splitter can be dragged.
+//! The mouse: a click selects and gives the keys to what it hits, a double click toggles, the wheel moves what lies under
+//! it, the splitter can be dragged.
 
 use std::time::Duration;
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{act, compare, decide, habits, plot};
+use super::{act, compare, decide, exports, forms, habits, pane, plot};
+use crate::engine::model::tree::NodeKind;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Context;
 use crate::tui::state::columns::Sort;
-use crate::tui::state::{Area, Dialog, Drag, Screen, State};
+use crate::tui::state::dialog::Scroll;
+use crate::tui::state::geometry::Spot;
+use crate::tui::state::tree::Item;
+use crate::tui::state::{Area, Dialog, Drag, Screen, Session, State};
 
 /// Clicks closer than this are one double click.
 pub(super) const DOUBLE_CLICK: Duration = Duration::from_millis(400);
@@ -45,14 +50,35 @@ fn wheel(state: &mut State, event: MouseEvent, action: Action) -> Vec<Effect> {
     if plot::wheel(state, event.column, event.row, action == Action::Up) {
         return Vec::new();
     }
+    let over = |area: Area| area.contains(event.column, event.row);
     match Context::of(state) {
         Context::Browse if on_tabs => {
             act(state, if action == Action::Up { Action::PreviousTab } else { Action::NextTab })
         }
         // What the preview shows belongs to the row under the cursor: the wheel must not change that from there.
-        Context::Browse | Context::Filter if state.geometry.preview.contains(event.column, event.row) => Vec::new(),
+        Context::Browse | Context::Filter if over(state.geometry.preview) => {
+            pane::scroll_by(state, lines(action));
+            Vec::new()
+        }
+        Context::Pane | Context::Block if over(state.geometry.pane) && pane::scroll_by(state, lines(action)) => {
+            Vec::new()
+        }
+        Context::Pane | Context::Methods | Context::Map | Context::Experts | Context::Block
+            if over(state.geometry.tree) =>
+        {
+            if let Some(session) = &mut state.session {
+                session.tree.move_by(lines(action));
+            }
+            state.wants_changed = true;
+            Vec::new()
+        }
         _ => repeat(state, action),
     }
+}
+
+/// Lines of a notch.
+fn lines(action: Action) -> isize {
+    if action == Action::Up { -(NOTCH as isize) } else { NOTCH as isize }
 }
 
 fn repeat(state: &mut State, action: Action) -> Vec<Effect> {
@@ -74,7 +100,13 @@ fn click_dialog(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
         return Vec::new();
     }
     let line = state.geometry.dialog_offset + usize::from(row - area.y);
+    let last = state.geometry.dialog_lines.saturating_sub(usize::from(area.height));
     let cursor = match &mut state.dialog {
+        // The line goes to the top, as far as there is more.
+        Some(Dialog::Help(help)) => {
+            help.scroll = Scroll { top: line.min(last) };
+            return Vec::new();
+        }
         Some(Dialog::Palette(palette)) if line < palette.choices.len() => &mut palette.cursor,
         Some(Dialog::Copy(menu)) => &mut menu.cursor,
         Some(Dialog::Presets(menu)) if line < menu.offers.len() => &mut menu.cursor,
@@ -88,6 +120,30 @@ fn click_dialog(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     Vec::new()
 }
 
+/// A click on what does something of its own.
+fn click_spot(state: &mut State, spot: Spot) -> Vec<Effect> {
+    match spot {
+        Spot::Act(action) => act(state, action),
+        Spot::Field(field) => forms::click(state, field),
+        Spot::Export(export) => exports::click(state, export),
+        Spot::Cell(row, column) => pane::click_cell(state, row, column),
+    }
+}
+
+/// Opens or closes the folder of a row, if that is where its sign and the indentation before it are; whether they are.
+fn click_fold(session: &mut Session, line: usize, column: u16, names: usize) -> bool {
+    let Some(Item::Node(node)) = session.tree.rows().get(line).copied() else { return false };
+    let Some(folder) = session.tree.tree().nodes.get(node) else { return false };
+    // Three columns of signs stand before, the folding sign and a space behind.
+    let indent = (folder.depth * 2).min(names / 3);
+    let hit = (3..3 + indent + 2).contains(&usize::from(column));
+    if !hit || !matches!(folder.kind, NodeKind::Folder(_)) {
+        return false;
+    }
+    session.tree.move_to(line);
+    session.tree.toggle_fold()
+}
+
 fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     if let Some(Dialog::Picker(picker)) = &mut state.dialog {
         let area = state.geometry.dialog;
@@ -98,6 +154,9 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
             return if chosen { act(state, Action::Accept) } else { Vec::new() };
         }
         return Vec::new();
+    }
+    if let Some(spot) = state.geometry.spot(column, row) {
+        return click_spot(state, spot);
     }
     if state.dialog.is_some() {
         return click_dialog(state, column, row);
@@ -146,21 +205,36 @@ fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     if let Some(effects) = plot::click(state, column, row) {
         return effects;
     }
-    let Some(session) = &mut state.session else { return Vec::new() };
-    let area = state.geometry.tree;
-    if !area.contains(column, row) {
+    if state.geometry.preview.contains(column, row) && Context::of(state) == Context::Browse {
+        pane::focus(state);
         return Vec::new();
     }
+    click_tree(state, column, row)
+}
+
+/// A click on a row of the tree gives the tree the keys.
+fn click_tree(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
+    let (now, area) = (state.now, state.geometry.tree);
+    let Some(session) = state.session.as_mut().filter(|_| area.contains(column, row)) else { return Vec::new() };
     let line = usize::from(row - area.y);
     let line = state.geometry.sticky.get(line).copied().unwrap_or(state.geometry.tree_offset + line);
     if line >= session.tree.rows().len() {
         return Vec::new();
     }
-    let double = state.last_click.is_some_and(|(at, on)| on == line && now.saturating_sub(at) < DOUBLE_CLICK);
-    session.tree.move_to(line);
+    session.pane.focused = false;
+    session.pane.goto = None;
+    state.wants_changed = true;
+    let folded = click_fold(session, line, column - area.x, state.geometry.tree_names);
+    if !folded {
+        session.tree.move_to(line);
+    }
     super::browse::leave_filter(session, now);
     session.filter.keep();
-    state.wants_changed = true;
+    if folded {
+        state.last_click = None;
+        return Vec::new();
+    }
+    let double = state.last_click.is_some_and(|(at, on)| on == line && now.saturating_sub(at) < DOUBLE_CLICK);
     state.last_click = if double { None } else { Some((now, line)) };
     if double { act(state, Action::ToggleTernary) } else { Vec::new() }
 }

@@ -8,7 +8,7 @@ use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::state::command::expand;
 use crate::tui::state::input::TextEdit;
-use crate::tui::state::picker::{Entry, Picker, Purpose};
+use crate::tui::state::picker::{Choice, Entry, Picker, Purpose};
 use crate::tui::state::{Dialog, Opening, Session, State, Tone};
 
 use super::quit;
@@ -69,8 +69,29 @@ pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, S
 pub fn open_picker(state: &mut State) -> Vec<Effect> {
     let beside = state.session.as_ref().and_then(|s| s.model.path.parent()).filter(|p| p.is_absolute());
     let folder = beside.unwrap_or(&state.settings.folder).to_owned();
-    state.dialog = Some(Dialog::Picker(Picker::new(folder.clone(), state.recent.clone())));
+    let picker = Picker::new(folder.clone(), state.recent.clone());
+    state.dialog = Some(Dialog::Picker(Picker { demo: state.session.is_none(), ..picker }));
     vec![Effect::ReadFolder(folder)]
+}
+
+/// Has the built-in demo written, where no file is open.
+pub(super) fn open_demo(state: &mut State) -> Vec<Effect> {
+    if state.session.is_some() || state.opening.is_some() {
+        state.notify(Tone::Info, "a file is open: the demo is for when none is");
+        return Vec::new();
+    }
+    vec![Effect::WriteDemo]
+}
+
+/// The demo is written, or why not.
+pub(super) fn demo_written(state: &mut State, result: Result<PathBuf, String>) -> Vec<Effect> {
+    match result {
+        Ok(path) => begin(state, path),
+        Err(why) => {
+            state.notify(Tone::Error, format!("the demo cannot be written: {why}"));
+            Vec::new()
+        }
+    }
 }
 
 pub(super) fn folder(state: &mut State, path: &Path, entries: Result<Vec<Entry>, String>) -> Vec<Effect> {
@@ -136,6 +157,9 @@ pub(super) fn act_picker(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::Accept => {
+            if choices.get(picker.cursor) == Some(&Choice::Demo) {
+                return open_demo(state);
+            }
             let chosen = choices.get(picker.cursor).and_then(|choice| picker.path_of(choice));
             return match chosen {
                 Some((path, true)) => enter(picker, path),
@@ -147,8 +171,7 @@ pub(super) fn act_picker(state: &mut State, action: Action) -> Vec<Effect> {
                 }
             };
         }
-        Action::Back if state.session.is_some() => state.dialog = None,
-        Action::Back => state.notify(Tone::Info, "no file is open: choose one, or leave with ctrl-c"),
+        Action::Back => state.dialog = None,
         Action::Quit => return quit(state),
         _ => {}
     }

@@ -108,6 +108,30 @@ fn next_tensor(state: &mut State, forward: bool) {
     }
 }
 
+/// Lines of a pane that is longer than it is high, up or down; whether it is.
+pub(super) fn scroll_by(state: &mut State, lines: isize) -> bool {
+    let last = state.geometry.pane_lines.saturating_sub(usize::from(state.geometry.pane.height));
+    let Some(session) = state.session.as_mut().filter(|_| last > 0) else { return false };
+    let top = &mut session.pane.scroll;
+    *top = (*top).min(last).saturating_add_signed(lines).min(last);
+    true
+}
+
+/// A click on a cell of the table of methods chooses it and gives the table the keys; on the chosen one it asks what it is to be
+/// applied to.
+pub(super) fn click_cell(state: &mut State, row: usize, column: usize) -> Vec<Effect> {
+    let had_keys = Context::of(state) == Context::Methods;
+    if !had_keys && (Context::of(state) != Context::Browse || !focus(state)) {
+        return Vec::new();
+    }
+    let Some(session) = &mut state.session else { return Vec::new() };
+    let matrix = &mut session.pane.matrix;
+    let chosen = had_keys && (matrix.row, matrix.column) == (row, column);
+    (matrix.row, matrix.column) = (row, column);
+    state.wants_changed = true;
+    if chosen { super::act(state, Action::Pane(PaneAction::Enter)) } else { Vec::new() }
+}
+
 /// Lines of a pane that is longer than it is high.
 fn scroll(state: &mut State, action: Action) {
     let page = usize::from(state.geometry.pane.height).saturating_sub(1).max(1);

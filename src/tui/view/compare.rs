@@ -15,7 +15,7 @@ use crate::tui::action::Action;
 use crate::tui::keymap::Context;
 use crate::tui::state::command::shorten;
 use crate::tui::state::compare::{Compare, Show, Stage};
-use crate::tui::state::geometry::scrolled;
+use crate::tui::state::geometry::{Spot, scrolled};
 use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::{Area, Geometry, State};
 use crate::tui::theme::Theme;
@@ -43,7 +43,7 @@ pub(super) fn draw(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, ar
         canvas.centred(body, body.y + body.height / 2, &words, canvas.theme.text);
         return;
     };
-    filters(state, compare, canvas, chips);
+    filters(state, compare, canvas, chips, geometry);
     // The list takes the height that it needs where both stand below each other, the width otherwise.
     let wide = body.width >= 110;
     let [list, detail] = if wide {
@@ -157,7 +157,7 @@ fn verdict(compare: &Compare, room: usize, theme: &Theme) -> Vec<Span<'static>> 
 
 /// The filters with their keys and what each leaves, the chosen one marked. Where there is little room only that one has
 /// its name.
-fn filters(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect) {
+fn filters(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let key = |action: Action| {
         let bound = state.settings.keymap.of(Context::Compare).find(|bound| bound.action == action);
@@ -176,12 +176,20 @@ fn filters(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect
     let named = line(true);
     let line = if named.width() <= usize::from(area.width) { named } else { line(false) };
     canvas.line(area, area.y, &line);
+    let place = |x: u16, width: u16| Area { x, y: area.y, width, height: 1 };
+    let mut x = area.x;
+    for (chip, show) in line.spans.chunks(3).zip(Show::ALL) {
+        let width = chip.iter().map(|span| text::width(&span.content) as u16).sum();
+        geometry.spots.push((place(x, width), Spot::Act(Action::ShowPairs(show))));
+        x += width;
+    }
     let words = if compare.by_error { " by difference" } else { " by name" };
     let order =
         Line::from(vec![Span::styled(key(Action::SortPairs).to_owned(), theme.key), Span::styled(words, theme.dim)]);
     let width = order.width() as u16;
     if line.width() as u16 + width < area.width {
         canvas.line(Rect { x: area.right() - width, width, ..area }, area.y, &order);
+        geometry.spots.push((place(area.right() - width, width), Spot::Act(Action::SortPairs)));
     }
 }
 

@@ -1,6 +1,8 @@
 //! The canvas: a buffer, a theme, and the few ways in which panes put text on it.
 
-use ratatui::buffer::Buffer;
+use std::num::NonZeroU16;
+
+use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -32,7 +34,30 @@ impl Canvas<'_> {
             return x;
         }
         let columns = usize::from(area.right() - x);
-        self.buf.set_stringn(x, y, text::clip(content, columns), columns, style).0
+        self.put(x, y, &text::clip(content, columns), columns, style)
+    }
+
+    /// Text as it is, as many columns as there are; the column behind it.
+    fn put(&mut self, mut x: u16, y: u16, content: &str, columns: usize, style: Style) -> u16 {
+        let Some(signs) = text::spaced(content) else {
+            return self.buf.set_stringn(x, y, content, columns, style).0;
+        };
+        let end = usize::from(x) + columns;
+        for (sign, width) in signs {
+            if usize::from(x) + width > end {
+                break;
+            }
+            let (behind, _) = self.buf.set_stringn(x, y, sign, width, style);
+            let forced = NonZeroU16::new(width as u16).filter(|width| x + width.get() > behind);
+            if let (Some(width), Some(cell)) = (forced, self.buf.cell_mut((x, y))) {
+                cell.set_diff_option(CellDiffOption::ForcedWidth(width));
+                let free = Rect { x: behind, y, width: x + width.get() - behind, height: 1 };
+                Clear.render(free.intersection(self.buf.area), self.buf);
+                self.buf.set_style(free, style);
+            }
+            x += width as u16;
+        }
+        x
     }
 
     /// Text that ends at the area's right edge.
@@ -52,7 +77,11 @@ impl Canvas<'_> {
     /// A line of spans, clipped to the area.
     pub fn line(&mut self, area: Rect, y: u16, line: &Line<'_>) {
         if y >= area.top() && y < area.bottom() {
-            self.buf.set_line(area.x, y, line, area.width);
+            let (mut x, right) = (area.x, area.right());
+            for span in &line.spans {
+                let columns = usize::from(right.saturating_sub(x));
+                x = self.put(x, y, &span.content, columns, line.style.patch(span.style));
+            }
         }
     }
 
@@ -267,6 +296,18 @@ mod tests {
         assert_eq!(wrap("", 8), [""]);
         assert_eq!(wrap("4 KiB, 12.9 % of before", 11), ["4 KiB,", "12.9 % of", "before"]);
         assert_eq!(tail("abcdef", 4), "…def");
+    }
+
+    #[test]
+    fn a_vowel_sign_beside_its_letter_has_a_column_that_nothing_covers() {
+        let area = Rect::new(0, 0, 8, 1);
+        let mut buf = Buffer::empty(area);
+        let mut canvas = Canvas { buf: &mut buf, theme: &Theme::dark(), cursor: None };
+        assert_eq!(canvas.text(area, 0, 0, "ম\u{9be}ন", Style::new()), 3);
+        canvas.line(area, 0, &Line::from(vec![Span::raw("ম\u{9be}ন"), Span::raw("│")]));
+        let symbols: Vec<&str> = (0..5).map(|x| buf[(x, 0)].symbol()).collect();
+        assert_eq!(symbols, ["ম\u{9be}", " ", "ন", "│", " "]);
+        assert_eq!(ratatui::buffer::CellWidth::cell_width(&buf[(0, 0)]), 2, "the free column is not drawn by itself");
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn welcome(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         });
     } else if state.dialog.is_none() {
         lines.push(("no file is open".to_owned(), theme.text));
-        lines.push(("o chooses one; `tritscope demo` has one to play with".to_owned(), theme.dim));
+        lines.push(("o chooses one · d opens the built-in demo · q quits".to_owned(), theme.dim));
     }
     for (y, (words, style)) in (middle..area.bottom()).zip(lines) {
         canvas.centred(area, y, &words, style);

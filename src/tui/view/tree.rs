@@ -121,6 +121,7 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     let columns = Columns::new(inner.width, state.settings.columns.as_deref());
     let name_width = usize::from(inner.width).saturating_sub(columns.total() + 3);
     headings(session, canvas, area, inner, columns, name_width, geometry);
+    geometry.tree_names = name_width;
     footer(session, canvas, area, columns);
     let inner = if session.filter.editing { filter::line(&session.filter, canvas, inner) } else { inner };
     let rows = session.tree.rows();

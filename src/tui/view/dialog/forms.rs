@@ -3,20 +3,28 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::area_of;
 use crate::engine::error::Severity;
 use crate::engine::export::Verify;
 use crate::engine::preview::sqnr_db;
 use crate::text;
 use crate::tui::state::dialog::{QuantizeField, QuantizeForm, SaveForm};
+use crate::tui::state::geometry::Spot;
 use crate::tui::state::tree::Item;
-use crate::tui::state::{Session, State};
+use crate::tui::state::{Geometry, Session, State};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, wrap};
 
 /// Columns of the names at the left.
 const NAMES: u16 = 11;
 
-pub(super) fn quantize(state: &State, form: &QuantizeForm, canvas: &mut Canvas<'_>, area: Rect) {
+pub(super) fn quantize(
+    state: &State,
+    form: &QuantizeForm,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    geometry: &mut Geometry,
+) {
     let Some(session) = &state.session else { return };
     let theme = canvas.theme;
     let width = area.width.min(88);
@@ -29,7 +37,9 @@ pub(super) fn quantize(state: &State, form: &QuantizeForm, canvas: &mut Canvas<'
     let inner = canvas.dialog(area, width, height as u16, "Quantize");
     let mut y = inner.y + canvas.lines(inner, &summary) + 1;
     for field in fields {
-        draw_field(form, field, canvas, Rect { y, height: 1, ..inner }.intersection(inner));
+        let line = Rect { y, height: 1, ..inner }.intersection(inner);
+        draw_field(form, field, canvas, line);
+        geometry.spots.push((area_of(line), Spot::Field(field)));
         y += 1;
     }
     for line in &problem {

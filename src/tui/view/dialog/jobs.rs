@@ -9,10 +9,11 @@ use super::area_of;
 use crate::engine::progress::Stage;
 use crate::jobs::ExportStatus;
 use crate::text;
+use crate::tui::action::Action;
 use crate::tui::state::command::shorten;
 use crate::tui::state::compare::Stage as Compared;
 use crate::tui::state::dialog::{JobsDialog, LogView};
-use crate::tui::state::geometry::scrolled;
+use crate::tui::state::geometry::{Spot, scrolled};
 use crate::tui::state::jobs::{Job, check_text, whole_seconds};
 use crate::tui::state::pages::problems::Check;
 use crate::tui::state::{Geometry, Screen, State, Tone};
@@ -30,6 +31,7 @@ pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, a
     let columns = usize::from(width).saturating_sub(4);
     let mut lines = Vec::new();
     let mut selected = (0, 0);
+    let mut spots = Vec::new();
     for (i, job) in state.jobs.all().iter().rev().enumerate() {
         if i > 0 {
             lines.push(Line::default());
@@ -38,6 +40,9 @@ pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, a
         lines.extend(entry(state, job, i == dialog.cursor, columns, theme));
         if dialog.cancelling == Some(job.state.id) {
             let question = if job.is_queued() { "   take it off the queue? " } else { "   cancel this export? " };
+            let asked = text::width(question) as u16;
+            spots.push((lines.len()..lines.len() + 1, asked, 7, Spot::Act(Action::Accept)));
+            spots.push((lines.len()..lines.len() + 1, asked + 7, 5, Spot::Act(Action::Back)));
             lines.push(Line::from(vec![
                 Span::styled(question, theme.warning),
                 Span::styled("y", theme.key),
@@ -46,6 +51,7 @@ pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, a
                 Span::styled(" no", theme.dim),
             ]));
         }
+        spots.push((begin..lines.len(), 0, width, Spot::Export(i)));
         if i == dialog.cursor {
             selected = (begin, lines.len());
         }
@@ -58,6 +64,12 @@ pub(super) fn draw(state: &State, dialog: JobsDialog, canvas: &mut Canvas<'_>, a
     let height = usize::from(inner.height);
     let top = scrolled(0, selected.1.saturating_sub(1), lines.len(), height).min(selected.0);
     canvas.lines(inner, &lines[top..]);
+    for (at, x, width, spot) in spots {
+        for line in at.filter(|line| (top..top + height).contains(line)) {
+            let place = Rect { x: inner.x + x, y: inner.y + (line - top) as u16, width, height: 1 };
+            geometry.spots.push((area_of(place.intersection(inner)), spot));
+        }
+    }
     geometry.dialog = area_of(inner);
     geometry.dialog_offset = top;
     geometry.dialog_lines = lines.len();

@@ -14,29 +14,32 @@ use ratatui::text::{Line, Span};
 use super::draw::{Canvas, wrap};
 use crate::engine::progress::Stage;
 use crate::text;
+use crate::tui::action::{Action, PaneAction};
+use crate::tui::state::apply::Scope;
 use crate::tui::state::command::shorten;
 use crate::tui::state::dialog::ApplyForm;
+use crate::tui::state::geometry::Spot;
 use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::{Area, Dialog, Geometry, State};
 
 pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+    let beneath = match dialog {
+        Dialog::Palette(open) => open.beneath.as_deref(),
+        Dialog::Help(help) => help.beneath.as_deref(),
+        _ => None,
+    };
+    if let Some(beneath) = beneath {
+        draw(state, beneath, canvas, area, geometry);
+    }
+    // What lies beneath is not clicked.
+    geometry.spots.clear();
     match dialog {
-        Dialog::Palette(open) => {
-            if let Some(beneath) = &open.beneath {
-                draw(state, beneath, canvas, area, geometry);
-            }
-            palette::draw(state, open, canvas, area, geometry);
-        }
+        Dialog::Palette(open) => palette::draw(state, open, canvas, area, geometry),
+        Dialog::Help(help) => reading::help(state, help, canvas, area, geometry),
         Dialog::Copy(menu) => palette::copying(state, *menu, canvas, area, geometry),
-        Dialog::Help(help) => {
-            if let Some(beneath) = &help.beneath {
-                draw(state, beneath, canvas, area, geometry);
-            }
-            reading::help(state, help, canvas, area, geometry);
-        }
         Dialog::Messages(scroll) => reading::messages(state, *scroll, canvas, area, geometry),
         Dialog::Jobs(dialog) => jobs::draw(state, *dialog, canvas, area, geometry),
-        Dialog::Quantize(form) => forms::quantize(state, form, canvas, area),
+        Dialog::Quantize(form) => forms::quantize(state, form, canvas, area, geometry),
         Dialog::SaveRecipe(form) => {
             forms::save(form, ("Save the recipe", "for `tritscope quantize FILE -o OUT --recipe …`"), canvas, area);
         }
@@ -47,17 +50,23 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
         Dialog::Presets(menu) => presets::menu(state, menu, canvas, area, geometry),
         Dialog::Types(menu, _) => types::menu(menu, canvas, area, geometry),
         Dialog::ReadRecipe(form) => presets::file(form, canvas, area),
-        Dialog::Apply(form) => apply(state, *form, canvas, area),
-        Dialog::Quit => quit(state, canvas, area),
+        Dialog::Apply(form) => apply(state, *form, canvas, area, geometry),
+        Dialog::Quit => quit(state, canvas, area, geometry),
         Dialog::Picker(picker) => picker::draw(state, picker, canvas, area, geometry),
         Dialog::Failure { path, message, .. } => {
             let path = shorten(path, state.settings.home.as_deref());
-            failure(&path, message, canvas, area);
+            failure(&path, message, canvas, area, geometry);
         }
     }
 }
 
-fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+/// Makes a line of a dialog one that can be clicked.
+fn clicked(geometry: &mut Geometry, inner: Rect, line: usize, action: Action) {
+    let area = Rect { y: inner.y + line as u16, height: 1, ..inner }.intersection(inner);
+    geometry.spots.push((area_of(area), Spot::Act(action)));
+}
+
+fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let active = state.jobs.active().count();
     let (what, wait, cancel) = if let (1, Some(job)) = (active, state.jobs.current()) {
@@ -86,9 +95,12 @@ fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     ];
     let inner = canvas.dialog(area, 60, lines.len() as u16 + 2, "Quit?");
     canvas.lines(inner, &lines);
+    for (line, action) in (3..).zip([Action::QuitWhenDone, Action::CancelAndQuit, Action::Back]) {
+        clicked(geometry, inner, line, action);
+    }
 }
 
-fn apply(state: &State, form: ApplyForm, canvas: &mut Canvas<'_>, area: Rect) {
+fn apply(state: &State, form: ApplyForm, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let Some(session) = &state.session else { return };
     let Some(tensor) = session.model.tensors.get(form.tensor) else { return };
@@ -114,9 +126,13 @@ fn apply(state: &State, form: ApplyForm, canvas: &mut Canvas<'_>, area: Rect) {
     }
     let inner = canvas.dialog(area, width, lines.len() as u16 + 2, &format!("Apply {} {}", form.method, form.format));
     canvas.lines(inner, &lines);
+    let scopes = [Scope::Tensor, Scope::Role, Scope::Model].map(|scope| Action::Pane(PaneAction::Apply(scope)));
+    for (line, action) in scopes.into_iter().chain([Action::Back]).enumerate() {
+        clicked(geometry, inner, line, action);
+    }
 }
 
-fn failure(path: &str, message: &str, canvas: &mut Canvas<'_>, area: Rect) {
+fn failure(path: &str, message: &str, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let width = area.width.min(76);
     let columns = usize::from(width) - 4;
@@ -124,14 +140,20 @@ fn failure(path: &str, message: &str, canvas: &mut Canvas<'_>, area: Rect) {
     let message = wrap(&text::escape(message), columns);
     lines.extend(message.into_iter().map(|line| Line::from(Span::styled(line, theme.error))));
     lines.push(Line::default());
-    lines.push(Line::from(vec![
-        Span::styled("enter", theme.key),
-        Span::styled(" open another file   ", theme.dim),
-        Span::styled("esc", theme.key),
-        Span::styled(" close", theme.dim),
-    ]));
+    let open = [Span::styled("enter", theme.key), Span::styled(" open another file   ", theme.dim)];
+    let close = [Span::styled("esc", theme.key), Span::styled(" close", theme.dim)];
+    let divide = open.iter().map(|span| text::width(&span.content) as u16).sum::<u16>();
+    lines.push(Line::from_iter(open.into_iter().chain(close)));
     let inner = canvas.dialog(area, width, lines.len() as u16 + 2, "Cannot open this file");
     canvas.lines(inner, &lines);
+    let left = Rect { width: divide.min(inner.width), ..inner };
+    clicked(geometry, left, lines.len() - 1, Action::Open);
+    clicked(
+        geometry,
+        Rect { x: left.right(), width: inner.width - left.width, ..inner },
+        lines.len() - 1,
+        Action::Back,
+    );
 }
 
 fn area_of(rect: Rect) -> Area {

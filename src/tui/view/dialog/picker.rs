@@ -40,7 +40,10 @@ pub(super) fn draw(state: &State, picker: &Picker, canvas: &mut Canvas<'_>, area
     let words = match &picker.entries {
         None => Some("reading the folder …".to_owned()),
         Some(Err(why)) => Some(text::escape(why)),
-        Some(Ok(_)) if choices.iter().all(|c| *c == Choice::Parent) => {
+        Some(Ok(_)) if picker.input.text().is_empty() && choices.iter().all(is_apart) => {
+            Some("no model and no folder here; a path can be typed".to_owned())
+        }
+        Some(Ok(_)) if choices.iter().all(is_apart) => {
             Some("no model and no folder of this name here; enter opens the path as typed".to_owned())
         }
         Some(Ok(_)) => None,
@@ -56,8 +59,16 @@ pub(super) fn draw(state: &State, picker: &Picker, canvas: &mut Canvas<'_>, area
     geometry.dialog_lines = choices.len();
 }
 
+/// Whether a choice lies in no folder that is shown.
+fn is_apart(choice: &Choice) -> bool {
+    matches!(choice, Choice::Parent | Choice::Demo)
+}
+
 fn line(picker: &Picker, choice: &Choice, state: &State, theme: &Theme, width: usize) -> Line<'static> {
     match choice {
+        Choice::Demo => {
+            Line::from(vec![Span::styled("★ ", theme.accent), Span::styled("built-in demo (MoE, 5 MB)", theme.text)])
+        }
         Choice::Recent(path) => {
             let path = shorten(path, state.settings.home.as_deref());
             let shown = text::elide(&path, width.saturating_sub(11));

@@ -4,10 +4,12 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::{Sight, below, heading};
+use super::{Sight, below, heading, rect_area};
 use crate::engine::preview::{MethodReport, TensorReport, sqnr_db};
 use crate::engine::ternary::Format;
 use crate::text;
+use crate::tui::state::Geometry;
+use crate::tui::state::geometry::Spot;
 use crate::tui::state::matrix::{Figure, Group, Row, column};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, flow, wrap};
@@ -24,7 +26,7 @@ struct Column<'a> {
 }
 
 /// Draws the table; rows taken.
-pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) -> u16 {
     let theme = canvas.theme;
     let Some((current, chosen)) = sight.coded() else {
         super::unmeasurable(sight, canvas, area);
@@ -48,6 +50,13 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) -> u1
     for (i, row) in Row::ALL.into_iter().enumerate() {
         let mut line = Line::from(Span::styled(left(&format!("  {}", row.name()), NAME), theme.text));
         for (j, (column, best)) in columns.iter().zip(&bests).enumerate() {
+            let place = Rect {
+                x: area.x + (NAME + j * width) as u16,
+                y: area.y + 2 + i as u16,
+                width: width as u16,
+                height: 1,
+            };
+            geometry.spots.push((rect_area(place.intersection(area)), Spot::Cell(i, j)));
             let here = session.pane.focused && (i, j) == (matrix.row, matrix.column);
             let is_chosen = row.method() == chosen
                 && column.group == Group::of(current)

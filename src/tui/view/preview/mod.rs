@@ -194,11 +194,11 @@ fn draw_tensor(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry:
             }
             return;
         }
-        parts(&Subjected::new(session, tensor, report, chosen), sight, canvas, area);
+        parts(&Subjected::new(session, tensor, report, chosen), sight, canvas, area, geometry);
     } else if let Some(failure) = session.previews.failure(subject) {
         message(canvas, area, &text::escape(failure));
     } else {
-        pending(sight, subject, canvas, area);
+        pending(sight, subject, canvas, area, geometry);
     }
 }
 
@@ -245,7 +245,7 @@ fn busy(canvas: &mut Canvas<'_>, area: Rect, words: &str, over: bool) {
 }
 
 /// Until the report is there, the one before it stays, dimmed.
-fn pending(sight: &Sight<'_>, subject: Subject, canvas: &mut Canvas<'_>, area: Rect) {
+fn pending(sight: &Sight<'_>, subject: Subject, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let (session, theme) = (sight.session, canvas.theme);
     let before = session.shown.filter(|shown| *shown != subject);
     let report = before.and_then(|(tensor, format)| Some((tensor, session.previews.report((tensor, format))?)));
@@ -254,7 +254,7 @@ fn pending(sight: &Sight<'_>, subject: Subject, canvas: &mut Canvas<'_>, area: R
         && let Some(method) = report.methods.first()
     {
         over = true;
-        parts(&Subjected::new(session, tensor, report, method), sight, canvas, area);
+        parts(&Subjected::new(session, tensor, report, method), sight, canvas, area, geometry);
         canvas.buf.set_style(area, theme.dim);
     }
     busy(canvas, area, "measuring …", over);
@@ -272,7 +272,7 @@ fn message(canvas: &mut Canvas<'_>, area: Rect, words: &str) -> u16 {
 }
 
 /// The parts that the tab asks for, each in its share of the area.
-fn parts(subject: &Subjected<'_>, sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) {
+fn parts(subject: &Subjected<'_>, sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     if subject.never.is_some() && subject.session.tab != Tab::Overview {
         // Where it stays as it is there is no error, no scale and no method: what is left are its values.
         let lacking = match subject.session.tab {
@@ -320,7 +320,7 @@ fn parts(subject: &Subjected<'_>, sight: &Sight<'_>, canvas: &mut Canvas<'_>, ar
             weights::levels(subject, canvas, below(area, used + 2 + chart));
         }
         Tab::Methods => {
-            let used = matrix::draw(sight, canvas, area);
+            let used = matrix::draw(sight, canvas, area, geometry);
             let used = used + 1 + matrix::legend(canvas, below(area, used + 1));
             let used = used + 1 + methods::legend(canvas, below(area, used + 1));
             experts::draw(subject, canvas, below(area, used + 1));
