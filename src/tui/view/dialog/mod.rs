@@ -143,7 +143,7 @@ fn failure(path: &str, message: &str, canvas: &mut Canvas<'_>, area: Rect, geome
     let open = [Span::styled("enter", theme.key), Span::styled(" open another file   ", theme.dim)];
     let close = [Span::styled("esc", theme.key), Span::styled(" close", theme.dim)];
     let divide = open.iter().map(|span| text::width(&span.content) as u16).sum::<u16>();
-    lines.push(Line::from_iter(open.into_iter().chain(close)));
+    lines.push(Line::from([open, close].concat()));
     let inner = canvas.dialog(area, width, lines.len() as u16 + 2, "Cannot open this file");
     canvas.lines(inner, &lines);
     let left = Rect { width: divide.min(inner.width), ..inner };
