@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a screen or a model; functions take numbers and give strings.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -112,24 +113,31 @@ pub fn seconds(s: f64) -> String {
     }
 }
 
-/// Which characters beyond ASCII a screen has a sign for.
-type HasSign = fn(char) -> bool;
+/// What a screen in ASCII has for characters beyond it.
+#[derive(Debug, Clone, Copy)]
+pub struct AsciiSigns {
+    /// Whether it has anything for a character.
+    pub has: fn(char) -> bool,
+    /// What it spells out, since one cell says too little: `inf` for ∞.
+    pub spelled: fn(char) -> Option<&'static str>,
+}
 
 thread_local! {
     /// Set while a frame is drawn in ASCII.
-    static SIGNS: Cell<Option<HasSign>> = const { Cell::new(None) };
+    static SIGNS: Cell<Option<AsciiSigns>> = const { Cell::new(None) };
 }
 
 /// Draws something for a screen that shows ASCII only: until it is drawn, [`escape`] also escapes what is not ASCII and has
-/// no sign there, so that names that differ in it stay different, and columns are counted as they will be.
-pub fn in_ascii<R>(has_sign: HasSign, draw: impl FnOnce() -> R) -> R {
-    struct Restore(Option<HasSign>);
+/// no sign there, so that names that differ in it stay different, and columns are counted as they will be: what [`spelled`]
+/// spells out counts with all its letters.
+pub fn in_ascii<R>(signs: AsciiSigns, draw: impl FnOnce() -> R) -> R {
+    struct Restore(Option<AsciiSigns>);
     impl Drop for Restore {
         fn drop(&mut self) {
             SIGNS.set(self.0);
         }
     }
-    let _restore = Restore(SIGNS.replace(Some(has_sign)));
+    let _restore = Restore(SIGNS.replace(Some(signs)));
     draw()
 }
 
@@ -140,7 +148,7 @@ pub fn escape(text: &str) -> String {
     let signs = SIGNS.get();
     let hostile = |c: char| {
         c.is_control()
-            || !c.is_ascii() && signs.is_some_and(|has_sign| !has_sign(c))
+            || !c.is_ascii() && signs.is_some_and(|signs| !(signs.has)(c))
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     let safe = |text: &str| {
@@ -175,8 +183,25 @@ pub fn spaced(text: &str) -> Option<impl Iterator<Item = (&str, usize)>> {
     text.contains(BESIDE).then(|| text.graphemes(true).map(|sign| (sign, width(sign))))
 }
 
+/// The text as it is put on the screen: inside [`in_ascii`] with those signs spelled out that one cell cannot say.
+pub fn spelled(text: &str) -> Cow<'_, str> {
+    let Some(signs) = SIGNS.get().filter(|_| !text.is_ascii()) else { return Cow::Borrowed(text) };
+    if !text.contains(|c| (signs.spelled)(c).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match (signs.spelled)(c) {
+            Some(words) => out.push_str(words),
+            None => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Columns that `text` takes on a terminal: those of its signs, one after the other.
 pub fn width(text: &str) -> usize {
+    let text = &*spelled(text);
     // Nothing in these ranges is joined with what stands beside it.
     let alone = |c: char| {
         c < '\u{300}' || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2190}'..='\u{22ff}' | '\u{2500}'..='\u{25ff}')

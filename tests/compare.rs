@@ -198,8 +198,13 @@ fn types_may_differ_where_values_do_not_if_that_is_asked_for() {
 #[test]
 fn a_repacked_file_has_the_values_of_its_source() {
     let folder = tempfile::tempdir().unwrap();
-    let model =
-        Tiny::default().normal("blk.0.ffn_up.weight", &[256, 64], 4).normal("blk.0.attn_q.weight", &[256, 64], 5);
+    // The last is ternary as it is: nothing is lost of it, and it counts as the others do.
+    let lossless: Vec<f32> =
+        normals(256 * 64, 6).iter().map(|w| if w.abs() < 0.5 { 0.0 } else { 0.25f32.copysign(*w) }).collect();
+    let model = Tiny::default()
+        .normal("blk.0.ffn_up.weight", &[256, 64], 4)
+        .normal("blk.0.attn_q.weight", &[256, 64], 5)
+        .tensor("blk.0.ffn_down.weight", &[256, 64], DType::F32, f32_bytes(&lossless));
     write(folder.path(), "m.gguf", &model);
     let ok = |arguments: &[&str]| {
         let output = run(folder.path(), arguments);
@@ -215,6 +220,9 @@ fn a_repacked_file_has_the_values_of_its_source() {
         serde_json::from_slice(&run(folder.path(), &["compare", "m.gguf", "t.gguf", "--json"]).stdout).unwrap();
     let error = |document: &Value| document["totals"]["rel_mse"].as_f64().unwrap();
     assert!((error(&plan) / error(&compared) - 1.0).abs() < 1e-3, "result against source is the plan's error");
+    assert_eq!(compared["totals"]["differ"], 2);
+    assert_eq!(compared["totals"]["ternary"], 3);
+    assert_eq!(compared["totals"]["ternary_rel_mse"], compared["totals"]["rel_mse"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use tritscope::engine::format::gguf::{Value, ValueType};
 use tritscope::engine::format::source::AlignedBuf;
 use tritscope::engine::model::tree::{NodeKind, Tree};
 use tritscope::engine::model::{Model, OpenOptions, Role};
+use tritscope::text;
 
 /// Codes of the diagnostics that are not mere notes, in order.
 fn codes(model: &Model) -> Vec<&'static str> {
@@ -286,6 +287,27 @@ fn complaints_of_one_kind_are_counted_not_repeated_without_end() {
     let unknown: Vec<_> = model.diagnostics.iter().filter(|d| d.code == "unknown-type").collect();
     assert_eq!(unknown.len(), 101);
     assert!(unknown[100].message.contains("400 more") && unknown[100].severity == Severity::Error);
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_said_to_be_and_a_wrong_offset_is_not() {
+    let bytes = moe().bytes();
+    let (len, whole) = (bytes.len() as u64, text::bytes(bytes.len() as u64));
+    let open = |bytes: &[u8]| open_bytes(bytes, true).unwrap();
+    assert_eq!(open(&bytes).cut_off(), None);
+    let model = open(&bytes[..bytes.len() / 2]);
+    let (sentence, first) = (model.cut_off().unwrap(), &model.diagnostics[0]);
+    assert_eq!((first.code, first.severity, first.message.as_str()), ("truncated", Severity::Error, sentence));
+    let incomplete = model.tensors.iter().filter(|t| !t.layout_fits).count();
+    assert!(sentence.starts_with("cut off: ") && sentence.contains(&format!(" of {whole} are there; ")), "{sentence}");
+    assert!(sentence.contains(&format!("; {incomplete} of {} tensors are missing", model.tensors.len())), "{sentence}");
+    let refused = model.require_sound().unwrap_err().to_string();
+    assert!(refused.ends_with(sentence) && !refused.contains("offset"), "{refused}");
+    assert!(open(&bytes[..bytes.len() - 1]).cut_off().unwrap().contains("1 of "), "of {len} bytes one is missing");
+    // An offset that points beyond the file says nothing of the file's end.
+    let wrong = moe().last(|t| t.offset = Some(1 << 40));
+    let model = wrong.open().unwrap();
+    assert!(model.require_sound().is_err() && model.cut_off().is_none(), "{:?}", model.diagnostics);
 }
 
 #[test]

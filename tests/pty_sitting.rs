@@ -141,6 +141,8 @@ fn ascii_is_enough() {
         let text = session.text();
         let foreign = text.chars().find(|c| !c.is_ascii());
         assert_eq!(foreign, None, "{what}: {text}");
+        // One of the demo's tensors loses nothing, which is no figure.
+        assert!(what != "sensitivity" || text.contains("inf"), "{text}");
     });
 }
 

@@ -57,9 +57,9 @@ fn sensitivity() {
     app.press("x");
     app.pass(std::time::Duration::from_secs(60));
     shoot_at(&mut app, "sensitivity_done", &SIZES);
-    app.press("m");
+    app.press("v");
     shoot_both(&mut app, "sensitivity_rel_mse");
-    app.press("w enter");
+    app.press("W enter");
     let path = app.path("model-sensitivity");
     app.send(Event::ChartWritten { path, files: 3, result: Saved::Exists });
     shoot_at(&mut app, "sensitivity_write", &SIZES);

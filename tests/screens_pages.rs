@@ -8,12 +8,15 @@ mod support_tui;
 use support::Tiny;
 use support_tui::pages::{Reader, talkative};
 use support_tui::shoot::{LARGE, SMALL, render, shoot_at, shoot_both};
-use support_tui::{App, dense};
+use support_tui::{App, dense, layered};
 use tritscope::engine::error::{Diagnostic, Severity};
+use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::jobs::questions::Answer;
 use tritscope::jobs::{CheckEvent, JobEvent};
 use tritscope::tui::event::Event;
+use tritscope::tui::state::Dialog;
 use tritscope::tui::theme::Theme;
+use tritscope::tui::update::show_model;
 
 /// Snapshots at both sizes, with what the size asks for read; without a reader nothing comes.
 fn shoot(app: &mut App, mut reader: Option<&mut Reader>, name: &str) {
@@ -134,6 +137,26 @@ fn problems() {
     shoot(&mut app, Some(&mut reader), "problems_found");
     let (mut app, mut reader) = opened(&dense(), "L n");
     shoot(&mut app, Some(&mut reader), "problems_few");
+}
+
+/// A file that ends too early, wherever one looks.
+#[test]
+fn cut_off() {
+    let mut app = App::empty();
+    let path = app.folder.path().join("model.gguf");
+    let bytes = layered().bytes();
+    std::fs::write(&path, &bytes[..bytes.len() * 2 / 3]).unwrap();
+    show_model(&mut app.state, std::sync::Arc::new(Model::open(&path, &OpenOptions::default()).unwrap()));
+    app.press("L");
+    shoot(&mut app, None, "cut_off_main");
+    app.press("n");
+    shoot(&mut app, None, "cut_off_problems");
+    let sentence = app.model().cut_off().unwrap().to_owned();
+    assert_eq!(app.session().pages.problems.list[0].what.message, sentence);
+    app.press("esc Q");
+    let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("no dialog") };
+    let problem = form.problem.as_deref().unwrap();
+    assert!(problem.ends_with(&sentence), "{problem}");
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn places() -> Vec<App> {
     number.type_text("12");
     places.push(number);
     places.extend([after(QUERY, "S"), after("blk.1.attn_v.weight", "S down")]);
-    places.push(typed("S w ctrl-u", "a b"));
+    places.push(typed("S W ctrl-u", "a b"));
     places.extend([compared("down down"), compared("d"), compared("a end")]);
     places.extend([typed(":", "go"), after(QUERY, ": down down pgdn"), after(QUERY, "y down")]);
     let mut help = after(QUERY, "?");

@@ -90,7 +90,7 @@ fn the_cursor_stays_on_its_role_and_layer_and_goes_to_the_worst() {
     app.press("x");
     assert!(app.notice().contains("nothing is measured"), "{}", app.notice());
     app.serve();
-    app.press("x");
+    app.press("w");
     let (row, column) = view(&app).grid.worst(Measure::Sqnr).unwrap();
     assert_eq!((view(&app).row, view(&app).column), (row, column));
     let worst = view(&app).tensor().unwrap();
@@ -133,19 +133,19 @@ fn measures_change_and_the_weighted_one_is_passed_over_where_there_is_none() {
     let mut app = App::on(&layered());
     app.press("S");
     app.serve();
-    app.press("m");
+    app.press("v");
     assert_eq!(view(&app).measure, Measure::RelMse);
-    app.press("m");
+    app.press("v");
     assert_eq!(view(&app).measure, Measure::Sqnr);
 }
 
 #[test]
 fn the_chart_is_written_in_every_form_and_not_over_a_file_unasked() {
     let mut app = App::on(&layered());
-    app.press("S w");
+    app.press("S W");
     assert!(app.state.dialog.is_none() && app.notice().contains("nothing is measured"), "{}", app.notice());
     app.serve();
-    app.press("w");
+    app.press("W");
     let effects = app.press("enter");
     let [Effect::WriteChart { path, chart, measure: Measure::Sqnr, overwrite: false }] = effects.as_slice() else {
         panic!("{effects:?}")
@@ -168,7 +168,7 @@ fn an_ending_that_no_chart_has_is_refused_and_part_of_a_name_is_none() {
     let mut app = App::on(&layered());
     app.press("S");
     app.serve();
-    app.press("w");
+    app.press("W");
     for (name, written) in
         [("c.png", false), ("c.svg", true), ("c.JSON", true), ("qwen2.5-0.5B-it", true), ("c.jpeg", false)]
     {
@@ -366,8 +366,8 @@ fn the_total_of_a_comparison_is_that_of_the_command_line() {
     let outcomes = compare.outcomes.iter().flatten().cloned();
     let compared: Vec<(_, Outcome)> = compare.pairs.iter().copied().zip(outcomes).collect();
     let totals = CompareReport::of(&compare.a, compare.b.as_ref().unwrap(), &compared).totals;
-    assert_eq!((compare.total.1, totals.differ), (1, 1));
-    assert_eq!(totals.rel_mse, Some(compare.total.0.rel_mse()));
+    assert_eq!((compare.total.all.1, compare.total.ternary.1, totals.differ), (1, 0, 1));
+    assert_eq!(totals.rel_mse, Some(compare.total.all.0.rel_mse()));
     let words = format!("total: SQNR {} dB", tritscope::text::decibels(totals.sqnr_db.unwrap()));
     let screen = text(&render(&mut app, MEDIUM, &Theme::dark()));
     assert!(screen.contains(&words) && screen.contains("against A, over 1 tensor"), "{screen}");

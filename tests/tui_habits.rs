@@ -192,6 +192,25 @@ fn screen(app: &App) -> Vec<String> {
 }
 
 #[test]
+fn a_tensor_that_loses_nothing_has_no_figure_that_reads_as_one_in_ascii() {
+    let lossless: Vec<f32> = support::normals(256 * 16, 3).iter().map(|w| 0.25f32.copysign(*w)).collect();
+    let bytes = support::f32_bytes(&lossless);
+    let tiny = layered().tensor("blk.0.attn_k.weight", &[256, 16], tritscope::engine::codec::DType::F32, bytes);
+    let mut app = App::on(&tiny);
+    app.press("L +");
+    app.go("blk.0.attn_k.weight");
+    screen(&app);
+    app.serve();
+    for (ascii, sign) in [(false, "∞"), (true, "inf")] {
+        app.state.appearance.ascii = ascii;
+        let shown = screen(&app);
+        let rows = shown.iter().skip(2).map(|row| row.chars().take(64).collect::<String>());
+        let tree = rows.filter(|row| row.contains("attn_k")).collect::<String>();
+        assert!(tree.contains(sign), "{ascii}: {tree}\n{}", shown.join("\n"));
+    }
+}
+
+#[test]
 fn names_that_differ_beyond_ascii_differ_when_drawn_in_ascii() {
     let named = |tiny: support::Tiny, name: &str| tiny.normal(name, &[256, 4], 1);
     let tiny = named(named(layered(), "blk.0.gr\u{f6}\u{df}e.weight"), "blk.0.gr\u{fc}\u{df}e.weight");

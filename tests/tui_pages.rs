@@ -307,6 +307,29 @@ fn a_problem_that_only_names_a_tensor_leads_there_too() {
 }
 
 #[test]
+fn a_problem_that_names_several_tensors_leads_to_the_tree_of_these() {
+    let (mut app, _) = on(&talkative(), "n c");
+    let what = "2 tensors are odd: blk.0.attn_q.weight, blk.1.attn_q.weight, and nothing.like.this";
+    let found = vec![Diagnostic::file(Severity::Error, "odd", what)];
+    app.send(Event::Job(JobEvent::Check { model: app.model(), event: CheckEvent::Done(found) }));
+    let at = pages(&app).problems.list.iter().position(|p| p.what.code == "odd").unwrap();
+    app.press("home");
+    (0..at).for_each(|_| drop(app.press("down")));
+    app.press("enter");
+    let session = app.session();
+    assert_eq!(session.screen, Screen::Tensors);
+    let shown: Vec<&str> = session
+        .tree
+        .rows()
+        .iter()
+        .filter_map(|row| session.tree.tensor_of(*row))
+        .map(|tensor| session.model.tensors[tensor].name.as_str())
+        .collect();
+    assert_eq!(shown, ["blk.0.attn_q.weight", "blk.1.attn_q.weight"], "{}", session.filter.input.text());
+    assert_eq!(app.selected(), "blk.0.attn_q.weight");
+}
+
+#[test]
 fn a_nan_that_a_preview_met_is_a_problem_before_every_weight_is_checked() {
     let mut data = support::f16_bytes(&support::normals(256 * 64, 5));
     data[2 * 300..2 * 301].copy_from_slice(&half::f16::NAN.to_le_bytes());

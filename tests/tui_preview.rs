@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use support::writers::prism_ml;
 use support_tui::matrix::imatrix;
+use support_tui::shoot::{LARGE, render, text};
 use support_tui::{App, dense, layered};
 use tritscope::engine::codec::DType;
 use tritscope::engine::model::Model;
@@ -22,6 +23,7 @@ use tritscope::tui::state::geometry::{Plot, Tiles};
 use tritscope::tui::state::matrix::{Figure, Group, Row};
 use tritscope::tui::state::pane::Quantity;
 use tritscope::tui::state::{Area, Dialog, Tab};
+use tritscope::tui::theme::Theme;
 
 const QUERY: &str = "blk.0.attn_q.weight";
 const EXPERTS: &str = "blk.0.ffn_up_exps.weight";
@@ -424,6 +426,21 @@ fn trits_are_counted_in_the_background_and_only_where_there_are_some() {
     app.go(QUERY);
     app.press("7");
     assert!(app.looks().is_empty(), "floats have no trits");
+}
+
+#[test]
+fn a_matrix_that_has_nothing_of_a_tensor_is_no_missing_matrix() {
+    let mut app = on(QUERY, "4");
+    app.state.settings.imatrix = Some(imatrix(app.folder.path(), EXPERTS, 256, &[90.0, 7.0, 0.0, 30.0]));
+    (0..6).for_each(|_| drop(app.press("up")));
+    let words = "the importance matrix has no entry for this tensor";
+    let seen = (0..6).any(|_| {
+        let screen = text(&render(&mut app, LARGE, &Theme::dark()));
+        assert!(!screen.contains("needs an importance matrix"), "{screen}");
+        app.press("down");
+        screen.contains(words)
+    });
+    assert!(seen, "one of the rows is for the matrix");
 }
 
 #[test]

@@ -7,17 +7,19 @@ mod support_tui;
 
 use support::{Kv, Tiny, f16_bytes, normals};
 use support_tui::App;
-use support_tui::shoot::{LARGE, SMALL, shoot_at};
+use support_tui::shoot::{LARGE, SMALL, render, shoot_at, text};
 use tritscope::engine::codec::DType;
 use tritscope::engine::error::{Diagnostic, Severity};
 use tritscope::engine::plan::{Reason, resolve};
 use tritscope::engine::preview::Depth;
+use tritscope::engine::ternary::Format;
 use tritscope::jobs::{CheckEvent, JobEvent};
 use tritscope::tui::effect::Effect;
 use tritscope::tui::event::Event;
 use tritscope::tui::state::copying::Copying;
 use tritscope::tui::state::fate::{Fate, why};
 use tritscope::tui::state::tree::Item;
+use tritscope::tui::theme::Theme;
 
 const GOOD: &str = "blk.0.attn_q.weight";
 const BAD: &str = "blk.0.ffn_up.weight";
@@ -152,4 +154,17 @@ fn a_check_of_every_weight_tells_the_plan() {
     app.settle();
     assert_eq!(app.all_ternary(), [GOOD]);
     assert_eq!(why(app.session(), app.tensor(BAD)), "NaN or ∞");
+}
+
+#[test]
+fn its_finite_weights_are_shown_beside_what_is_none() {
+    let mut app = measured();
+    app.press("3");
+    let screen = text(&render(&mut app, LARGE, &Theme::dark()));
+    // 8192 weights, of which one is NaN; the others of its block count too.
+    for words in ["element 300 is NaN", "the 8.19K finite weights", "kurtosis", "zeros 0.0 % (0)", "NaN/Inf 1"] {
+        assert!(screen.contains(words), "{words}\n{screen}");
+    }
+    let report = app.session().previews.report((app.tensor(BAD), Format::Tq2_0)).unwrap();
+    assert_eq!((report.sums.n, report.sums.nan, report.weights.total()), (8191, 1, 8191));
 }

@@ -22,6 +22,7 @@ use tritscope::tui::effect::Effect;
 use tritscope::tui::event::Event;
 use tritscope::tui::state::Tab;
 use tritscope::tui::state::columns::Column;
+use tritscope::tui::state::fate::Fate;
 use tritscope::tui::state::tree::Item;
 use tritscope::tui::theme::Theme;
 use tritscope::tui::update;
@@ -217,6 +218,31 @@ fn w_goes_to_the_tensor_with_the_greatest_error_of_those_in_sight() {
     app.press("enter w");
     assert_ne!(app.selected(), name);
     assert!(app.notice().contains("the worst of 5 measured"), "{}", app.notice());
+}
+
+#[test]
+fn rows_are_sorted_by_what_becomes_of_them_too() {
+    let mut app = App::on(&layered());
+    app.press("L < <");
+    assert_eq!(app.session().sort.column, Column::Why);
+    let fates = |app: &App| -> Vec<usize> {
+        let session = app.session();
+        let tree = &session.tree;
+        let tensors = tree
+            .rows()
+            .iter()
+            .filter_map(|row| tree.tensor_of(*row))
+            .filter(|tensor| session.model.tensors[*tensor].name.starts_with("blk.0."));
+        tensors.map(|tensor| Fate::ALL.iter().position(|fate| *fate == session.fate_of(tensor)).unwrap()).collect()
+    };
+    app.press("+");
+    let found = fates(&app);
+    assert!(found.len() == 5 && found.is_sorted_by(|a, b| a >= b) && found[0] != found[4], "{found:?}");
+    app.press("\\");
+    assert!(fates(&app).is_sorted(), "the other way round");
+    // At this width there is no such column: the order is told beside the names.
+    let screen = text(&render(&mut app, (80, 24), &Theme::dark()));
+    assert!(screen.lines().nth(1).unwrap().contains("sort why▲"), "{screen}");
 }
 
 #[test]

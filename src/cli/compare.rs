@@ -71,13 +71,13 @@ fn render(report: &CompareReport) -> String {
     let _ = writeln!(out, "tensors  {} and {}: {}", t.tensors_a, t.tensors_b, counts.join(", "));
     let _ = writeln!(out, "types    {} changed", t.type_changes);
     let _ = writeln!(out, "size     {} → {}", text::bytes(t.bytes_a), text::bytes(t.bytes_b));
-    if let Some(rel) = t.rel_mse {
-        let db = text::decibels(crate::engine::preview::sqnr_db(rel));
-        let _ = writeln!(
-            out,
-            "error    rel. MSE {}, SQNR {db} dB relative to the first, over the tensors that differ",
-            text::number(rel)
-        );
+    let sums = [
+        (t.ternary_rel_mse, format!("the {} that went ternary", text::counted(t.ternary, "tensor"))),
+        (t.rel_mse.filter(|_| t.rel_mse != t.ternary_rel_mse), "all tensors that differ".to_owned()),
+    ];
+    for (rel, over) in sums.into_iter().filter_map(|(rel, over)| Some((rel?, over))) {
+        let (words, db) = (text::number(rel), text::decibels(crate::engine::preview::sqnr_db(rel)));
+        let _ = writeln!(out, "error    rel. MSE {words}, SQNR {db} dB relative to the first, over {over}");
     }
     out
 }

@@ -117,9 +117,11 @@ pub(super) fn render(model: &Model, report: &InspectReport, all_metadata: bool) 
 
 /// A few lines about the file as a whole.
 pub(super) fn summary(report: &InspectReport) -> String {
+    let cut = report.diagnostics.iter().find(|d| d.code == "truncated");
+    let cut = cut.map_or_else(String::new, |d| format!("{}\n", text::escape(&d.message)));
     let or_none = |s: &Option<String>| s.as_deref().map_or_else(|| "–".to_owned(), text::escape);
     format!(
-        "{}\n{}, architecture {}, name {}\n{} tensors, {} parameters, {} of tensor data, {:.3} bits per weight\n",
+        "{}\n{}, architecture {}, name {}\n{} tensors, {} parameters, {} of tensor data, {:.3} bits per weight\n{cut}",
         text::escape(&report.source),
         report.container,
         or_none(&report.architecture),

@@ -108,6 +108,16 @@ pub struct Outcome {
     pub problem: Option<String>,
 }
 
+/// Errors over pairs, and how many pairs they are over.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Totals {
+    /// Over the tensors that are ternary in the second model and were not in the first, whether they lost anything or not:
+    /// what an export says of its output.
+    pub ternary: (ErrorSums, usize),
+    /// Over these and all others that differ.
+    pub all: (ErrorSums, usize),
+}
+
 impl Outcome {
     fn plain(verdict: Verdict) -> Self {
         Self { verdict, errors: None, unequal: 0, non_finite: 0, problem: None }
@@ -122,6 +132,25 @@ impl Outcome {
         match self.verdict {
             Verdict::Equal | Verdict::SameValues => Some(0.0),
             _ => self.errors.map(|errors| errors.rel_mse()),
+        }
+    }
+}
+
+impl Totals {
+    /// Takes in what came of a pair.
+    pub fn add(&mut self, (a, b): (&Model, &Model), pair: &Pair, outcome: &Outcome) {
+        let Some(errors) = &outcome.errors else { return };
+        let goes_ternary = match pair.tensors(a, b) {
+            (Some(one), Some(other)) => other.dtype.is_ternary() && !one.dtype.is_ternary(),
+            _ => false,
+        };
+        if goes_ternary {
+            self.ternary.0.merge(errors);
+            self.ternary.1 += 1;
+        }
+        if goes_ternary || outcome.verdict == Verdict::Differ {
+            self.all.0.merge(errors);
+            self.all.1 += 1;
         }
     }
 }

@@ -31,6 +31,9 @@ pub use open::OpenOptions;
 pub use role::{Role, RoleSet};
 pub use tensor::Tensor;
 
+/// Code of the diagnostic that says that a file ends too early.
+pub(in crate::engine) const TRUNCATED: &str = "truncated";
+
 /// What kind of files a model came from.
 #[derive(Debug, Clone)]
 pub enum Container {
@@ -125,8 +128,17 @@ impl Model {
         })
     }
 
-    /// Refuses a file that has a diagnostic of severity `error`: the first of them, and how many more.
+    /// What there is to say of a file that ends too early.
+    pub fn cut_off(&self) -> Option<&str> {
+        self.diagnostics.iter().find(|d| d.code == TRUNCATED).map(|d| d.message.as_str())
+    }
+
+    /// Refuses a file that has a diagnostic of severity `error`: the first of them, and how many more. Of one that is cut
+    /// off that is all there is to say.
     pub fn require_sound(&self) -> Result<()> {
+        if let Some(what) = self.cut_off() {
+            return Err(Error::content(&self.path, what));
+        }
         let mut errors = self.diagnostics.iter().filter(|d| d.severity == Severity::Error);
         let Some(first) = errors.next() else {
             return Ok(());

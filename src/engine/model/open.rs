@@ -11,6 +11,7 @@ use super::{Container, Metadata, Model, Tensor};
 use crate::engine::codec::DType;
 use crate::engine::codec::dialect::{self, Finding, Hints, Occurrence};
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
+use crate::engine::format::cut_off::CutOff;
 use crate::engine::format::gguf::{DEFAULT_ALIGNMENT, Gguf, Value};
 use crate::engine::format::locate::{Located, locate};
 use crate::engine::format::safetensors::{self, Header};
@@ -119,6 +120,10 @@ fn open_gguf(path: &Path, opened: Opened, options: &OpenOptions) -> Result<Model
     }
     let mut tensors = Vec::new();
     for (i, gguf) in shards.iter_mut().enumerate() {
+        if let Some(cut) = CutOff::of_gguf(gguf) {
+            gguf.diagnostics.retain(|d| d.code != super::TRUNCATED);
+            report_cut(cut, &files[i], files.len(), &mut diagnostics);
+        }
         diagnostics.append(&mut gguf.diagnostics);
         tensors.extend(Tensor::all_of(gguf, i, rows_first));
     }
@@ -146,6 +151,13 @@ fn open_gguf(path: &Path, opened: Opened, options: &OpenOptions) -> Result<Model
     };
     report_undecoded(&mut model);
     Ok(model)
+}
+
+/// A file that is cut off is said first: most of what else is found follows from it.
+fn report_cut(cut: CutOff, file: &Source, files: usize, diagnostics: &mut Vec<Diagnostic>) {
+    let name = file.path().file_name().unwrap_or_default().to_string_lossy();
+    let which = if files > 1 { format!(" (in {name})") } else { String::new() };
+    diagnostics.insert(0, Diagnostic::file(Severity::Error, super::TRUNCATED, format!("{cut}{which}")));
 }
 
 /// Which meaning every ambiguous number has, over all shards.
@@ -278,11 +290,12 @@ fn open_safetensors(path: &Path, files: Vec<Arc<Source>>, mut diagnostics: Vec<D
     let mut seen = std::collections::HashSet::new();
     for (i, (header, source)) in headers.iter().zip(&files).enumerate() {
         let end = header.data_offset + header.data_len;
-        if end != source.len() {
-            let (severity, code) =
-                if end > source.len() { (Severity::Error, "truncated") } else { (Severity::Warning, "trailing") };
+        let ends = header.tensors.iter().map(|t| t.offset.saturating_add(t.bytes));
+        if let Some(cut) = CutOff::of(source.len(), ends) {
+            report_cut(cut, source, files.len(), &mut diagnostics);
+        } else if end != source.len() {
             let what = format!("the header speaks of {end} bytes, {} has {}", source.path().display(), source.len());
-            diagnostics.push(Diagnostic::file(severity, code, what));
+            diagnostics.push(Diagnostic::file(Severity::Warning, "trailing", what));
         }
         for (key, value) in &header.metadata {
             values.insert(key.clone(), Value::string(value.clone()));

@@ -64,7 +64,8 @@ impl Part {
     ) {
         if let Some(i) = weights.iter().position(|w| !w.is_finite()) {
             self.non_finite.get_or_insert(first + i as u64);
-            self.sums.refuse(weights);
+            self.sums.add_with_faults(weights);
+            weights.iter().filter(|w| w.is_finite()).for_each(|w| self.weights.add_f32(*w));
             return;
         }
         self.sums.add(weights);

@@ -3,7 +3,7 @@
 /// Plain sums over weights, in f64.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct WeightSums {
-    /// Weights.
+    /// Finite weights.
     pub n: u64,
     /// Σw.
     pub sum: f64,
@@ -19,9 +19,9 @@ pub struct WeightSums {
     pub sum_cube: f64,
     /// Σw⁴.
     pub sum_fourth: f64,
-    /// Weights that are NaN; their blocks are in no other sum.
+    /// Weights that are NaN; they are in no other sum.
     pub nan: u64,
-    /// Weights that are infinite; their blocks are in no other sum.
+    /// Weights that are infinite; they are in no other sum.
     pub infinite: u64,
 }
 
@@ -58,10 +58,15 @@ impl WeightSums {
         self.zeros += u64::from(w == 0.0);
     }
 
-    /// Counts what is no number in a block that nothing else is taken of.
-    pub(super) fn refuse(&mut self, weights: &[f32]) {
-        self.nan += weights.iter().filter(|w| w.is_nan()).count() as u64;
-        self.infinite += weights.iter().filter(|w| w.is_infinite()).count() as u64;
+    /// Adds weights of which not all are finite: those that are not are counted.
+    pub(super) fn add_with_faults(&mut self, weights: &[f32]) {
+        for w in weights {
+            match (w.is_nan(), w.is_infinite()) {
+                (true, _) => self.nan += 1,
+                (_, true) => self.infinite += 1,
+                _ => self.add_one(*w),
+            }
+        }
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -125,8 +130,8 @@ mod tests {
         let mut whole = sums;
         whole.merge(&sums);
         assert!((whole.skewness() - sums.skewness()).abs() < 1e-12 && whole.n == 8);
-        sums.refuse(&[f32::NAN, 1.0, f32::INFINITY, f32::NEG_INFINITY]);
-        assert_eq!((sums.n, sums.nan, sums.infinite), (4, 1, 2));
+        sums.add_with_faults(&[f32::NAN, 2.0, f32::INFINITY, f32::NEG_INFINITY]);
+        assert_eq!((sums.n, sums.nan, sums.infinite, sums.mean()), (5, 1, 2, 2.0), "what is finite counts as ever");
         assert!(WeightSums::default().skewness().is_nan());
     }
 }

@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use super::{SCHEMA, finite};
-use crate::engine::compare::{Outcome, Pair, Verdict};
+use crate::engine::compare::{Outcome, Pair, Totals, Verdict};
 use crate::engine::model::{Model, Role, Tensor};
 use crate::engine::preview::sqnr_db;
-use crate::engine::stats::ErrorSums;
 
 /// The document.
 #[derive(Debug, Clone, Serialize)]
@@ -52,10 +51,16 @@ pub struct CompareTotals {
     pub bytes_a: u64,
     /// Bytes of tensor data of the second model.
     pub bytes_b: u64,
-    /// Σ(a − b)² ÷ Σa² over the tensors that differ; null where none does.
+    /// Σ(a − b)² ÷ Σa² over the tensors that went ternary and all others that differ; null where there are none.
     pub rel_mse: Option<f64>,
     /// −10·log10(rel_mse).
     pub sqnr_db: Option<f64>,
+    /// Tensors that are ternary in the second model and were not in the first.
+    pub ternary: usize,
+    /// As `rel_mse`, over those alone: what an export says of its output.
+    pub ternary_rel_mse: Option<f64>,
+    /// −10·log10(ternary_rel_mse).
+    pub ternary_sqnr_db: Option<f64>,
 }
 
 /// A tensor on one side.
@@ -112,7 +117,7 @@ impl CompareReport {
             bytes_b: b.tensor_bytes(),
             ..CompareTotals::default()
         };
-        let mut sums = ErrorSums::default();
+        let mut sums = Totals::default();
         for (pair, outcome) in compared {
             *match outcome.verdict {
                 Verdict::Equal => &mut totals.equal,
@@ -124,13 +129,16 @@ impl CompareReport {
                 Verdict::Unknown => &mut totals.unknown,
             } += 1;
             totals.type_changes += usize::from(pair.changes_type(a, b));
-            if let (Verdict::Differ, Some(errors)) = (outcome.verdict, &outcome.errors) {
-                sums.merge(errors);
-            }
+            sums.add((a, b), pair, outcome);
         }
-        if sums.n > 0 {
-            totals.rel_mse = finite(sums.rel_mse());
-            totals.sqnr_db = finite(sums.sqnr_db());
+        totals.ternary = sums.ternary.1;
+        if sums.all.1 > 0 {
+            totals.rel_mse = finite(sums.all.0.rel_mse());
+            totals.sqnr_db = finite(sums.all.0.sqnr_db());
+        }
+        if sums.ternary.1 > 0 {
+            totals.ternary_rel_mse = finite(sums.ternary.0.rel_mse());
+            totals.ternary_sqnr_db = finite(sums.ternary.0.sqnr_db());
         }
         Self {
             schema: SCHEMA,

@@ -19,11 +19,13 @@ pub enum Column {
     NewSize,
     /// The error of what goes ternary, or would.
     Sqnr,
+    /// Why it ends so, by what becomes of it: what went wrong first.
+    Why,
 }
 
 impl Column {
-    /// Every column, from left to right.
-    pub const ALL: [Self; 6] = [Self::Name, Self::Type, Self::Shape, Self::Size, Self::NewSize, Self::Sqnr];
+    /// Every column, in the order in which keys go through them: one step back from the name is what one mostly wants.
+    pub const ALL: [Self; 7] = [Self::Name, Self::Type, Self::Shape, Self::Size, Self::NewSize, Self::Why, Self::Sqnr];
 
     /// Its heading.
     pub fn title(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Column {
             Self::Size => "size",
             Self::NewSize => "new size",
             Self::Sqnr => "SQNR",
+            Self::Why => "why",
         }
     }
 
@@ -44,10 +47,10 @@ impl Column {
         Self::ALL[(at + by).rem_euclid(Self::ALL.len() as isize) as usize]
     }
 
-    /// What is compared of a row; NaN where there is nothing. The name needs no figure.
+    /// What is compared of a row; NaN where there is nothing. The name needs no figure, and why a row ends so is no sum.
     pub fn key(self, sum: &Summary) -> f64 {
         match self {
-            Self::Name => f64::NAN,
+            Self::Name | Self::Why => f64::NAN,
             Self::Type if sum.params == 0 => f64::NAN,
             Self::Type => sum.new_bytes as f64 / sum.params as f64,
             Self::Shape => sum.params as f64,

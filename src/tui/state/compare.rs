@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use super::Screen;
 use super::slider::Fresh;
-use crate::engine::compare::{Histograms, Outcome, Pair, Verdict};
+use crate::engine::compare::{Histograms, Outcome, Pair, Totals, Verdict};
 use crate::engine::model::Model;
 use crate::engine::model::names::natural_cmp;
-use crate::engine::stats::ErrorSums;
 
 /// Which pairs are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -86,8 +85,8 @@ pub struct Compare {
     pub before: (Screen, Option<Box<Compare>>),
     /// The pairs by their names, in natural order.
     by_name: Vec<usize>,
-    /// Sums over the pairs that differ, so far, and how many they are.
-    pub total: (ErrorSums, usize),
+    /// Errors over the pairs, so far.
+    pub total: Totals,
     /// How many pairs each filter leaves, so far.
     counts: [usize; Show::ALL.len()],
     /// The filter.
@@ -125,7 +124,7 @@ impl Compare {
             since: Duration::ZERO,
             before,
             by_name: Vec::new(),
-            total: (ErrorSums::default(), 0),
+            total: Totals::default(),
             counts: [0; Show::ALL.len()],
             show: Show::default(),
             by_error: false,
@@ -198,9 +197,8 @@ impl Compare {
     /// Takes an outcome in.
     pub fn take(&mut self, index: usize, outcome: Outcome) {
         let Some(slot) = self.outcomes.get_mut(index).filter(|slot| slot.is_none()) else { return };
-        if let (Verdict::Differ, Some(errors)) = (outcome.verdict, &outcome.errors) {
-            self.total.0.merge(errors);
-            self.total.1 += 1;
+        if let (Some(b), Some(pair)) = (&self.b, self.pairs.get(index)) {
+            self.total.add((&self.a, b), pair, &outcome);
         }
         if let Some(at) = Verdict::ALL.iter().position(|v| *v == outcome.verdict) {
             self.verdicts[at] += 1;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::columns::{Column, Sort};
 use super::compare::{Compare, Stage};
 use super::edit::Target;
+use super::fate::Fate;
 use super::filter::Filter;
 use super::kinds::{Counted, Kinds};
 use super::pages::Pages;
@@ -353,7 +354,11 @@ impl Session {
             return;
         }
         let summaries = &self.summaries;
-        let key = |node: usize| sort.column.key(&summaries.of(Item::Node(node)));
+        let fate = |index: usize| Fate::ALL.iter().position(|fate| *fate == self.fate_of(index));
+        let key = |node: usize| match (sort.column, self.tree.tensor_of(Item::Node(node))) {
+            (Column::Why, Some(index)) => fate(index).map_or(f64::NAN, |at| at as f64),
+            (column, _) => column.key(&summaries.of(Item::Node(node))),
+        };
         let keys: Vec<f64> = (0..self.tree.tree().nodes.len()).map(key).collect();
         self.tree.arrange(|a, b| sort.compare(keys[a], keys[b]));
     }
@@ -363,8 +368,10 @@ impl Session {
     pub fn sort_due(&self) -> Option<Duration> {
         let (plan, figures, at) = self.sorted?;
         match self.sort.column {
-            Column::Type | Column::NewSize | Column::Sqnr if plan != self.plan.revision() => Some(Duration::ZERO),
-            Column::Sqnr if figures != self.previews.revision() => Some(at + SORTS_APART),
+            Column::Type | Column::NewSize | Column::Sqnr | Column::Why if plan != self.plan.revision() => {
+                Some(Duration::ZERO)
+            }
+            Column::Sqnr | Column::Why if figures != self.previews.revision() => Some(at + SORTS_APART),
             _ => None,
         }
     }

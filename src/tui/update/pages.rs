@@ -141,8 +141,9 @@ fn step(session: &mut Session, action: Action, rows: usize, lines: usize) {
 /// Goes to the tensor of the problem under the cursor.
 fn jump(state: &mut State) {
     let Some(session) = &mut state.session else { return };
-    let tensor = session.pages.problems.selected().and_then(|p| p.tensor);
-    let Some(tensor) = tensor else {
+    let problem = session.pages.problems.selected();
+    let filter = problem.and_then(|p| p.filter(&session.model));
+    let Some(tensor) = problem.and_then(|p| p.tensor) else {
         state.notify(Tone::Info, "this is about no one tensor");
         return;
     };
@@ -150,6 +151,10 @@ fn jump(state: &mut State) {
         session.show_node(node);
         session.screen = Screen::Tensors;
         state.wants_changed = true;
+    }
+    if let Some(filter) = filter {
+        super::browse::set_filter(state, &filter);
+        state.notify(Tone::Info, "only the tensors that the finding names; esc shows all again");
     }
 }
 

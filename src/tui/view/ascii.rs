@@ -2,17 +2,38 @@
 //!
 //! It is a pass over the finished buffer, so that no pane has to know. What belongs to the drawing has a counterpart
 //! that says the same; what comes from a file and is not ASCII was escaped before ([`crate::text::in_ascii`]), and is `?`
-//! where it was not.
+//! where it was not. What one cell cannot say, such as ∞, was spelled out before the frame was laid out ([`text::spelled`]).
 
 use ratatui::buffer::Buffer;
 
-use crate::text;
+use crate::text::{self, AsciiSigns};
+
+/// What a frame in ASCII has for other signs.
+pub(super) const ASCII: AsciiSigns = AsciiSigns { has: |c| spelled(c).is_some() || counterpart(c).is_some(), spelled };
+
+/// Signs that one cell cannot say, and what stands for them: a figure must not read as another one.
+fn spelled(c: char) -> Option<&'static str> {
+    Some(match c {
+        '∞' => "inf",
+        '±' => "+-",
+        '≤' => "<=",
+        '≥' => ">=",
+        '≠' => "!=",
+        '½' => "1/2",
+        '²' => "^2",
+        '³' => "^3",
+        'ŵ' => "w'",
+        'Σ' => "sum ",
+        'σ' => "sigma",
+        _ => return None,
+    })
+}
 
 /// Signs and their counterparts. Those that stand for states stay apart from each other.
 const SIGNS: [(&str, char); 17] = [
     // Gauges are drawn heavy on a light track.
     ("━═╸╺╼╾", '='),
-    ("─╌┄╴╶–—−‐‑―‾⎯", '-'),
+    ("─┄╴╶–—−‐‑―‾⎯", '-'),
     ("│┃╎┆┊║‖╵╷╹╻╽╿▏▕⎮", '|'),
     ("╭╮╰╯┌┐└┘├┤┬┴┼┏┓┗┛┣┫┳┻╋╔╗╚╝╠╣╦╩╬┝┥┠┨✚", '+'),
     ("→▸▶▷›»⇒⟶▹", '>'),
@@ -26,7 +47,7 @@ const SIGNS: [(&str, char); 17] = [
     ("◐◑◒◓◍◖◗", '%'),
     ("×✗✘✕╳", 'x'),
     ("·•…∙⋅․┈", '.'),
-    ("≈∼～╍", '~'),
+    ("≈∼～╍╌", '~'),
     ("⚠❗", '!'),
 ];
 
@@ -51,31 +72,16 @@ fn counterpart(c: char) -> Option<char> {
         // Sextants, in the order of their six bits.
         '\u{1fb00}'..='\u{1fb3b}' => by_share((c as u32 - 0x1fb00 + 1).count_ones(), 6),
         '✓' | '✔' => 'Y',
-        '±' => '+',
-        '≤' => '<',
-        '≥' => '>',
-        '≠' => '!',
-        '∞' => '8',
+        '⊘' => '!',
         '↺' | '⟳' | '↻' => '@',
         '⏎' | '↵' => '<',
         '⏸' => '"',
-        'Σ' => 'S',
         'µ' | 'μ' => 'u',
-        'σ' => 's',
-        '²' => '2',
-        '³' => '3',
-        '½' => '2',
-        'ŵ' => 'w',
         '’' | '‘' => '\'',
         '“' | '”' => '"',
         '\u{a0}' => ' ',
         _ => SIGNS.iter().find(|(signs, _)| signs.contains(c))?.1,
     })
-}
-
-/// Whether a character has a counterpart.
-pub(super) fn has_sign(c: char) -> bool {
-    counterpart(c).is_some()
 }
 
 /// Makes every cell ASCII. The other half of a wide character stays as wide as it was.
@@ -118,6 +124,44 @@ mod tests {
         let row = |y| (0..12).map(|x| buf[(x, y)].symbol().to_owned()).collect::<String>();
         assert_eq!(row(0), "|*?????>x.| ");
         assert_eq!(row(1), "?a*o%x!P=   ");
+    }
+
+    #[test]
+    fn what_one_cell_cannot_say_is_spelled_out() {
+        let signs = [
+            ("∞", "inf"),
+            ("-∞", "-inf"),
+            ("0.1 ± 0.2", "0.1 +- 0.2"),
+            ("≤ 3", "<= 3"),
+            ("≥3", ">=3"),
+            ("a ≠ b", "a != b"),
+            ("½", "1/2"),
+            ("w − ŵ", "w - w'"),
+            ("Σe²", "sum e^2"),
+            ("4³", "4^3"),
+            ("σ", "sigma"),
+            ("rows 0–15", "rows 0-15"),
+        ];
+        text::in_ascii(ASCII, || {
+            for (sign, words) in signs {
+                assert_eq!(text::width(sign), words.len(), "{sign}");
+                let mut buf = Buffer::empty(Rect::new(0, 0, words.len() as u16, 1));
+                buf.set_string(0, 0, text::spelled(sign), Style::new());
+                pass(&mut buf);
+                assert_eq!(
+                    buf.content().iter().map(ratatui::buffer::Cell::symbol).collect::<String>(),
+                    words,
+                    "{sign}"
+                );
+            }
+        });
+        assert_eq!((text::spelled("∞"), text::width("∞")), ("∞".into(), 1), "elsewhere signs stay");
+    }
+
+    #[test]
+    fn what_the_page_of_runtimes_tells_apart_stays_apart() {
+        let signs: String = "✓~✗⊘?".chars().map(|c| counterpart(c).unwrap_or(c)).collect();
+        assert_eq!(signs, "Y~x!?");
     }
 
     #[test]

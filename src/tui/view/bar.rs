@@ -70,10 +70,28 @@ fn quality(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
     let area = Rect { width: right.saturating_sub(area.x + 1), ..area };
     let mut line = Line::from(Span::raw(" "));
     let mut parts = quality_parts(session, canvas.theme);
-    let problems = notes(session);
-    if problems > 0 {
-        let words = format!("  ⚠ {problems} note{}", if problems == 1 { "" } else { "s" });
-        parts.insert(1.min(parts.len()), vec![Span::styled(words, theme.warning)]);
+    let (errors, notes) = notes(session);
+    if notes > 0 {
+        parts.insert(
+            1.min(parts.len()),
+            vec![Span::styled(format!("  ⚠ {}", text::counted(notes, "note")), theme.warning)],
+        );
+    }
+    if errors > 0 {
+        parts.insert(
+            1.min(parts.len()),
+            vec![Span::styled(format!("  ✗ {}", text::counted(errors, "error")), theme.error)],
+        );
+    }
+    if let Some(what) = session.model.cut_off() {
+        // Figures of a part of a model come behind the fact that it is a part.
+        if let Some(first) = parts.first_mut() {
+            first.insert(0, Span::raw("  "));
+        }
+        let words = format!("✗ {}", text::escape(what));
+        let brief = words.split(';').next().unwrap_or(&words);
+        let fits = text::width(&words) < usize::from(area.width);
+        parts.insert(0, vec![Span::styled(if fits { words.clone() } else { brief.to_owned() }, theme.error)]);
     }
     for part in parts {
         let columns: usize = part.iter().map(Span::width).sum();
@@ -111,14 +129,14 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
         return vec![vec![Span::styled(words, theme.dim)]];
     };
     let db = sqnr_db(error.value);
-    let sign = match sum.is_exact() {
-        true => "",
-        false if partial => "…",
-        false => "~",
+    let (sign, more) = match sum.is_exact() {
+        true => ("", ""),
+        false if partial => ("", "…"),
+        false => ("~", ""),
     };
     let sqnr = vec![
         Span::styled("SQNR ", theme.dim),
-        Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
+        Span::styled(format!("{sign}{}{more} dB", text::decibels(db)), theme.sqnr(db)),
     ];
     let (low, high) = (sqnr_db(error.high.max(error.value)), sqnr_db(error.low));
     let interval =
@@ -137,11 +155,11 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     parts
 }
 
-/// What the user should look at: warnings of the plan and of the file.
-fn notes(session: &Session) -> usize {
-    let loud = |d: &&crate::engine::error::Diagnostic| d.severity > Severity::Note;
+/// What the user should look at: errors and warnings of the plan and of the file.
+fn notes(session: &Session) -> (usize, usize) {
     let all = [&session.plan.plan().notes, &session.model.diagnostics, &session.problems];
-    all.iter().map(|notes| notes.iter().filter(loud).count()).sum()
+    let of = |severity| all.iter().flat_map(|found| found.iter()).filter(|d| d.severity == severity).count();
+    (of(Severity::Error), of(Severity::Warning))
 }
 
 /// The running export at the right end of a row; what is left of the row ends where it begins.

@@ -9,7 +9,7 @@ use super::tree::{left, right};
 use crate::engine::compare::{Histograms, Outcome, Verdict};
 use crate::engine::model::{Model, Tensor};
 use crate::engine::preview::sqnr_db;
-use crate::engine::stats::SignedF16Histogram;
+use crate::engine::stats::{ErrorSums, SignedF16Histogram};
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::keymap::Context;
@@ -47,7 +47,11 @@ pub(super) fn draw(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, ar
     // The list takes the height that it needs where both stand below each other, the width otherwise.
     let wide = body.width >= 110;
     let [list, detail] = if wide {
-        Layout::horizontal([Constraint::Percentage(60), Constraint::Min(1)]).areas(body)
+        // The list takes what its names and columns use; the figures beside it have the rest.
+        let least = NAME.0 + LIST + if body.width >= WIDE_LIST { SIZES } else { 0 };
+        let names = longest_name(compare, b) as u16 + LIST + if body.width >= WIDE_LIST { SIZES } else { 0 };
+        let list = names.clamp(least, (body.width * 3 / 5).max(least));
+        Layout::horizontal([Constraint::Length(list), Constraint::Min(1)]).areas(body)
     } else {
         let below = (body.height * 2 / 5).clamp(3, 12);
         Layout::vertical([Constraint::Min(1), Constraint::Length(below)]).areas(body)
@@ -55,6 +59,20 @@ pub(super) fn draw(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, ar
     pairs(compare, b, canvas, list, geometry);
     let detail = if wide { Rect { x: detail.x + 2, width: detail.width.saturating_sub(2), ..detail } } else { detail };
     one(compare, b, canvas, detail);
+}
+
+/// Least and most columns of the names beside the figures of one.
+const NAME: (u16, u16) = (24, 60);
+/// Columns of the list that are none of the name: mark, type, figure; and those of the sizes, where it has them.
+const LIST: u16 = 2 + 1 + 15 + 1 + 9 + 1;
+const SIZES: u16 = 20;
+/// Columns from which on the sizes stand in the list.
+const WIDE_LIST: u16 = 148;
+
+/// Columns of the longest name that is listed, within what is sensible.
+fn longest_name(compare: &Compare, b: &Model) -> usize {
+    let names = compare.rows.iter().map(|pair| text::width(compare.pairs[*pair].name(&compare.a, b)));
+    names.max().unwrap_or(0).clamp(NAME.0.into(), NAME.1.into())
 }
 
 /// Which is which, and how far it is.
@@ -106,7 +124,7 @@ fn heading(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect
 
 /// The error of all that differ together, with and without what was not compared.
 fn total(compare: &Compare) -> [String; 2] {
-    let (errors, differing) = &compare.total;
+    let (all, ternary) = (&compare.total.all, &compare.total.ternary);
     let so_far = if compare.stage == Stage::Running { " so far" } else { "" };
     let of = |verdict| compare.verdicts(verdict);
     let same = of(Verdict::Equal) + of(Verdict::SameValues);
@@ -117,10 +135,19 @@ fn total(compare: &Compare) -> [String; 2] {
     ];
     let apart: Vec<String> = apart.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let apart = apart.join(", ");
-    let words = if *differing > 0 {
-        let (rel, db) = (text::number(errors.rel_mse()), text::decibels(errors.sqnr_db()));
-        let differing = text::counted(*differing, "tensor");
-        format!("total: SQNR {db} dB · rel MSE {rel} against A, over {differing}{so_far}")
+    let words = if all.1 > 0 {
+        let figures = |(errors, over): &(ErrorSums, usize), what: &str| {
+            let (rel, db) = (text::number(errors.rel_mse()), text::decibels(errors.sqnr_db()));
+            let over = text::counted(*over, "tensor");
+            format!("{what}: SQNR {db} dB · rel MSE {rel} against A, over {over}")
+        };
+        // What an export says of its output comes first, then what else was changed beside it.
+        if ternary.1 > 0 && ternary.1 < all.1 {
+            let with = format!("SQNR {} dB with {} more", text::decibels(all.0.sqnr_db()), all.1 - ternary.1);
+            format!("{}{so_far}; {with}", figures(ternary, "ternary"))
+        } else {
+            format!("{}{so_far}", figures(all, "total"))
+        }
     } else if same > 0 {
         format!("total: no error in {}{so_far}", text::counted(same, "tensor"))
     } else if apart.is_empty() {
@@ -197,9 +224,9 @@ fn pairs(compare: &Compare, b: &Model, canvas: &mut Canvas<'_>, area: Rect, geom
     let theme = canvas.theme;
     let head = Rect { height: 1, ..area };
     let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    let sized = area.width >= 88;
+    let sized = area.width >= NAME.0 + LIST + SIZES;
     let types = 15;
-    let name = usize::from(area.width).saturating_sub(2 + 1 + types + 1 + 9 + 1 + if sized { 20 } else { 0 });
+    let name = usize::from(area.width - (LIST + if sized { SIZES } else { 0 }).min(area.width));
     let mut title = format!("  {} {}", left("tensor", name), left("type", types));
     if sized {
         title += &format!(" {} {}", right("A", 9), right("B", 9));
@@ -294,7 +321,8 @@ fn one(compare: &Compare, b: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         (None, Some(t)) => format!("{}, only in B", side(t)),
         (None, None) => String::new(),
     };
-    lines.push(Line::from(Span::styled(sides, theme.dim)));
+    let sides = wrap(&sides, usize::from(area.width));
+    lines.extend(sides.into_iter().map(|line| Line::from(Span::styled(line, theme.dim))));
     if let Some(words) = compare.outcomes[index].as_ref().map(figures) {
         let wrapped = wrap(&words, usize::from(area.width));
         lines.extend(wrapped.into_iter().map(|line| Line::from(Span::styled(line, theme.text))));

@@ -39,6 +39,7 @@ impl Canvas<'_> {
 
     /// Text as it is, as many columns as there are; the column behind it.
     fn put(&mut self, mut x: u16, y: u16, content: &str, columns: usize, style: Style) -> u16 {
+        let content = &*text::spelled(content);
         let Some(signs) = text::spaced(content) else {
             return self.buf.set_stringn(x, y, content, columns, style).0;
         };
@@ -102,7 +103,13 @@ impl Canvas<'_> {
         block.render(area, self.buf);
         if !title.is_empty() {
             let width = usize::from(area.width.saturating_sub(4));
-            self.buf.set_stringn(area.x + 2, area.y, text::clip(&format!(" {title} "), width), width, self.theme.title);
+            self.buf.set_stringn(
+                area.x + 2,
+                area.y,
+                text::spelled(&text::clip(&format!(" {title} "), width)),
+                width,
+                self.theme.title,
+            );
         }
         inner
     }

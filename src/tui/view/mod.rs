@@ -39,7 +39,7 @@ pub fn draw(state: &State, theme: &Theme, frame: &mut Frame<'_>) -> Geometry {
         if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
             too_small(&mut canvas, area);
         } else if state.appearance.ascii {
-            text::in_ascii(ascii::has_sign, || screen(state, &mut canvas, area, &mut geometry));
+            text::in_ascii(ascii::ASCII, || screen(state, &mut canvas, area, &mut geometry));
         } else {
             screen(state, &mut canvas, area, &mut geometry);
         }

@@ -17,6 +17,11 @@ use crate::tui::widgets::{chart, gauge};
 
 /// Columns of the role's names, a column of air behind them.
 const NAMES: u16 = 15;
+/// Columns from which on a cell has a figure, and from which on it has its shade beside it.
+const FIGURE: usize = 4;
+const SHADED: usize = 5;
+/// What stands for ∞ where that is spelled out and has no room.
+const LOSSLESS: &str = "L";
 /// Shades from the least error to the greatest.
 const SHADES: [char; 4] = ['░', '▒', '▓', '█'];
 
@@ -46,7 +51,7 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     heading(state, session, canvas, head);
     let columns = Columns::new(view, map.width.saturating_sub(NAMES));
     draw_map(view, canvas, map, &columns, geometry);
-    draw_legend(view, canvas, legend);
+    draw_legend(view, &columns, canvas, legend);
     draw_line(view, canvas, lines, &columns);
     describe(session, canvas, cell);
 }
@@ -61,11 +66,16 @@ struct Columns {
 impl Columns {
     fn new(view: &Sensitivity, room: u16) -> Self {
         let layers = view.grid.layers.len();
-        let width = (room / layers.max(1) as u16).clamp(1, 8);
+        let width = (room / layers.max(1) as u16).clamp(1, 9);
         let count = usize::from(room / width).min(layers);
         // The cursor's layer in the middle, unless that leaves room at an end.
         let first = view.column.saturating_sub(count / 2).min(layers - count);
         Self { first, count, width }
+    }
+
+    /// How much of the width is drawn on: where there is room, cells stand apart.
+    fn drawn(&self) -> u16 {
+        self.width.saturating_sub(1).max(1)
     }
 
     fn x(&self, area: Rect, column: usize) -> u16 {
@@ -132,12 +142,13 @@ fn draw_map(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &C
         let pointer = if row == view.row { "▸ " } else { "  " };
         canvas.text(area, area.x, y, &format!("{pointer}{}", view.grid.roles[row].name()), style);
         for column in columns.range() {
-            let (words, style) = cell_text(view, view.grid.cell(row, column), usize::from(columns.width), theme);
+            let width = columns.drawn();
+            let (words, style) = cell_text(view, view.grid.cell(row, column), usize::from(width), theme);
             let x = columns.x(area, column);
             canvas.text(area, x, y, &words, style);
             if (row, column) == (view.row, view.column) {
-                canvas.buf.set_style(Rect { x, y, width: columns.width, height: 1 }, theme.cursor);
-                if columns.width < 4 {
+                canvas.buf.set_style(Rect { x, y, width, height: 1 }, theme.cursor);
+                if width < 4 {
                     canvas.buf[(x, y)].set_char('◆').set_style(theme.marker);
                 }
             }
@@ -168,13 +179,20 @@ fn draw_map(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &C
 fn cell_text(view: &Sensitivity, cell: Option<&Cell>, width: usize, theme: &Theme) -> (String, Style) {
     let Some(cell) = cell else { return (String::new(), theme.dim) };
     let Some(value) = cell.value(view.measure) else {
-        let sign = if cell.measured > 0 { "∞" } else { "·" };
+        let sign = match (cell.measured > 0, width >= text::width("∞")) {
+            (true, true) => "∞",
+            (true, false) => LOSSLESS,
+            _ => "·",
+        };
         return (right(sign, width), theme.dim);
     };
     let (sign, style) = shade(badness(view, value), theme);
-    if width >= 5 {
-        let shown = fitted(view.measure, value, about(cell.errors.exact), width - 1);
-        return (format!("{sign}{}", left(&shown, width - 1)), style);
+    let about = about(cell.errors.exact);
+    if width >= SHADED {
+        return (format!("{sign}{}", left(&fitted(view.measure, value, about, width - 1), width - 1)), style);
+    }
+    if width >= FIGURE {
+        return (right(&fitted(view.measure, value, about, width), width), style);
     }
     (sign.to_string().repeat(width), style)
 }
@@ -188,8 +206,9 @@ fn fitted(measure: Measure, value: f64, about: &str, room: usize) -> String {
     forms.into_iter().find(|form| form.len() <= room).unwrap_or_else(|| shown(0))
 }
 
-fn draw_legend(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect) {
+fn draw_legend(view: &Sensitivity, columns: &Columns, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
+    let wide_enough = usize::from(columns.drawn()) >= text::width("∞");
     let Some((low, high)) = view.grid.range(view.measure) else {
         canvas.text(area, area.x + 2, area.y, "· not measured yet", theme.dim);
         return;
@@ -201,7 +220,12 @@ fn draw_legend(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect) {
         spans.push(Span::styled(sign.to_string().repeat(2), style));
     }
     let sampled = if view.grid.cells().any(is_sampled) { "   ~ sampled" } else { "" };
-    let words = format!(" worst {}   · not measured yet{sampled}", end(view, view.grid.cells(), worst));
+    let lossless = if view.grid.cells().any(|c| c.measured > 0 && c.value(view.measure).is_none()) {
+        format!("   {} nothing is lost", if wide_enough { "∞" } else { LOSSLESS })
+    } else {
+        String::new()
+    };
+    let words = format!(" worst {}   · not measured yet{sampled}{lossless}", end(view, view.grid.cells(), worst));
     spans.push(Span::styled(words, theme.dim));
     canvas.line(area, area.y, &Line::from(spans));
 }

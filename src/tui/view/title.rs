@@ -21,6 +21,10 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let mut x = canvas.text(area, area.x + 1, area.y, "tritscope", theme.title);
     let Some(session) = &state.session else { return };
     let model = &session.model;
+    let area = match model.cut_off() {
+        Some(_) => Rect { width: canvas.right(area, area.y, "✗ cut off ", theme.error) - area.x, ..area },
+        None => area,
+    };
     let file = model.path.file_name().unwrap_or(model.path.as_os_str()).to_string_lossy();
     let file = text::elide(&text::escape(&file), usize::from(area.width / 3).max(16));
     x = canvas.text(area, x + 2, area.y, &file, theme.strong);

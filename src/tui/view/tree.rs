@@ -21,7 +21,7 @@ use crate::tui::theme::Theme;
 use crate::tui::widgets::{gauge, stack};
 
 /// The signs of a mix: ternary, other blocks, halves, the rest.
-pub(super) const MIX_SIGNS: [char; 4] = ['━', '╍', '─', '┈'];
+pub(super) const MIX_SIGNS: [char; 4] = ['━', '╌', '─', '┈'];
 
 /// Before the mark of a row that is selected.
 pub(super) const SELECTED: &str = "▌";
@@ -102,7 +102,7 @@ impl Columns {
             (Some(Column::NewSize), self.new_size),
             (Some(Column::Sqnr), self.sqnr),
             (None, self.bar),
-            (None, self.why),
+            (Some(Column::Why), self.why),
         ]
     }
 
@@ -122,7 +122,7 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     let name_width = usize::from(inner.width).saturating_sub(columns.total() + 3);
     headings(session, canvas, area, inner, columns, name_width, geometry);
     geometry.tree_names = name_width;
-    footer(session, canvas, area, columns);
+    footer(session, canvas, area);
     let inner = if session.filter.editing { filter::line(&session.filter, canvas, inner) } else { inner };
     let rows = session.tree.rows();
     let height = usize::from(inner.height);
@@ -228,27 +228,32 @@ fn headings(
         if let Some(column) = column {
             let sign = usize::from(sort.column == column && !sort.is_natural());
             let len = column.title().len() + sign + 1;
-            put(if column == Column::Type { x } else { (x + 1 + width).saturating_sub(len) }, column);
+            put(
+                if matches!(column, Column::Type | Column::Why) { x } else { (x + 1 + width).saturating_sub(len) },
+                column,
+            );
         }
         x += width + 1;
     }
-    if columns.why > 0 {
-        let at = inner.x + (x - columns.why - 1) as u16;
-        canvas.text(inside, at, area.y, " why ", theme.dim);
+    if !columns.shows(sort.column) {
+        // A column that there is no room for has no heading: what rows are sorted by stands behind that of the names.
+        let column = format!("{}{} ", sort.column.title(), sort.sign());
+        let at = 2 + text::width(Column::Name.title()) + 1;
+        let room = (name_width + 3).saturating_sub(at);
+        let words = [format!("sort {column}"), format!("by {column}"), column];
+        if let Some(words) = words.iter().find(|words| text::width(words) <= room) {
+            canvas.text(inside, inner.x + at as u16, area.y, words, theme.strong);
+        }
     }
 }
 
 /// The lower border holds the filter and the place in the list.
-fn footer(session: &Session, canvas: &mut Canvas<'_>, area: Rect, columns: Columns) {
+fn footer(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let y = area.bottom() - 1;
     let inside = Rect { x: area.x + 2, width: area.width.saturating_sub(4), y, height: 1 };
     let rows = session.tree.rows().len();
-    let sort = session.sort;
-    // A column that there is no room for has no heading to tell.
-    let sorted =
-        if columns.shows(sort.column) { String::new() } else { format!(" {}{}", sort.column.title(), sort.sign()) };
-    let place = format!("{sorted} {}/{rows} ", session.tree.cursor() + 1);
+    let place = format!(" {}/{rows} ", session.tree.cursor() + 1);
     // What is wrong with a filter takes the whole line.
     let wrong = session.filter.editing && session.filter.problem().is_some();
     let right = if wrong { inside.right() } else { canvas.right(inside, y, &place, theme.dim) };
@@ -283,8 +288,8 @@ struct Row {
     sqnr: Option<Figure>,
     /// Why it ends so.
     why: String,
-    /// What a folder's tensors are made of in the output.
-    mix: Option<Mix>,
+    /// What a folder's tensors are made of in the output, and whether all goes ternary that may.
+    mix: Option<(Mix, bool)>,
 }
 
 /// An SQNR to show.
@@ -302,7 +307,7 @@ impl Figure {
     fn text(&self) -> String {
         match (self.partial, self.db.is_finite()) {
             (true, false) => "…".to_owned(),
-            (true, true) => format!("…{}", text::decibels(self.db)),
+            (true, true) => format!("{}…", text::decibels(self.db)),
             (false, _) if self.exact => text::decibels(self.db),
             (false, _) => format!("~{}", text::decibels(self.db)),
         }
@@ -371,7 +376,7 @@ impl Row {
                 partial: sum.is_partial(),
             }),
             why: String::new(),
-            mix: Some(sum.mix),
+            mix: Some((sum.mix, sum.ternary >= sum.eligible)),
         }
     }
 
@@ -435,9 +440,9 @@ impl Row {
         let name = format!("{}{}{name}", " ".repeat(indent), self.fold);
         let mut spans = vec![Span::styled(format!(" {} ", self.mark.0), self.mark.1)];
         // Names of folders are short: what they are made of stands behind them.
-        let mix = self.mix.map(|mix| mix_bar(mix, theme)).unwrap_or_default();
+        let mix = self.mix.map(|(mix, whole)| mix_bar(mix, whole, theme)).unwrap_or_default();
         let mix_width = if mix.is_empty() { 0 } else { MIX };
-        if mix_width > 0 && text::width(&name) + 2 + mix_width <= name_width {
+        if mix_width > 0 && text::width(&name) + 1 + mix_width <= name_width {
             spans.push(Span::styled(left(&name, name_width - mix_width), self.name.1));
             spans.extend(mix);
         } else {
@@ -488,9 +493,14 @@ fn labels_near(session: &Session, row: usize) -> Vec<String> {
 /// Cells of a folder's mix.
 const MIX: usize = 8;
 
-/// The mix as a bar: ternary, other blocks, halves, the rest.
-fn mix_bar(mix: Mix, theme: &Theme) -> Vec<Span<'static>> {
-    stack::bar(MIX, mix.0, MIX_SIGNS, [theme.ternary, theme.bar, theme.dim, theme.track])
+/// The mix as a bar: ternary, other blocks, halves, the rest. It is not full while something does not go ternary that may.
+fn mix_bar(mix: Mix, whole: bool, theme: &Theme) -> Vec<Span<'static>> {
+    let mut parts = mix.0;
+    if !whole {
+        let rest = parts[1..].iter().fold(0u64, |sum, part| sum.saturating_add(*part));
+        parts[0] = parts[0].min(rest.saturating_mul(MIX as u64 - 1));
+    }
+    stack::bar(MIX, parts, MIX_SIGNS, [theme.ternary, theme.dim, theme.dim, theme.track])
 }
 
 /// The sign of what becomes of a tensor.

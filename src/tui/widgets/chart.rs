@@ -77,7 +77,7 @@ pub fn labels(buf: &mut Buffer, area: Rect, labels: &[(u16, String, Style)]) {
         if taken.iter().any(|(from, to)| start <= *to && end >= *from) {
             continue;
         }
-        buf.set_stringn(area.x + start, area.y, text, usize::from(width), *style);
+        buf.set_stringn(area.x + start, area.y, crate::text::spelled(text), usize::from(width), *style);
         taken.push((start, end));
     }
 }

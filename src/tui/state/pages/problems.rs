@@ -43,8 +43,19 @@ pub struct Problem {
     pub source: Source,
     /// What was found.
     pub what: Diagnostic,
-    /// The tensor that it is about, if the model has it.
+    /// The tensor that it is about, if the model has it; of several that it names the first.
     pub tensor: Option<usize>,
+    /// All that it names, where it is about no one tensor.
+    pub named: Vec<usize>,
+}
+
+impl Problem {
+    /// A filter that shows the tensors that it names, where they are several.
+    pub fn filter(&self, model: &Model) -> Option<String> {
+        let names: Vec<String> =
+            self.named.iter().filter_map(|i| model.tensors.get(*i)).map(|t| regex::escape(&t.name)).collect();
+        (names.len() > 1).then(|| format!("name:\"re:^({})$\"", names.join("|")))
+    }
 }
 
 /// How the check of every weight stands.
@@ -116,9 +127,12 @@ impl Session {
             named.extend(self.model.tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)));
         }
         let problem = |(source, what): (Source, Diagnostic)| {
-            let told = || words(&what.message).filter(|w| may_be_name(w)).find_map(|word| named.get(word));
-            let tensor = what.tensor.as_deref().map_or_else(told, |name| named.get(name)).copied();
-            Problem { source, what, tensor }
+            let told = || words(&what.message).filter(|w| may_be_name(w)).filter_map(|word| named.get(word).copied());
+            let about = what.tensor.as_deref().map(|name| named.get(name).copied());
+            let mut others: Vec<usize> = if about.is_none() { told().collect() } else { Vec::new() };
+            others.sort_unstable();
+            others.dedup();
+            Problem { tensor: about.unwrap_or_else(|| told().next()), source, named: others, what }
         };
         let list: Vec<Problem> = all.into_iter().map(problem).collect();
         let page = &mut self.pages.problems;

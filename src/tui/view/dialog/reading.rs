@@ -40,35 +40,66 @@ fn draw(
     geometry.dialog_lines = lines.len();
 }
 
+/// Widest that help becomes.
+const HELP: u16 = 120;
+/// Columns of keys and signs.
+const KEYS: usize = 12;
+
+/// A heading, set off by a line over the rest of the width.
+fn heading(title: &str, columns: usize, theme: &Theme) -> Line<'static> {
+    let rule = "─".repeat(columns.saturating_sub(text::width(title) + 1));
+    Line::from(vec![Span::styled(format!("{title} "), theme.title), Span::styled(rule, theme.border)])
+}
+
+/// A key or a sign with what it does or means; lines after the first stand below the words.
+fn explained(sign: &str, style: Style, words: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for (i, words) in wrap(words, columns.saturating_sub(KEYS + 3)).into_iter().enumerate() {
+        let sign = if i == 0 { sign } else { "" };
+        let sign = Span::styled(format!("  {} ", left(sign, KEYS)), style);
+        lines.push(Line::from(vec![sign, Span::styled(words, theme.text)]));
+    }
+    lines
+}
+
 /// The signs of the tree, each with what it means, those whose words contain this.
 fn signs(search: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let of_fate = |fate: Fate| (fate.sign().to_string(), fate.describe(), fate_style(fate, theme));
+    let mix = MIX_SIGNS.iter().collect::<String>();
     let more = [
         ("◐", "folder of which a part goes ternary", theme.ternary),
         (SELECTED, "selected: what keys act on", theme.marker),
         (PARTLY, "folder of which some is selected", theme.marker),
+        (
+            mix.as_str(),
+            "shares of a folder in the output: ternary, other blocks, 16-bit floats, the rest",
+            theme.ternary,
+        ),
+        ("~ [a, b]", "from a sample; the truth lies in the interval in 95 of 100 cases", theme.ternary),
+        ("6.89…", "of a folder: not all that goes ternary is measured yet", theme.dim),
     ];
     let all = Fate::ALL.into_iter().map(of_fate);
     let all = all.chain(more.into_iter().map(|(sign, words, style)| (sign.to_owned(), words, style)));
-    let mut lines = Vec::new();
-    for (sign, words, style) in all.filter(|(_, words, _)| words.to_lowercase().contains(search)) {
-        let mut wrapped = wrap(words, columns.saturating_sub(15)).into_iter();
-        let first = wrapped.next().unwrap_or_default();
-        lines.push(Line::from(vec![
-            Span::styled(format!("  {} ", left(&sign, 12)), style),
-            Span::styled(first, theme.text),
-        ]));
-        lines.extend(wrapped.map(|line| Line::from(Span::styled(format!("{:15}{line}", ""), theme.text))));
-    }
-    lines
+    let found = all.filter(|(_, words, _)| words.to_lowercase().contains(search));
+    found.flat_map(|(sign, words, style)| explained(&sign, style, words, columns, theme)).collect()
 }
 
 /// Every key, from the one table; then the signs of the tree.
 pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
-    let columns = usize::from(area.width.min(84)).saturating_sub(4);
+    let width = area.width.min(HELP);
+    let columns = usize::from(width).saturating_sub(4);
     let mut lines = Vec::new();
     let search = help.search.text().to_lowercase();
+    let mut section = |title: &str, rows: Vec<Line<'static>>| {
+        if !lines.is_empty() && !rows.is_empty() {
+            lines.push(Line::default());
+        }
+        if !rows.is_empty() {
+            lines.push(heading(title, columns, theme));
+            lines.extend(rows);
+        }
+    };
     for context in help.order() {
         let wanted = |row: &HelpRow<'_>| {
             let told = |words: &str| words.to_lowercase().contains(&search);
@@ -78,48 +109,22 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
                     || told(row.help)
                     || told(context.title()))
         };
-        let rows: Vec<HelpRow<'_>> = state.settings.keymap.rows().filter(wanted).collect();
-        if rows.is_empty() {
-            continue;
-        }
-        if !lines.is_empty() {
-            lines.push(Line::default());
-        }
-        lines.push(Line::from(Span::styled(context.title(), theme.title)));
-        lines.extend(rows.into_iter().map(|row| {
-            Line::from(vec![
-                Span::styled(format!("  {} ", left(row.keys, 12)), theme.key),
-                Span::styled(row.help, theme.text),
-            ])
-        }));
+        let rows = state.settings.keymap.rows().filter(wanted);
+        let rows = rows.flat_map(|row| explained(row.keys, theme.key, row.help, columns, theme)).collect();
+        section(context.title(), rows);
         if context == Context::Browse && search.is_empty() {
-            lines.push(Line::default());
-            lines.push(Line::from(Span::styled("Signs", theme.title)));
-            lines.extend(signs("", columns, theme));
-            lines.push(Line::from(vec![
-                Span::styled(format!("  {} ", left(&MIX_SIGNS.iter().collect::<String>(), 12)), theme.ternary),
-                Span::styled("shares of a folder: ternary, other blocks, 16-bit floats, the rest", theme.text),
-            ]));
-            lines.push(Line::from(vec![
-                Span::styled(format!("  {} ", left("~ [a, b]", 12)), theme.ternary),
-                Span::styled("from a sample; the truth lies in the interval in 95 of 100 cases", theme.text),
-            ]));
+            section("Signs", signs("", columns, theme));
         }
     }
     if !search.is_empty() {
-        let found = signs(&search, columns, theme);
-        if !found.is_empty() {
-            lines.push(Line::default());
-            lines.push(Line::from(Span::styled("Signs", theme.title)));
-            lines.extend(found);
-        }
+        section("Signs", signs(&search, columns, theme));
     }
     if lines.is_empty() {
         lines.push(Line::from(Span::styled("no key and no command is like this", theme.dim)));
     }
     let title =
         if search.is_empty() { "Help".to_owned() } else { format!("Help: {}", text::escape(help.search.text())) };
-    draw(&title, &lines, help.scroll, 84, canvas, area, geometry);
+    draw(&title, &lines, help.scroll, width, canvas, area, geometry);
     if help.searching {
         // On the lower border, so that what is found stays where it is.
         let list = geometry.dialog;

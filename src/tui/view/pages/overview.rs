@@ -1,9 +1,11 @@
 //! The overview: what the model is, and where its bytes go, now and in the output.
 
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::Drawing;
+use crate::engine::codec::DType;
 use crate::engine::plan::breakdown::{Breakdown, Share};
 use crate::text;
 use crate::tui::state::pages::WIDE;
@@ -129,7 +131,7 @@ fn shape(session: &Session, columns: usize, theme: &Theme) -> Vec<Line<'static>>
     found.into_iter().map(line).collect()
 }
 
-/// Where the bytes go: a line a role and a type with its bars now and then.
+/// Where the bytes go: a line a role with its bars now and then, a line a type.
 fn bars(session: &Session, width: usize, theme: &Theme) -> Vec<Line<'static>> {
     let Breakdown { roles, types } = &session.pages.derived.breakdown;
     let total = session.plan.plan().totals.bytes;
@@ -140,9 +142,47 @@ fn bars(session: &Session, width: usize, theme: &Theme) -> Vec<Line<'static>> {
         lines.push(Line::from(Span::styled("there are no tensors", theme.dim)));
     }
     lines.push(Line::default());
-    lines.push(heading("By type", theme));
-    let largest = Breakdown::largest(types);
-    lines.extend(types.iter().map(|(dtype, share)| bar(&dtype.to_string(), *share, largest, total, width, theme)));
+    let totals = session.plan.plan().totals;
+    lines.extend(by_type(types, (totals.bytes, totals.new_bytes), width, theme));
+    lines
+}
+
+/// A line a type: what has it now, and apart from that what will have it.
+fn by_type(types: &[(DType, Share)], totals: (u64, u64), width: usize, theme: &Theme) -> Vec<Line<'static>> {
+    /// Count, bytes, share.
+    const FIGURES: usize = 5 + 10 + 8;
+    let name = types.iter().map(|(dtype, _)| text::width(&dtype.to_string())).max().unwrap_or(0).max(11);
+    let bars = width.saturating_sub(name + 2 * FIGURES + 3) / 2;
+    // A bar of a few cells says nothing.
+    let bars = if bars < 8 { 0 } else { bars.min(24) };
+    let largest = Breakdown::largest(types).max(1) as f64;
+    let side = |tensors: u64, bytes: u64, total: u64, style: Style| {
+        if tensors == 0 {
+            return vec![Span::styled(right("–", 5), theme.dim), Span::raw(" ".repeat(FIGURES - 5 + bars))];
+        }
+        let share = if total == 0 { 0.0 } else { bytes as f64 / total as f64 };
+        let cells = ((bytes as f64 / largest * bars.saturating_sub(1) as f64).round() as usize).min(bars);
+        let bar = if bars == 0 { String::new() } else { format!(" {}", "█".repeat(cells)) };
+        vec![
+            Span::styled(right(&tensors.to_string(), 5), theme.dim),
+            Span::styled(right(&text::bytes(bytes), 10), theme.text),
+            Span::styled(right(&text::percent(share), 8), theme.dim),
+            Span::styled(left(&bar, bars), style),
+        ]
+    };
+    let mut lines = vec![Line::from(vec![
+        Span::styled(left("By type", name), theme.title),
+        Span::styled(left(&right("before", FIGURES), FIGURES + bars), theme.dim),
+        Span::styled(right("after", FIGURES + 3), theme.dim),
+    ])];
+    for (dtype, share) in types {
+        let style = if dtype.is_ternary() { theme.ternary } else { theme.kept };
+        let mut spans = vec![Span::styled(left(&dtype.to_string(), name), theme.text)];
+        spans.extend(side(share.tensors, share.bytes, totals.0, style));
+        spans.push(Span::styled(" → ", theme.dim));
+        spans.extend(side(share.new_tensors, share.new_bytes, totals.1, style));
+        lines.push(Line::from(spans));
+    }
     lines
 }
 

@@ -22,7 +22,7 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beneath: Rect) {
     let outer = Rect { x: inner.x - 1, y: inner.y - 1, width: inner.width + 2, height: inner.height + 2 };
     drawing.place(outer, &format!(" {}/{len} ", (page.cursor + 1).min(len)));
     if len == 0 {
-        drawing.message(rows, "nothing to note, neither on the file nor on the plan", theme.good);
+        nothing(drawing, rows);
     }
     let width = usize::from(rows.width);
     drawing.list(rows, page.cursor, len, true, |canvas, row| {
@@ -31,6 +31,34 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beneath: Rect) {
     let inside = airy(drawing.canvas.boxed(beneath, ""));
     let lines = page.selected().map(|problem| whole(problem, inside.width, theme)).unwrap_or_default();
     drawing.canvas.lines(inside, &lines);
+}
+
+/// What was looked at and found in order, and what was not looked at.
+fn nothing(drawing: &mut Drawing<'_, '_>, rows: Rect) {
+    let theme = drawing.canvas.theme;
+    let weights = match &drawing.session.pages.problems.check {
+        Check::Done(_) => ("✓", "every weight was read", theme.good),
+        Check::Running(_) => ("…", "the weights are being read", theme.accent),
+        _ => ("·", "the weights were not read: c checks every one", theme.dim),
+    };
+    let matrix = match drawing.state.settings.imatrix {
+        Some(_) => ("✓", "importance matrix: fits the model", theme.good),
+        None => ("·", "importance matrix: none is loaded", theme.dim),
+    };
+    let looked = [
+        ("✓", "header, metadata, types and shapes", theme.good),
+        ("✓", "offsets: every tensor lies whole in the file", theme.good),
+        ("✓", "plan: every rule decides on something it can decide on", theme.good),
+        weights,
+        matrix,
+    ];
+    let inside = airy(rows);
+    let y = inside.y + inside.height.saturating_sub(looked.len() as u16 + 2) / 3;
+    drawing.canvas.text(inside, inside.x, y, "Nothing to note.", theme.strong);
+    for (y, (sign, words, style)) in (y + 2..inside.bottom()).zip(looked) {
+        let x = drawing.canvas.text(inside, inside.x, y, sign, style);
+        drawing.canvas.text(inside, x + 1, y, words, theme.text);
+    }
 }
 
 /// How many there are, and how the check of every weight stands.
@@ -107,7 +135,11 @@ fn whole(problem: &Problem, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     }
     lines.extend(paragraph(&text::escape(&what.message), width, theme.text));
     if let (None, Some(_)) = (&what.tensor, problem.tensor) {
-        lines.push(Line::from(Span::styled("enter goes to the tensor that it names", theme.dim)));
+        let words = match problem.named.len() {
+            0 | 1 => "enter goes to the tensor that it names".to_owned(),
+            n => format!("enter shows the {n} tensors that it names"),
+        };
+        lines.push(Line::from(Span::styled(words, theme.dim)));
     }
     lines
 }

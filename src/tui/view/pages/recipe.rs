@@ -196,21 +196,65 @@ fn typing(drawing: &mut Drawing<'_, '_>, rows: Rect) -> Rect {
     below(rows, 1 + used)
 }
 
-/// The recipe as it stands in its file.
+/// The recipe as it stands in its file, with that rule in sight that is under the cursor.
 fn toml(drawing: &mut Drawing<'_, '_>, recipe: &Recipe, area: Rect) {
     let theme = drawing.canvas.theme;
     let inner = airy(drawing.canvas.boxed(area, ""));
     drawing.place(area, " as TOML, s writes it ");
     let written = recipe.to_toml().unwrap_or_else(|e| e.to_string());
     let lines: Vec<&str> = written.lines().collect();
-    let room = usize::from(inner.height);
-    let shown = if lines.len() > room { room.saturating_sub(1) } else { lines.len() };
-    for (y, line) in (inner.y..).zip(lines.iter().take(shown)) {
-        let style = if line.starts_with("[[") { theme.key } else { theme.text };
+    let top = top_of_rule(&lines, drawing.session.pages.recipe.rule(), usize::from(inner.height));
+    let rule = drawing.session.pages.recipe.rule().map(|rule| lines_of_rule(&lines, rule));
+    for (y, (at, line)) in (inner.y..inner.bottom()).zip(lines.iter().enumerate().skip(top)) {
+        let chosen = rule.as_ref().is_some_and(|rule| rule.contains(&at));
+        let style = match (line.starts_with("[["), chosen) {
+            (true, _) => theme.key,
+            (_, true) => theme.strong,
+            _ => theme.text,
+        };
         drawing.canvas.text(inner, inner.x, y, &text::escape(line), style);
     }
-    if shown < lines.len() {
-        let words = format!("… {} more lines", lines.len() - shown);
-        drawing.canvas.text(inner, inner.x, inner.bottom().saturating_sub(1), &words, theme.dim);
+    let below = lines.len().saturating_sub(top + usize::from(inner.height));
+    let words = match (top, below) {
+        (0, 0) => return,
+        (0, _) => format!(" ↓ {} ", text::counted(below, "more line")),
+        (_, 0) => format!(" ↑ {} ", text::counted(top, "line")),
+        _ => format!(" ↑ {top} ↓ {} ", text::counted(below, "more line")),
+    };
+    drawing.canvas.text(area, area.x + 2, area.bottom().saturating_sub(1), &words, theme.accent);
+}
+
+/// Where a rule stands in the file: from its heading to the next one.
+fn lines_of_rule(lines: &[&str], rule: usize) -> std::ops::Range<usize> {
+    let mut headings = lines.iter().enumerate().filter(|(_, line)| line.starts_with("[[")).map(|(at, _)| at).skip(rule);
+    let start = headings.next().unwrap_or(lines.len());
+    start..headings.next().unwrap_or(lines.len())
+}
+
+/// The first line to show, so that the whole rule is in sight with what fits before it. Going through the rules shows
+/// every line: the mask has the head of the file, the last rule its end.
+fn top_of_rule(lines: &[&str], rule: Option<usize>, room: usize) -> usize {
+    rule.map_or(0, |rule| lines_of_rule(lines, rule).end.saturating_sub(room))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_through_the_rules_shows_every_line_of_the_recipe() {
+        let text = "a = 1\nb = 2\n\n[[rules]]\np = 1\nq = 1\n\n[[rules]]\np = 2\n\n[[rules]]\np = 3";
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines_of_rule(&lines, 0), 3..7);
+        for room in 5..lines.len() + 2 {
+            let mut seen = vec![false; lines.len()];
+            for rule in [None, Some(0), Some(1), Some(2)] {
+                let top = top_of_rule(&lines, rule, room);
+                seen.iter_mut().skip(top).take(room).for_each(|seen| *seen = true);
+                let rule = rule.map_or(0..0, |rule| lines_of_rule(&lines, rule));
+                assert!(rule.is_empty() || top <= rule.start && rule.end <= top + room, "{room}: {rule:?} from {top}");
+            }
+            assert!(seen.iter().all(|seen| *seen), "{room}: {seen:?}");
+        }
     }
 }

@@ -13,6 +13,11 @@ use crate::tui::view::tree::{left, right};
 /// Columns of a backend's name, and of a type.
 const NAME: usize = 16;
 const TYPE: usize = 10;
+/// What the signs mean, in full and where there is little room.
+const LEGENDS: [&str; 2] = [
+    "✓ computes with it  ~ partly  ✗ the CPU does it instead  ⊘ the file is refused  ? not known",
+    "✓ yes  ~ partly  ✗ the CPU instead  ⊘ file refused  ? not known",
+];
 /// Types that have a column.
 const MOST: usize = 6;
 
@@ -47,7 +52,9 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beneath: Rect) {
         drawing.canvas.lines(inside, &lines);
     }
     let outer = Rect { x: inner.x - 1, y: inner.y - 1, width: inner.width + 2, height: inner.height + 2 };
-    drawing.place(outer, &format!(" from {SOURCE} "));
+    let hidden = verdicts.len().saturating_sub(drawing.geometry.page_offset + usize::from(rows.height));
+    let more = if hidden > 0 { format!(" ↓ {hidden} more ·") } else { String::new() };
+    drawing.place(outer, &format!("{more} from {SOURCE} "));
 }
 
 /// The types that the plan writes.
@@ -63,10 +70,7 @@ fn head(used: &[Used], width: usize, theme: &Theme) -> Vec<Line<'static>> {
     vec![
         Line::from(Span::styled(text::clip(&words, width), theme.text)),
         Line::from(Span::styled(
-            text::clip(
-                "✓ computes with it  ~ partly  ✗ the CPU does it instead  ⊘ the file is refused  ? not known",
-                width,
-            ),
+            LEGENDS.into_iter().find(|words| text::width(words) <= width).unwrap_or(LEGENDS[1]),
             theme.dim,
         )),
     ]

@@ -35,7 +35,7 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
     };
     if let Some(block) = block {
         let lines = lines(sight, block, canvas.theme, usize::from(area.width));
-        super::scrolling(&lines, pane.scroll, canvas, area, geometry);
+        super::scrolling(&lines, pane, canvas, area, geometry);
     }
     if pending {
         canvas.buf.set_style(area, canvas.theme.dim);

@@ -33,7 +33,7 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
             ]));
         }
     }
-    super::scrolling(&lines, sight.session.pane.scroll, canvas, area, geometry);
+    super::scrolling(&lines, &sight.session.pane, canvas, area, geometry);
 }
 
 fn facts(sight: &Sight<'_>) -> Vec<(&'static str, String)> {

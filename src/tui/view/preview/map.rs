@@ -178,6 +178,10 @@ fn words(sight: &Sight<'_>, grid: &Grid, canvas: &Canvas<'_>, columns: u16) -> V
         about.push(vec![Span::styled(words, theme.dim)]);
     }
     let mut here = vec![vec![Span::styled(format!("╳ {row}:{column}"), theme.marker)]];
+    if let Some(cell) = under_cursor(grid, pane.place.at).filter(|cell| cell.blocks != 1) {
+        // A cell of the map may stand for many blocks: no figure of it is one of a block.
+        here[0].push(Span::styled(format!(", mean of {} blocks", cell.blocks), theme.dim));
+    }
     if let Some(cell) = under_cursor(grid, pane.place.at) {
         let pair = |name: &str, value: String| {
             vec![Span::styled(format!("{name} "), theme.dim), Span::styled(value, theme.text)]
@@ -187,10 +191,6 @@ fn words(sight: &Sight<'_>, grid: &Grid, canvas: &Canvas<'_>, columns: u16) -> V
         here.extend([pair("rel MSE", error), pair("d", scale), pair("zeros", zeros)]);
         if cell.non_finite > 0 {
             here.push(vec![Span::styled(format!("! {} NaN/Inf", cell.non_finite), theme.error)]);
-        }
-        if cell.blocks != 1 {
-            // A cell of the map may stand for many blocks.
-            here.push(vec![Span::styled(format!("over the {} blocks of the cell", cell.blocks), theme.dim)]);
         }
     }
     let mut lines = flow(about, columns);

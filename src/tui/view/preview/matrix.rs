@@ -15,8 +15,32 @@ use crate::tui::theme::Theme;
 use crate::tui::view::draw::{Canvas, flow, wrap};
 use crate::tui::view::tree::{left, right};
 
-/// Columns of a row's name, and of a cell.
-const NAME: usize = 11;
+/// How rows are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// In full.
+    Whole,
+    /// Cut, where figures need the room.
+    Short,
+}
+
+impl Names {
+    /// Whole ones where cells keep room for a figure with both signs.
+    fn of(width: usize, columns: usize) -> Self {
+        if width >= Self::Whole.width() + columns * 7 { Self::Whole } else { Self::Short }
+    }
+
+    fn width(self) -> usize {
+        if self == Self::Whole { 10 } else { 7 }
+    }
+
+    fn of_row(self, row: Row) -> &'static str {
+        match (self, row) {
+            (Self::Short, Row::Weighted) => "ex·imx",
+            _ => row.name(),
+        }
+    }
+}
 
 /// A column of the table.
 struct Column<'a> {
@@ -44,14 +68,15 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
         .collect();
     heading(canvas, area, "Methods", &format!("{} by group size", matrix.figure.name()));
     let weighted = sight.weighted();
-    let width = (usize::from(area.width).saturating_sub(NAME) / columns.len()).clamp(5, 14);
-    let mut lines = vec![head(&columns, current, width, theme)];
+    let names = Names::of(usize::from(area.width), columns.len());
+    let width = (usize::from(area.width).saturating_sub(names.width()) / columns.len()).clamp(5, 14);
+    let mut lines = vec![head(&columns, current, names, width, theme)];
     let bests: Vec<Option<f64>> = columns.iter().map(|c| best(c, matrix.figure, weighted)).collect();
     for (i, row) in Row::ALL.into_iter().enumerate() {
-        let mut line = Line::from(Span::styled(left(&format!("  {}", row.name()), NAME), theme.text));
+        let mut line = Line::from(Span::styled(left(names.of_row(row), names.width()), theme.text));
         for (j, (column, best)) in columns.iter().zip(&bests).enumerate() {
             let place = Rect {
-                x: area.x + (NAME + j * width) as u16,
+                x: area.x + (names.width() + j * width) as u16,
                 y: area.y + 2 + i as u16,
                 width: width as u16,
                 height: 1,
@@ -62,22 +87,16 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
                 && column.group == Group::of(current)
                 && (row == Row::Weighted) == (weighted && row.method() == crate::engine::ternary::Method::Exact);
             let (words, style) = cell(sight, column, row, *best, theme);
-            // Signs stand beside their figure, and figures below each other.
-            let room = width - if width < 9 { 1 } else { 3 };
-            let figure = fitting(&words.0, room);
-            let both = if width < 9 { 1 } else { 2 };
-            let pad = width - both - text::width(&figure);
+            // Signs stand right before their figure, figures below each other, and a column of air between cells.
+            let sign = if is_chosen { "▶" } else { "" };
+            let star = if words.1 { "★" } else { "" };
+            let signs = text::width(sign) + text::width(star);
+            let figure = fitting(&words.0, width - 1 - signs);
+            let pad = width - signs - text::width(&figure);
             let style = if here { style.patch(theme.cursor).add_modifier(Modifier::REVERSED) } else { style };
             line.push_span(Span::raw(" ".repeat(pad)));
-            let sign = if is_chosen { "▶" } else { " " };
-            let star = if words.1 { "★" } else { " " };
-            if both == 1 {
-                let one = if is_chosen { (sign, theme.accent) } else { (star, theme.good) };
-                line.spans.extend([Span::styled(one.0, one.1), Span::styled(figure, style)]);
-                continue;
-            }
-            let (sign, star) = (Span::styled(sign, theme.accent), Span::styled(star, theme.good));
-            line.spans.extend([sign, Span::styled(figure, style), star]);
+            line.spans.extend([Span::styled(sign, theme.accent), Span::styled(star, theme.good)]);
+            line.push_span(Span::styled(figure, style));
         }
         lines.push(line);
     }
@@ -86,13 +105,12 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
     used + 1 + detail(sight, &columns, canvas, rest)
 }
 
-fn head(columns: &[Column<'_>], current: Format, width: usize, theme: &Theme) -> Line<'static> {
-    let mut line = Line::from(Span::styled(left("  group", NAME), theme.dim));
+fn head(columns: &[Column<'_>], current: Format, names: Names, width: usize, theme: &Theme) -> Line<'static> {
+    let mut line = Line::from(Span::styled(left("group", names.width()), theme.dim));
     for column in columns {
         let style = if column.group == Group::of(current) { theme.strong } else { theme.dim };
-        let air = usize::from(width >= 9);
-        let name = if air == 0 && column.group == Group::Whole { "all" } else { column.group.name() };
-        line.push_span(Span::styled(right(name, width - air) + &" ".repeat(air), style));
+        let name = if width < 9 && column.group == Group::Whole { "all" } else { column.group.name() };
+        line.push_span(Span::styled(right(name, width), style));
     }
     line
 }
@@ -168,7 +186,11 @@ fn detail(sight: &Sight<'_>, columns: &[Column<'_>], canvas: &mut Canvas<'_>, ar
         Ok(None) => items.push(vec![Span::styled("measuring …", theme.accent)]),
         Ok(Some(report)) => match row.of(report, sight.weighted()) {
             None if row == Row::Weighted && !sight.weighted() => {
-                items.push(vec![Span::styled("needs an importance matrix (--imatrix)", theme.dim)]);
+                let why = match &sight.state.settings.imatrix {
+                    Some(_) => "the importance matrix has no entry for this tensor",
+                    None => "needs an importance matrix (--imatrix)",
+                };
+                items.push(vec![Span::styled(why, theme.dim)]);
             }
             None => items.push(vec![Span::styled("measuring …", theme.accent)]),
             Some(method) if method.problem.is_some() => {

@@ -111,6 +111,5 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, area: Rect) -> u16 {
             lines.push(Line::from(Span::styled(format!("{}{words}", left(&name, INDENT)), theme.dim)));
         }
     }
-    lines.push(Line::from(Span::styled("▶ chosen (m changes it)  ★ least error", theme.dim)));
     canvas.lines(area, &lines)
 }

@@ -188,9 +188,13 @@ fn draw_tensor(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geometry:
             let what = format!(
                 "element {index} is NaN or infinite: this tensor cannot go ternary ({nan} NaN, {infinite} infinite{seen})"
             );
-            message(canvas, area, &what);
+            let used = message(canvas, area, &what) + 2;
             if session.tab == Tab::Weights {
-                weights::plain(report, canvas, below(area, 4));
+                let area = below(area, used);
+                let subject = Subjected::new(session, tensor, report, chosen);
+                let used = weights::moments(&subject, canvas, area) + 1;
+                heading(canvas, below(area, used), "Weights", "those that are finite");
+                weights::plain(report, canvas, below(area, used + 1));
             }
             return;
         }
@@ -215,16 +219,23 @@ fn unmeasurable(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// Lines from the first that is scrolled to, with a mark where there are more.
-fn scrolling(lines: &[Line<'_>], top: usize, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+fn scrolling(
+    lines: &[Line<'_>],
+    pane: &crate::tui::state::pane::Pane,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    geometry: &mut Geometry,
+) {
     let height = usize::from(area.height);
     geometry.pane = rect_area(area);
     geometry.pane_lines = lines.len();
-    let top = top.min(lines.len().saturating_sub(height));
+    let top = pane.scroll.min(lines.len().saturating_sub(height));
     canvas.lines(area, &lines[top..]);
     let more = lines.len().saturating_sub(top + height);
     if more > 0 {
         // In the border below, where it covers no figure.
-        let words = format!(" ▾ {more} more lines: pgdn ");
+        let keys = if pane.focused { "pgdn" } else { "enter, then pgdn" };
+        let words = format!(" ▾ {}: {keys} ", text::counted(more, "more line"));
         let border = Rect { height: area.height + 1, ..area };
         canvas.text(border, area.x, area.bottom(), &words, canvas.theme.accent);
     }

@@ -20,13 +20,13 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
     let columns = usize::from(area.width);
     let Some((tensor, subject)) = sight.session.look() else {
         let lines = floats(sight, canvas.theme, columns);
-        super::scrolling(&lines, sight.session.pane.scroll, canvas, area, geometry);
+        super::scrolling(&lines, &sight.session.pane, canvas, area, geometry);
         return;
     };
     match sight.session.pane.looks.best(tensor, subject) {
         Some(Ok(Seen::Trits(trits))) => {
             let lines = lines(trits, canvas.theme, columns);
-            super::scrolling(&lines, sight.session.pane.scroll, canvas, area, geometry);
+            super::scrolling(&lines, &sight.session.pane, canvas, area, geometry);
         }
         Some(Err(why)) => {
             super::message(canvas, area, &text::escape(why));

@@ -113,10 +113,12 @@ pub(super) fn moments(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Re
     let theme = canvas.theme;
     let (sums, exact) = (&subject.report.sums, subject.report.exact);
     let sign = if exact { "" } else { "~" };
-    let looked = if exact {
-        format!("all {} weights", text::count(sums.n))
-    } else {
-        format!("~ {} weights sampled", text::count(sums.n))
+    let bad = sums.nan + sums.infinite;
+    let looked = match (exact, bad > 0) {
+        (true, false) => format!("all {} weights", text::count(sums.n)),
+        (true, true) => format!("the {} finite weights", text::count(sums.n)),
+        (false, false) => format!("~ {} weights sampled", text::count(sums.n)),
+        (false, true) => format!("~ {} finite weights sampled", text::count(sums.n)),
     };
     super::heading(canvas, area, "Moments", &looked);
     let pair =
@@ -129,7 +131,6 @@ pub(super) fn moments(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Re
     };
     let ratio = |x: f64| if x.is_finite() { format!("{sign}{x:.3}") } else { "–".to_owned() };
     let zeros = sums.zeros as f64 / sums.n.max(1) as f64;
-    let bad = sums.nan + sums.infinite;
     let style = if bad > 0 { theme.error } else { theme.text };
     let items = vec![
         pair("mean", format!("{sign}{}{off}", text::number(sums.mean()))),
