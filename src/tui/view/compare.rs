@@ -4,7 +4,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::draw::{Canvas, spinner, wrap};
+use super::draw::{Canvas, flow, spinner, wrap};
 use super::tree::{left, right};
 use crate::engine::compare::{Histograms, Outcome, Verdict};
 use crate::engine::model::{Model, Tensor};
@@ -324,8 +324,9 @@ fn one(compare: &Compare, b: &Model, canvas: &mut Canvas<'_>, area: Rect) {
     let sides = wrap(&sides, usize::from(area.width));
     lines.extend(sides.into_iter().map(|line| Line::from(Span::styled(line, theme.dim))));
     if let Some(words) = compare.outcomes[index].as_ref().map(figures) {
-        let wrapped = wrap(&words, usize::from(area.width));
-        lines.extend(wrapped.into_iter().map(|line| Line::from(Span::styled(line, theme.text))));
+        // A name and its figure stay together.
+        let parts = words.split(" · ").map(|part| vec![Span::styled(part.to_owned(), theme.text)]).collect();
+        lines.extend(flow(parts, area.width));
     }
     let used = canvas.lines(area, &lines);
     let rest = Rect { y: area.y + used, height: area.height - used, ..area };
