@@ -1,20 +1,23 @@
 //! Every action in every place where it has a key: messages in, state and effects out. What has a key must do something
-//! there; what has none in a place must do no harm.
+//! there, and what that is stands in a snapshot (`what_commands_do`): the parts of the state that change, what is said, and the
+//! effects. What has no key in a place must do no harm.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
 
 mod support;
 mod support_tui;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use support_tui::beside::{Upto, beside};
 use support_tui::exports::{queue, run};
 use support_tui::pages::{Reader, talkative};
-use support_tui::shoot::{LARGE, SMALL, render};
+use support_tui::shoot::{LARGE, SMALL, compare_text, render};
+use support_tui::told::change;
 use support_tui::{App, layered};
 use tritscope::jobs::JobEvent;
 use tritscope::tui::action::Action;
+use tritscope::tui::effect::Effect;
 use tritscope::tui::event::{Event, Msg};
 use tritscope::tui::keymap::Context;
 use tritscope::tui::state::State;
@@ -222,30 +225,37 @@ fn memory(state: &State) -> String {
     format!("{state:?}")
 }
 
-/// What an action does: the state after it, and whether anything came of it.
-fn act(before: &State, action: Action) -> (State, bool) {
+/// What an action does: the state after it, whether anything came of it, and the effects.
+fn act(before: &State, action: Action) -> (State, bool, Vec<Effect>) {
     let mut state = before.clone();
     state.wants_changed = true;
     let was = memory(&state);
     let effects = update::act(&mut state, action);
     state.wants_changed = true;
     let did = !effects.is_empty() || memory(&state) != was;
-    (state, did)
+    (state, did, effects)
 }
 
 #[test]
-fn every_context_is_reached_and_every_key_does_something_there() {
+fn every_command_does_what_is_told_of_it() {
     let places = places();
     let reached: BTreeSet<&str> = places.iter().map(|app| Context::of(&app.state).name()).collect();
     let missing: Vec<&str> = Context::ALL.iter().map(|c| c.name()).filter(|name| !reached.contains(name)).collect();
     assert!(missing.is_empty(), "no state of these tests has {missing:?}");
     let mut idle = BTreeSet::new();
     let mut useful = BTreeSet::new();
+    // What each does in the first place where it does something that is told.
+    let mut told: BTreeMap<(usize, usize), (&str, &str, String)> = BTreeMap::new();
     for app in &places {
         let context = Context::of(&app.state);
-        for bound in app.state.settings.keymap.of(context) {
-            let (_, did) = act(&app.state, bound.action);
+        for (at, bound) in app.state.settings.keymap.of(context).enumerate() {
+            let (after, did, effects) = act(&app.state, bound.action);
             let name = (context.name(), bound.action.name());
+            let order = (Context::ALL.iter().position(|other| *other == context).unwrap(), at);
+            if told.get(&order).is_none_or(|(_, _, words)| words.is_empty()) {
+                let folder = app.folder.path().to_str().unwrap();
+                told.insert(order, (name.0, name.1, change(&app.state, &after, &effects).replace(folder, "~")));
+            }
             if did {
                 useful.insert(name)
             } else {
@@ -255,6 +265,11 @@ fn every_context_is_reached_and_every_key_does_something_there() {
     }
     let never: Vec<_> = idle.difference(&useful).collect();
     assert!(never.is_empty(), "these do nothing anywhere: {never:?}");
+    let untold: Vec<_> = told.values().filter(|(_, _, words)| words.is_empty()).map(|told| (told.0, told.1)).collect();
+    assert!(untold.is_empty(), "of these it is not told what they do: {untold:?}");
+    let lines: Vec<String> =
+        told.values().map(|(context, name, words)| format!("{context} {name}\n    {words}")).collect();
+    compare_text("what_commands_do", &lines.join("\n"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod exports;
 pub mod matrix;
 pub mod pages;
 pub mod shoot;
+pub mod told;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
