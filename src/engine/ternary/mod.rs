@@ -8,6 +8,7 @@ mod block;
 mod coder;
 mod exact;
 pub mod kernels;
+mod masses;
 mod method;
 pub mod pt_bitnet;
 mod whole;

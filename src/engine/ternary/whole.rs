@@ -11,16 +11,12 @@
 
 use super::Method;
 use super::block::{BlockError, kept_from};
-use crate::engine::stats::fits_f32;
+use super::masses::{Buckets, COARSE_SHIFT, MAGNITUDE, Mass, Masses, STEP};
+use crate::engine::stats::{fits_f32, wide_sum};
 
-/// Bits of a pattern that the first pass sorts by: exponent and seven bits of mantissa.
-const COARSE_SHIFT: u32 = 16;
-/// Bits that each further pass adds.
-const STEP: u32 = 8;
 /// Buckets that are refined at once, for the memory; where more are open the others wait for a later pass.
 const MAX_OPEN: usize = 4096;
 
-const MAGNITUDE: u32 = 0x7fff_ffff;
 const INFINITE: u32 = 0x7f80_0000;
 
 /// How a tensor with one scale is coded.
@@ -42,6 +38,24 @@ enum Rule {
     Ratio(f32),
     /// round(w · (1/d)) with the reciprocal and product in f32.
     Inverse(f32),
+}
+
+impl Rule {
+    /// How many weights get a trit other than 0, and their Σ|w|.
+    fn support(self, weights: &[f32]) -> Mass {
+        match self {
+            Self::Above(threshold) => support(weights, |magnitude| f64::from(magnitude) > threshold),
+            Self::Ratio(gamma) => support(weights, |magnitude| magnitude / gamma >= 0.5),
+            Self::Inverse(inverse) => support(weights, |magnitude| magnitude * inverse >= 0.5),
+        }
+    }
+}
+
+/// How many magnitudes a rule keeps, and their sum.
+fn support(weights: &[f32], keeps: impl Fn(f32) -> bool) -> Mass {
+    let kept = |i: usize| if keeps(weights[i].abs()) { weights[i].abs() } else { 0.0 };
+    let count = weights.iter().filter(|w| keeps(w.abs())).count();
+    (count as f64, wide_sum(weights.len(), |i| f64::from(kept(i))))
 }
 
 impl WholeCode {
@@ -78,9 +92,6 @@ fn half_up(ratio: f32) -> i8 {
     i8::from(ratio >= 0.5) - i8::from(ratio <= -0.5)
 }
 
-/// (Σq, Σq|w|) of the weights in a bucket.
-type Mass = (f64, f64);
-
 /// What a pass gathers.
 #[derive(Debug, Clone)]
 pub struct Gather {
@@ -94,7 +105,10 @@ pub struct Gather {
     first: Option<(u64, u32)>,
     /// Index of the first nonzero weight whose magnitude differs from that one's.
     differs: Option<u64>,
-    mass: Vec<Mass>,
+    /// Count and Σ|w| of what a rule keeps.
+    kept: Mass,
+    /// Buckets, where the optimum is wanted.
+    masses: Option<Masses>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -110,10 +124,9 @@ enum Goal {
 impl Gather {
     fn new(goal: Goal) -> Self {
         let buckets = match &goal {
-            Goal::First { buckets: true } => 1 << (31 - COARSE_SHIFT),
-            Goal::First { .. } => 0,
-            Goal::Support(_) => 1,
-            Goal::Refine { starts, .. } => starts.len() << STEP,
+            Goal::First { buckets: true } => Some(Buckets::Coarse),
+            Goal::Refine { starts, shift } => Some(Buckets::Fine { starts: starts.clone(), shift: *shift }),
+            Goal::First { buckets: false } | Goal::Support(_) => None,
         };
         Self {
             goal,
@@ -124,52 +137,51 @@ impl Gather {
             non_finite: None,
             first: None,
             differs: None,
-            mass: vec![(0.0, 0.0); buckets],
+            kept: (0.0, 0.0),
+            masses: buckets.map(Masses::new),
         }
     }
 
     /// Adds weights, the first of which is element `first` of the tensor; `importance` is as long.
     pub fn add(&mut self, weights: &[f32], importance: Option<&[f32]>, first: u64) {
-        let q = |i: usize| importance.and_then(|q| q.get(i)).map_or(1.0, |q| f64::from(q.max(0.0)));
         match &self.goal {
-            Goal::First { buckets } => {
-                for (i, w) in weights.iter().enumerate() {
-                    let pattern = w.to_bits() & MAGNITUDE;
-                    if pattern >= INFINITE && self.non_finite.is_none() {
-                        self.non_finite = Some((first + i as u64, *w));
-                    }
-                    self.sum_abs += f64::from(w.abs());
-                    if pattern != 0 && self.differs.is_none() {
-                        let (_, magnitude) = *self.first.get_or_insert((first + i as u64, pattern));
-                        self.differs = (magnitude != pattern).then_some(first + i as u64);
-                    }
-                    self.least = self.least.min(pattern.wrapping_sub(1));
-                    self.greatest = self.greatest.max(pattern);
-                    if *buckets {
-                        add_mass(&mut self.mass[(pattern >> COARSE_SHIFT) as usize], q(i), *w);
-                    }
-                }
-                self.n += weights.len() as u64;
-            }
+            Goal::First { .. } => self.look_over(weights, first),
             Goal::Support(rule) => {
-                let code = WholeCode { scale: 0.0, native: false, rule: *rule };
-                let mut trit = [0i8];
-                for w in weights {
-                    code.trits(std::slice::from_ref(w), &mut trit);
-                    if trit[0] != 0 {
-                        add_mass(&mut self.mass[0], 1.0, *w);
-                    }
-                }
+                let (count, sum) = rule.support(weights);
+                self.kept = (self.kept.0 + count, self.kept.1 + sum);
             }
-            Goal::Refine { starts, shift } => {
-                for (i, w) in weights.iter().enumerate() {
-                    let fine = (w.to_bits() & MAGNITUDE) >> shift;
-                    if let Ok(open) = starts.binary_search(&(fine >> STEP << STEP)) {
-                        let slot = (open << STEP) + (fine & ((1 << STEP) - 1)) as usize;
-                        add_mass(&mut self.mass[slot], q(i), *w);
-                    }
-                }
-            }
+            Goal::Refine { .. } => {}
+        }
+        if let Some(masses) = &mut self.masses {
+            masses.add(weights, importance);
+        }
+    }
+
+    /// What the first pass finds beside the buckets.
+    fn look_over(&mut self, weights: &[f32], first: u64) {
+        self.n += weights.len() as u64;
+        self.sum_abs += wide_sum(weights.len(), |i| f64::from(weights[i].abs()));
+        let patterns = weights.iter().map(|w| w.to_bits() & MAGNITUDE);
+        // 0 comes last among the least.
+        let (least, greatest) = patterns.fold((self.least, self.greatest), |(least, greatest), pattern| {
+            (least.min(pattern.wrapping_sub(1)), greatest.max(pattern))
+        });
+        (self.least, self.greatest) = (least, greatest);
+        if greatest >= INFINITE && self.non_finite.is_none() {
+            let at = weights.iter().position(|w| !w.is_finite());
+            self.non_finite = at.map(|at| (first + at as u64, weights[at]));
+        }
+        // Of most tensors the first two weights differ.
+        if self.differs.is_none() {
+            let mut nonzero = weights.iter().zip(first..).filter(|(w, _)| **w != 0.0);
+            let (_, known) = match self.first {
+                Some(known) => known,
+                None => match nonzero.next() {
+                    Some((w, at)) => *self.first.insert((at, w.to_bits() & MAGNITUDE)),
+                    None => return,
+                },
+            };
+            self.differs = nonzero.find(|(w, _)| w.to_bits() & MAGNITUDE != known).map(|(_, at)| at);
         }
     }
 
@@ -187,15 +199,16 @@ impl Gather {
             }
             _ => self.differs = self.differs.or(other.differs),
         }
-        for (mine, theirs) in self.mass.iter_mut().zip(&other.mass) {
-            *mine = (mine.0 + theirs.0, mine.1 + theirs.1);
+        self.kept = (self.kept.0 + other.kept.0, self.kept.1 + other.kept.1);
+        if let (Some(mine), Some(theirs)) = (&mut self.masses, &other.masses) {
+            mine.merge(theirs);
         }
     }
-}
 
-fn add_mass(mass: &mut Mass, q: f64, w: f32) {
-    mass.0 += q;
-    mass.1 += q * f64::from(w.abs());
+    /// The mass of each bucket.
+    fn sums(&self) -> Vec<Mass> {
+        self.masses.as_ref().map(Masses::sums).unwrap_or_default()
+    }
 }
 
 /// The search for a tensor's one scale.
@@ -237,11 +250,11 @@ impl Whole {
         match &gathered.goal {
             Goal::First { .. } => self.after_first(gathered),
             Goal::Support(rule) => {
-                let (count, sum) = gathered.mass[0];
+                let (count, sum) = gathered.kept;
                 Self::done(if count > 0.0 { sum / count } else { 0.0 }, *rule)
             }
             Goal::Refine { starts, shift } => {
-                self.replace(starts, *shift, &gathered.mass);
+                self.replace(starts, *shift, &gathered.sums());
                 self.search()
             }
         }
@@ -285,7 +298,7 @@ impl Whole {
                     shift: COARSE_SHIFT,
                     mass: *mass,
                 };
-                self.buckets = g.mass.iter().enumerate().rev().filter(|(_, m)| m.0 > 0.0).map(bucket).collect();
+                self.buckets = g.sums().iter().enumerate().rev().filter(|(_, m)| m.0 > 0.0).map(bucket).collect();
                 self.search()
             }
         }
