@@ -98,7 +98,7 @@ fn files_that_are_merely_odd_are_shown_and_not_exported() {
         (dense().last(|t| t.offset = Some(4096 + 512)).bytes(), "overlap"),
         (dense().last(|t| t.offset = Some(1 << 40)).bytes(), "1099511627776"),
         (dense().normal("output.weight", &[256, 8], 1).bytes(), "duplicate-name"),
-        (whole[..whole.len() - 1000].to_vec(), "out-of-file"),
+        (whole[..whole.len() - 1000].to_vec(), "cut off"),
     ];
     for (bytes, word) in cases {
         let folder = tempfile::tempdir().unwrap();
