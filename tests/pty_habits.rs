@@ -142,8 +142,7 @@ fn a_recording_that_is_played_ends_on_the_same_screen() {
     session.send("L");
     session.wait_text("98.0 % ternary");
     session.send("ge");
-    // Figures of all weights have no sign before them.
-    session.wait("exact figures of all", |shown| shown.parser.screen().contents().contains(" SQNR 6."));
+    session.wait("exact figures of all", |shown| shown.parser.screen().contents().contains("all in full"));
     session.send("/");
     session.wait_text("filter");
     session.send("down");
