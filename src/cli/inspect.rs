@@ -76,7 +76,7 @@ fn base(path: &Path, args: &InspectArgs, model: &Model, context: &Context) -> Re
 
 /// What was looked for, instead of the listing.
 fn render_looks(model: &Model, report: &InspectReport, args: &InspectArgs, counts: Counts) -> String {
-    let mut out = summary(report);
+    let mut out = summary(model, report);
     if args.kv {
         out.push('\n');
         out.push_str(&metadata(model, true));
@@ -97,7 +97,7 @@ fn render_looks(model: &Model, report: &InspectReport, args: &InspectArgs, count
 
 /// The report as text.
 pub(super) fn render(model: &Model, report: &InspectReport, all_metadata: bool) -> String {
-    let mut out = summary(report);
+    let mut out = summary(model, report);
     out.push('\n');
     out.push_str(&metadata(model, all_metadata));
     out.push('\n');
@@ -116,9 +116,8 @@ pub(super) fn render(model: &Model, report: &InspectReport, all_metadata: bool) 
 }
 
 /// A few lines about the file as a whole.
-pub(super) fn summary(report: &InspectReport) -> String {
-    let cut = report.diagnostics.iter().find(|d| d.code == "truncated");
-    let cut = cut.map_or_else(String::new, |d| format!("{}\n", text::escape(&d.message)));
+fn summary(model: &Model, report: &InspectReport) -> String {
+    let cut = model.cut_off().map_or_else(String::new, |words| format!("{}\n", text::escape(words)));
     let or_none = |s: &Option<String>| s.as_deref().map_or_else(|| "–".to_owned(), text::escape);
     format!(
         "{}\n{}, architecture {}, name {}\n{} tensors, {} parameters, {} of tensor data, {:.3} bits per weight\n{cut}",
