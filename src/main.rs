@@ -13,6 +13,7 @@ use tritscope::cli::args::Command;
 use tritscope::cli::{self, Context, Outcome, args};
 use tritscope::config::{self, Config, Flags, ThemeChoice};
 use tritscope::engine::error::Error;
+use tritscope::engine::format::locate::locate;
 use tritscope::engine::imatrix::Imatrix;
 use tritscope::engine::model::{Model, OpenOptions};
 use tritscope::engine::plan::Recipe;
@@ -68,7 +69,7 @@ fn run() -> Result<u8> {
     let interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let Some(command) = cli.command else {
         let recipe = cli.recipe.as_deref().map_or_else(|| Ok(Recipe::default()), Recipe::read)?;
-        let start = cli.file.map_or(tui::Start::Picker, tui::Start::File);
+        let start = cli.file.map_or(tui::Start::Picker, start_with);
         let reading = Reading { open: cli.open.options(), imatrix: cli.imatrix, base: cli.base };
         let face = Face {
             config,
@@ -103,6 +104,12 @@ fn run() -> Result<u8> {
         Err(Error::Cancelled) => Ok(signals.exit_code()),
         Err(e) => Err(e.into()),
     }
+}
+
+/// What the interface begins with where a path was given: a folder that is not one model asks which.
+fn start_with(path: PathBuf) -> tui::Start {
+    let is_one = !path.is_dir() || !matches!(locate(&path), Err(Error::Usage(_)));
+    if is_one { tui::Start::File(path) } else { tui::Start::Folder(path) }
 }
 
 /// How models are read: options, and the files of an importance matrix and of a base.
@@ -162,12 +169,13 @@ struct Files {
     record: Option<PathBuf>,
     replay: Option<PathBuf>,
     replay_speed: Option<f64>,
+    replay_quits: bool,
 }
 
 impl Files {
     fn of(args: &args::InterfaceArgs) -> Self {
-        let args::InterfaceArgs { log, record, replay, replay_speed, .. } = args.clone();
-        Self { log, record, replay, replay_speed }
+        let args::InterfaceArgs { log, record, replay, replay_speed, replay_quits, .. } = args.clone();
+        Self { log, record, replay, replay_speed, replay_quits }
     }
 }
 
@@ -204,7 +212,10 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
     let log = files.log.as_deref().map(|path| File::create(path).map_err(|e| Error::io(path, "create", e)));
     let log = log.transpose()?;
     let pace = files.replay_speed.map_or(Pace::Settled, Pace::Times);
-    let player = files.replay.as_deref().map(|path| Player::read(path, pace)).transpose()?;
+    let mut player = files.replay.as_deref().map(|path| Player::read(path, pace)).transpose()?;
+    if let Some(player) = &mut player {
+        player.quits = files.replay_quits;
+    }
     let recorder = files.record.as_deref().map(Recorder::create).transpose()?;
     let taken = state_folder().is_some_and(|folder| tui::tour_was_taken(&folder));
     let options = tui::Options {
@@ -231,7 +242,12 @@ fn interface(start: tui::Start, mut recipe: Recipe, reading: Reading, face: Face
         player,
     };
     tui::journal::start(log);
-    tui::run(options).wrap_err("the interface failed")
+    let (code, exports) = tui::run(options).wrap_err("the interface failed")?;
+    // Where the terminal is gone, nobody reads it.
+    for line in exports {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+    Ok(code)
 }
 
 /// Where things are kept between runs: `$XDG_STATE_HOME/tritscope`, or the same under `~/.local/state`.

@@ -183,6 +183,29 @@ fn a_recording_that_is_played_ends_on_the_same_screen() {
 }
 
 #[test]
+fn a_recording_that_quits_leaves_its_last_screen_unless_it_may() {
+    let folder = with_demo();
+    let tape = "{\"tritscope\":\"0.1.0\",\"form\":1,\"size\":[80,24]}\n{\"at\":0.1,\"key\":\"S\"}\n{\"at\":0.2,\"key\":\"q\"}\n";
+    std::fs::write(folder.path().join("tape.jsonl"), tape).unwrap();
+    let mut session = Session::start(folder.path(), &["demo.gguf", "--replay", "tape.jsonl"]);
+    session.wait_text("there it quit; the keyboard is yours");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+    let session = Session::start(folder.path(), &["demo.gguf", "--replay", "tape.jsonl", "--replay-quits"]);
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
+fn a_folder_of_several_models_asks_which() {
+    let folder = with_demo();
+    std::fs::copy(folder.path().join("demo.gguf"), folder.path().join("other.gguf")).unwrap();
+    let mut session = Session::start(folder.path(), &["."]);
+    session.wait_text("other.gguf");
+    session.send("\x03");
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
 fn a_key_ends_what_is_played() {
     let folder = with_demo();
     let head = "{\"tritscope\":\"0.1.0\",\"form\":1,\"size\":[80,24]}\n{\"at\":0.1,\"key\":\"?\"}\n{\"at\":600,\"key\":\"q\"}\n";

@@ -158,7 +158,14 @@ fn quantize_dialog() {
     app.press("Q ctrl-u");
     app.type_text("out.gguf");
     let path = app.path("out.gguf");
-    app.send(Event::Probed(Target { path, exists: true, is_source: false, folder_exists: true, free: Some(5 << 30) }));
+    app.send(Event::Probed(Target {
+        path,
+        exists: true,
+        is_folder: false,
+        is_source: false,
+        folder_exists: true,
+        free: Some(5 << 30),
+    }));
     app.press("enter");
     shoot(&mut app, "quantize");
     app.press("f1");
@@ -172,7 +179,7 @@ fn quantize_dialog_before_the_place_is_known_and_where_nothing_can_go() {
     app.type_text("none/out.gguf");
     shoot_both(&mut app, "quantize_loading");
     let path = app.path("none/out.gguf");
-    app.send(Event::Probed(Target { path, exists: false, is_source: false, folder_exists: false, free: None }));
+    app.send(Event::Probed(Target { path, is_source: false, folder_exists: false, ..Target::default() }));
     app.press("enter");
     shoot_both(&mut app, "quantize_error");
 }

@@ -17,7 +17,9 @@ use tritscope::engine::export::ExportOptions;
 use tritscope::engine::plan::{Recipe, resolve};
 use tritscope::engine::progress::{Delta, Stage};
 use tritscope::jobs::{ExportRequest, JobEvent, Jobs};
+use tritscope::tui::action::Action;
 use tritscope::tui::effect::{Effect, Exit};
+use tritscope::tui::keymap::Context;
 use tritscope::tui::state::Dialog;
 use tritscope::tui::state::dialog::{JobsDialog, LogView};
 use tritscope::tui::state::jobs::Job;
@@ -412,4 +414,49 @@ fn shutting_down_leaves_nothing_half_written() {
     jobs.shut_down();
     assert_eq!(events.iter().collect::<Vec<_>>(), ["cancelled"]);
     assert!(files().is_empty(), "{:?}", files());
+}
+
+#[test]
+fn what_ended_well_is_told_until_the_list_was_looked_at_and_after_the_end() {
+    let mut app = App::on(&layered());
+    let title = |app: &mut App| {
+        let drawn = support_tui::shoot::render(app, (120, 40), &tritscope::tui::theme::Theme::dark());
+        support_tui::shoot::text(&drawn).lines().next().unwrap().to_owned()
+    };
+    queue(&mut app, 1, "a.gguf");
+    assert!(app.notice().ends_with("a.gguf; J shows it"), "{}", app.notice());
+    run(&mut app, 1);
+    assert!(app.state.jobs.outcomes().is_empty());
+    let done = summary(&app, "a.gguf");
+    job(&mut app, JobEvent::ExportFinished(1, done));
+    assert!(app.notice().ends_with("J: o opens it, C compares"), "{}", app.notice());
+    app.pass(Duration::from_secs(3600));
+    assert!(title(&mut app).ends_with("✓ 1 export done · J"), "{}", title(&mut app));
+    app.press("J");
+    assert!(!title(&mut app).contains("done"), "it was looked at");
+    queue(&mut app, 2, "b.gguf");
+    run(&mut app, 2);
+    job(&mut app, JobEvent::ExportFailed(2, "no room".to_owned()));
+    let lines = app.state.jobs.outcomes();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].ends_with("a.gguf: 40.0 KiB, header read by gguf-rs-lib, 39.1 KiB read back and equal"),
+        "{lines:?}"
+    );
+    assert!(lines[1].ends_with("b.gguf: failed: no room"), "{lines:?}");
+}
+
+#[test]
+fn the_key_of_the_list_is_named_where_it_means_that() {
+    let mut app = App::on(&layered());
+    let keymap = app.state.settings.keymap.clone();
+    for (context, way) in [(Context::Browse, "J"), (Context::Rules, ":jobs"), (Context::Page, "J")] {
+        assert_eq!(keymap.way_to(context, Action::Jobs), way, "{context:?}");
+    }
+    assert_eq!(keymap.key_of(Context::Browse, Action::CopyMenu), Some("y"));
+    assert_eq!(keymap.key_of(Context::Rules, Action::CopyMenu), None, "there y copies a rule");
+    app.state.session.as_mut().unwrap().screen = tritscope::tui::state::Screen::Model;
+    app.state.session.as_mut().unwrap().pages.page = tritscope::tui::state::pages::Page::Recipe;
+    queue(&mut app, 1, "a.gguf");
+    assert!(app.notice().ends_with("a.gguf; :jobs shows it"), "{}", app.notice());
 }

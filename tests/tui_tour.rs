@@ -43,9 +43,6 @@ fn each_step_waits_for_what_it_asks_for() {
     let mut app = on_tour();
     assert_eq!(step(&app), Some(Step::Look));
     shoot_both(&mut app, "tour_1");
-    app.press("space");
-    assert_eq!(step(&app), Some(Step::Look), "another step's deed does not count");
-    app.press("u");
     app.go("blk.0.attn_q.weight");
     app.settle();
     assert_eq!(step(&app), Some(Step::Toggle));
@@ -73,6 +70,26 @@ fn each_step_waits_for_what_it_asks_for() {
     let effects = app.settle();
     assert!(ends(&effects) && app.state.tour.is_none());
     assert!(app.notice().starts_with("that was the tour"), "{}", app.notice());
+}
+
+#[test]
+fn what_is_done_before_its_turn_counts() {
+    let mut app = on_tour();
+    app.press("space");
+    app.settle();
+    assert_eq!(step(&app), Some(Step::Look), "it does not stand in for the step that waits");
+    app.go("blk.0.attn_q.weight");
+    app.settle();
+    assert_eq!(step(&app), Some(Step::Worst), "the layer was made ternary already");
+    let mut app = on_tour();
+    app.press("w");
+    app.settle();
+    app.go("blk.0.attn_q.weight");
+    app.settle();
+    assert_eq!(step(&app), Some(Step::Toggle));
+    app.press("space");
+    app.settle();
+    assert_eq!(step(&app), Some(Step::Quantize));
 }
 
 #[test]

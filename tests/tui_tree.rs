@@ -199,7 +199,8 @@ fn w_goes_to_the_tensor_with_the_greatest_error_of_those_in_sight() {
     let mut app = App::on(&layered());
     app.press("L");
     assert!(app.press("w").is_empty());
-    assert!(app.notice().contains("nothing is measured yet"), "{}", app.notice());
+    let words = "nothing is measured yet: measuring 6; w again, or S to watch";
+    assert!(app.notice() == words && app.session().scan, "{}", app.notice());
     app.settle();
     app.serve();
     app.press("- w");
@@ -243,6 +244,32 @@ fn rows_are_sorted_by_what_becomes_of_them_too() {
     // At this width there is no such column: the order is told beside the names.
     let screen = text(&render(&mut app, (80, 24), &Theme::dark()));
     assert!(screen.lines().nth(1).unwrap().contains("sort why▲"), "{screen}");
+}
+
+#[test]
+fn w_asks_for_what_is_not_measured_and_looks_beyond_a_single_ternary_tensor() {
+    let mut app = App::on(&layered());
+    let eligible = (0..app.model().tensors.len()).filter(|i| app.session().plan.outlook(*i).eligible).count();
+    assert!(eligible > app.all_ternary().len(), "only experts go ternary");
+    let wants = app.wants().to_vec();
+    app.deliver(&wants[0]);
+    app.settle();
+    app.press("w");
+    let missing = format!("; measuring {} more: w again, or S to watch", eligible - 1);
+    assert!(app.notice().contains("the worst of 1 measured"), "{}", app.notice());
+    assert!(app.notice().ends_with(&missing), "{}", app.notice());
+    app.settle();
+    app.serve();
+    app.go("");
+    app.press("w");
+    assert!(app.notice().ends_with("the worst of 2 measured"), "those that go ternary: {}", app.notice());
+    app.press("w");
+    let all = format!("the worst of {eligible} measured of all that may go ternary");
+    assert!(app.notice().ends_with(&all), "the cursor was there already: {}", app.notice());
+    // One that goes ternary says little of where it would hurt.
+    app.go("blk.0.ffn_up_exps.weight");
+    app.press("space w");
+    assert!(app.notice().ends_with(&all), "{}", app.notice());
 }
 
 #[test]

@@ -330,12 +330,17 @@ fn the_quantize_dialog_asks_for_what_it_needs() {
 
     // A file is there: the first Enter asks, the answer and the second one start.
     let found =
-        |exists, is_source| Target { path: out.clone(), exists, is_source, folder_exists: true, free: Some(1 << 30) };
+        |exists, is_source| Target { path: out.clone(), exists, is_source, folder_exists: true, ..Target::default() };
     app.send(Event::Probed(found(true, false)));
     assert!(app.press("enter").is_empty());
     let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
     assert_eq!(form.field, QuantizeField::Overwrite);
-    let effects = app.press("y enter");
+    let question = form.problem.clone().unwrap();
+    assert!(question.contains("(y/n)"), "{question}");
+    app.press("y");
+    let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
+    assert_eq!((form.overwrite, form.problem.as_deref()), (true, None), "the answer ends the question");
+    let effects = app.press("enter");
     let [Effect::Export { options, plan, .. }] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((&options.out, options.force, options.verify), (&out, true, Verify::Hash));
     assert_eq!(plan.totals.ternary_tensors, 2);
@@ -347,6 +352,12 @@ fn the_quantize_dialog_asks_for_what_it_needs() {
     assert!(app.press("enter").is_empty());
     let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
     assert!(form.problem.as_ref().unwrap().contains("source"));
+
+    // A folder: refused, and nothing is asked.
+    app.send(Event::Probed(Target { is_folder: true, ..found(true, false) }));
+    assert!(app.press("enter").is_empty());
+    let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
+    assert!(form.problem.as_ref().unwrap().contains("this is a folder") && !form.must_overwrite());
 
     // Another way of checking, another path.
     app.press("esc Q ctrl-u");

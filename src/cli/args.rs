@@ -4,6 +4,7 @@ mod compare;
 mod inspect;
 mod interface;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -441,9 +442,27 @@ impl ChoiceArgs {
     }
 }
 
+/// The words of a command line with the subcommand before the options that were typed before it: they are its own.
+fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
+    let command = Cli::command();
+    let mut at = 1;
+    while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
+        let Some(option) = word.strip_prefix("--").filter(|option| !option.is_empty()) else { break };
+        let (long, joined) = option.split_once('=').map_or((option, false), |(long, _)| (long, true));
+        let Some(known) = command.get_arguments().find(|arg| arg.get_long() == Some(long)) else { return words };
+        let value = known.get_action().takes_values() && !known.is_require_equals_set() && !joined;
+        at += 1 + usize::from(value);
+    }
+    let names = |word: &OsString| word.to_str().is_some_and(|word| command.find_subcommand(word).is_some());
+    if at > 1 && words.get(at).is_some_and(names) {
+        words[1..=at].rotate_right(1);
+    }
+    words
+}
+
 /// Parses the command line; exits with code 2 and clap's message where it is wrong.
 pub fn parse() -> Cli {
-    let matches = Cli::command().get_matches();
+    let matches = Cli::command().get_matches_from(command_first(std::env::args_os().collect()));
     let mut cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(e) => e.exit(),
@@ -502,6 +521,26 @@ mod tests {
     fn the_declarations_are_consistent() {
         Cli::command().debug_assert();
         assert!(option_table().iter().any(|(sub, long, _)| sub == "quantize" && long == "--keep-precision"));
+    }
+
+    #[test]
+    fn options_before_a_command_are_its_own() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for (typed, read) in [
+            ("t --no-restore demo", "t demo --no-restore"),
+            ("t --threads 2 --ascii plan m.gguf --json", "t plan --threads 2 --ascii m.gguf --json"),
+            ("t --theme=dark --log x config --path", "t config --theme=dark --log x --path"),
+            ("t demo --no-restore", "t demo --no-restore"),
+            ("t --log demo m.gguf", "t --log demo m.gguf"),
+            ("t --no-restore ./demo", "t --no-restore ./demo"),
+            ("t --nothing demo", "t --nothing demo"),
+            ("t -- demo", "t -- demo"),
+            ("t", "t"),
+        ] {
+            assert_eq!(command_first(words(typed)), words(read), "{typed}");
+        }
+        let line = command_first(words("tritscope --no-restore demo"));
+        assert!(matches!(Cli::try_parse_from(line).unwrap().command, Some(Command::Demo(_))));
     }
 
     #[test]

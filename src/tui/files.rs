@@ -109,6 +109,7 @@ pub(super) fn probe(path: PathBuf, model: &Model) -> Event {
     let free = rustix::fs::statvfs(folder).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
     Event::Probed(Target {
         exists: metadata.is_some() || path.symlink_metadata().is_ok(),
+        is_folder: metadata.as_ref().is_some_and(std::fs::Metadata::is_dir),
         is_source: metadata.is_some_and(|m| model.file_ids().contains(&FileId::of(&m))),
         folder_exists: folder.is_dir(),
         free,
@@ -139,7 +140,7 @@ pub(super) fn save_text(path: &Path, text: &str, overwrite: bool) -> Result<bool
     // Temporary files are for their owner alone; this one is not to stay temporary.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".tritscope").tempfile_in(folder).map_err(|e| io("create", e))?;
+    let mut file = builder.prefix(".tritscope").tempfile_in(folder).map_err(|e| io("create", nameless(&e)))?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| io("write", e))?;
     let kept = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
     match kept {
@@ -147,6 +148,13 @@ pub(super) fn save_text(path: &Path, text: &str, overwrite: bool) -> Result<bool
         Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(io("rename", e.error)),
     }
+}
+
+/// An error of a temporary file without that file's name, which nobody has heard of.
+fn nameless(error: &std::io::Error) -> std::io::Error {
+    let inner = error.get_ref().and_then(std::error::Error::source);
+    let number = inner.and_then(|e| e.downcast_ref::<std::io::Error>()).and_then(std::io::Error::raw_os_error);
+    number.or(error.raw_os_error()).map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error)
 }
 
 /// Writes the chart: a path that ends with a form's name in that form, any other in all three.

@@ -68,6 +68,8 @@ pub enum Start {
     Model(Arc<Model>),
     /// The question which file.
     Picker,
+    /// The question which file of this folder.
+    Folder(PathBuf),
 }
 
 /// What the interface is told from outside.
@@ -114,9 +116,10 @@ pub struct Options {
 }
 
 /// Runs the interface until the user or a signal ends it. The terminal is restored and every export has ended when it
-/// returns. What it returns is the exit code: 0, or 128 and the number of the signal. Errors: the terminal cannot be taken
+/// returns. What it returns is the exit code, 0 or 128 and the number of the signal, and a line for every export that
+/// ended. Errors: the terminal cannot be taken
 /// over or drawn on, threads cannot be started.
-pub fn run(mut options: Options) -> Result<u8> {
+pub fn run(mut options: Options) -> Result<(u8, Vec<String>)> {
     let start = Instant::now();
     let (sender, receiver) = channel();
     let mut runtime = Runtime::start(&options, &sender)?;
@@ -145,7 +148,7 @@ pub fn run(mut options: Options) -> Result<u8> {
         }
     };
     signals.close();
-    looped.map(Exit::code)
+    looped.map(|(exit, exports)| (exit.code(), exports))
 }
 
 fn event_loop(
@@ -154,7 +157,7 @@ fn event_loop(
     runtime: &mut Runtime,
     receiver: &Receiver<Event>,
     start: Instant,
-) -> Result<Exit> {
+) -> Result<(Exit, Vec<String>)> {
     let size = screen.size().map_err(|e| terminal_error("measure", e))?;
     let state = State::new(settings(&options), size);
     let (mut recorder, player) = (options.recorder, options.player);
@@ -174,6 +177,7 @@ fn event_loop(
         Start::File(path) => effects.extend(update::begin(&mut driver.state, path)),
         Start::Model(model) => update::show_model(&mut driver.state, model),
         Start::Picker => effects.extend(update::open_picker(&mut driver.state)),
+        Start::Folder(folder) => effects.extend(update::open_picker_in(&mut driver.state, &folder)),
     }
     driver.run_all(effects, runtime);
     if let Some(player) = player {
@@ -182,7 +186,7 @@ fn event_loop(
     loop {
         driver.handle(Event::Settle, runtime);
         if let Some(exit) = runtime.exit {
-            return Ok(exit);
+            return Ok((exit, driver.state.jobs.outcomes()));
         }
         if std::mem::take(&mut runtime.redraw) {
             screen.forget().map_err(|e| terminal_error("draw on", e))?;

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use super::effect::Exit;
 use super::event::Event;
 use super::runtime::Runtime;
 use super::state::Tone;
@@ -109,5 +110,13 @@ impl Driver {
             self.clock.set(at, next);
         }
         self.handle(event, runtime);
+        // Who watches wants to see the last screen.
+        if let Some(player) = self.player.as_ref().filter(|player| !player.quits)
+            && runtime.exit == Some(Exit::Done)
+        {
+            let text = format!("replay ended: {} events, and there it quit; the keyboard is yours", player.played());
+            runtime.exit = None;
+            self.unload(&text);
+        }
     }
 }

@@ -180,6 +180,8 @@ pub struct Player {
     size: (u16, u16),
     /// How fast.
     pub pace: Pace,
+    /// Whether it may quit the program.
+    pub quits: bool,
     played: usize,
 }
 
@@ -207,7 +209,7 @@ impl Player {
             let at = Duration::try_from_secs_f64(line.at).map_err(|e| wrong(number, &e.to_string()))?;
             events.push_back((at, line.event().map_err(|what| wrong(number, &what))?));
         }
-        Ok(Self { events, size: head.size, pace, played: 0 })
+        Ok(Self { events, size: head.size, pace, quits: false, played: 0 })
     }
 
     /// What is to be told where the terminal is not like the one of the recording.

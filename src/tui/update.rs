@@ -34,7 +34,7 @@ use super::state::{Dialog, State};
 use crate::jobs::JobEvent;
 use crate::jobs::questions::Question;
 
-pub use opening::{begin, open_picker, show_model};
+pub use opening::{begin, open_picker, open_picker_in, show_model};
 
 /// Takes one message in.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {

@@ -32,6 +32,9 @@ pub struct InterfaceArgs {
     /// Play such a recording, then hand over to the keyboard; a key ends it early
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
+    /// Let the recording quit, where it did; else its last screen stays
+    #[arg(long, requires = "replay")]
+    pub replay_quits: bool,
     /// Play at the recorded times, so many times as fast [default: each event when all before it is done]
     #[arg(long, value_name = "N", requires = "replay", value_parser = speed)]
     pub replay_speed: Option<f64>,

@@ -163,7 +163,8 @@ impl Context {
         }
     }
 
-    fn of_session(session: &Session) -> Self {
+    /// What takes the keys on the screen itself, whatever dialog lies over it.
+    pub fn of_session(session: &Session) -> Self {
         match session.screen {
             Screen::Tensors if session.filter.editing => Self::Filter,
             Screen::Tensors if session.slider.is_some() => Self::Budget,

@@ -1,7 +1,7 @@
 //! Which keys have a use with what is on the screen: the others are not hinted at. What some are hinted at with while
 //! something is being typed.
 
-use super::Context;
+use super::{Context, Key, Keymap};
 use crate::engine::plan;
 use crate::tui::action::{Action, PaneAction};
 use crate::tui::state::pane::Quantity;
@@ -30,6 +30,20 @@ pub(super) fn has_use(state: &State, context: Context, action: Action) -> bool {
         }
         (Context::Problems, Action::Accept) => pages.problems.selected().is_some_and(|p| p.tensor.is_some()),
         _ => true,
+    }
+}
+
+impl Keymap {
+    /// The key that means an action in a context, if one does there.
+    pub fn key_of(&self, context: Context, action: Action) -> Option<&str> {
+        let means = |key: &Key| self.holding(context).find(|b| b.keys.contains(key)).map(|b| b.action);
+        let bound = self.holding(context).find(|b| b.keys.first().and_then(means) == Some(action))?;
+        bound.shown.split(' ').next().filter(|key| !key.is_empty())
+    }
+
+    /// How an action is reached from a context: its key, or else the command.
+    pub fn way_to(&self, context: Context, action: Action) -> String {
+        self.key_of(context, action).map_or_else(|| format!(":{}", action.name()), str::to_owned)
     }
 }
 

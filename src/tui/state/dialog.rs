@@ -149,6 +149,8 @@ pub struct Target {
     pub path: PathBuf,
     /// Whether something is there.
     pub exists: bool,
+    /// Whether that is a folder.
+    pub is_folder: bool,
     /// Whether it is the source itself.
     pub is_source: bool,
     /// Whether its folder is there.
@@ -200,7 +202,7 @@ impl QuantizeForm {
 
     /// Whether a file is there that would have to be replaced.
     pub fn must_overwrite(&self) -> bool {
-        !self.path.text().is_empty() && self.target.as_ref().is_some_and(|t| t.exists && !t.is_source)
+        !self.path.text().is_empty() && self.target.as_ref().is_some_and(|t| t.exists && !t.is_source && !t.is_folder)
     }
 
     /// Goes so many fields on, around the ends.

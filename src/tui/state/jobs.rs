@@ -193,12 +193,29 @@ impl Job {
 #[derive(Debug, Clone, Default)]
 pub struct JobList {
     jobs: Vec<Job>,
+    /// Exports that ended well since the list was looked at.
+    pub unseen: usize,
 }
 
 impl JobList {
     /// All, in the order in which they ran and will run.
     pub fn all(&self) -> &[Job] {
         &self.jobs
+    }
+
+    /// What ended, a line each, for who has left the interface.
+    pub fn outcomes(&self) -> Vec<String> {
+        let line = |job: &Job| {
+            let out = text::escape(&job.out().to_string_lossy());
+            match &job.state.status {
+                ExportStatus::Finished(summary) => {
+                    Some(format!("{out}: {}, {}", text::bytes(summary.bytes), check_text(summary)))
+                }
+                ExportStatus::Failed(why) => Some(format!("{out}: failed: {}", text::escape(why))),
+                _ => None,
+            }
+        };
+        self.jobs.iter().filter_map(line).collect()
     }
 
     /// Those that have not ended.

@@ -22,11 +22,10 @@ impl Step {
     pub const ALL: [Self; 4] = [Self::Look, Self::Toggle, Self::Worst, Self::Quantize];
 }
 
-/// How far one is, and how things were when the step began.
+/// What was done, and how things were when it began.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tour {
-    /// Index of the step that is next.
-    pub at: usize,
+    done: [bool; Step::ALL.len()],
     cursor: Option<Item>,
     plan: Option<u64>,
     exports: usize,
@@ -35,50 +34,55 @@ pub struct Tour {
 impl Tour {
     /// The tour from its beginning.
     pub fn begin(state: &State) -> Self {
-        Self::at(0, state)
-    }
-
-    fn at(at: usize, state: &State) -> Self {
         let session = state.session.as_ref();
         Self {
-            at,
+            done: [false; Step::ALL.len()],
             cursor: session.map(|s| s.tree.selected()),
             plan: session.map(|s| s.plan.revision()),
             exports: state.jobs.all().len(),
         }
     }
 
-    /// The step that is next; `None` at the end.
+    /// The step that is next: the first that was not done; `None` at the end.
     pub fn step(&self) -> Option<Step> {
-        Step::ALL.get(self.at).copied()
+        Step::ALL.into_iter().zip(self.done).find(|(_, done)| !done).map(|(step, _)| step)
     }
 
-    /// Whether what the step asks for was done.
-    fn is_done(&self, state: &State, session: &Session) -> bool {
-        match self.step() {
-            Some(Step::Look) => {
+    /// The steps, and whether each was done.
+    pub fn steps(&self) -> impl Iterator<Item = (Step, bool)> {
+        Step::ALL.into_iter().zip(self.done)
+    }
+
+    /// Whether what a step asks for was done.
+    fn is_done(&self, step: Step, state: &State, session: &Session) -> bool {
+        match step {
+            Step::Look => {
                 let tree = &session.tree;
                 let measured = || session.subject().is_some_and(|s| session.previews.figures(s).is_some());
                 Some(tree.selected()) != self.cursor && tree.selected_tensor().is_some() && measured()
             }
-            Some(Step::Toggle) => Some(session.plan.revision()) != self.plan,
-            Some(Step::Worst) => {
+            Step::Toggle => Some(session.plan.revision()) != self.plan,
+            Step::Worst => {
                 session.worst.is_some()
                     || session.screen == Screen::Sensitivity
                     || session.tab == Tab::Methods
                     || session.sort.column == Column::Sqnr
             }
-            Some(Step::Quantize) => state.jobs.all().len() > self.exports,
-            None => false,
+            Step::Quantize => state.jobs.all().len() > self.exports,
         }
     }
 
-    /// The tour as it is now: a step further where that was done. What was there before the model was does not count.
+    /// The tour as it is now, where it is another: what was done counts in any order. What was there before the model was
+    /// does not count.
     pub fn follow(&self, state: &State) -> Option<Self> {
         let session = state.session.as_ref()?;
         if self.cursor.is_none() {
-            return Some(Self::at(self.at, state));
+            return Some(Self::begin(state));
         }
-        self.is_done(state, session).then(|| Self::at(self.at + 1, state))
+        let mut now = self.clone();
+        for (done, step) in now.done.iter_mut().zip(Step::ALL) {
+            *done |= self.is_done(step, state, session);
+        }
+        (now != *self).then_some(now)
     }
 }

@@ -9,6 +9,7 @@ use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::state::columns::{Column, Sort};
 use crate::tui::state::pages::Page;
+use crate::tui::state::summary::{figures, what_if};
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Session, State, Tone};
 
@@ -128,8 +129,8 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
     None
 }
 
-/// Puts the cursor on the tensor with the greatest error among those in the tree: of those that go ternary, or of those
-/// that might where none does.
+/// Puts the cursor on the tensor with the greatest error among those in the tree: of those that go ternary; of all that
+/// may where fewer than two do, and where the cursor is on the worst of them already. What is not measured yet is asked for.
 fn to_worst(session: &mut Session) -> String {
     let sqnr = |tensor: &usize| {
         let node = session.node_of(*tensor)?;
@@ -137,15 +138,37 @@ fn to_worst(session: &mut Session) -> String {
         key.is_finite().then_some((*tensor, node, key))
     };
     let seen = session.tree.visible_below(Item::Model);
-    let ternary: Vec<_> = seen.iter().filter(|t| session.plan.decision(**t).is_ternary()).filter_map(sqnr).collect();
-    let measured = if ternary.is_empty() { seen.iter().filter_map(sqnr).collect() } else { ternary };
-    let Some((tensor, node, db)) = measured.iter().min_by(|a, b| a.2.total_cmp(&b.2)) else {
-        return "nothing is measured yet".to_owned();
+    let all: Vec<usize> = seen.iter().copied().filter(|t| session.plan.outlook(*t).eligible).collect();
+    let tried = |t: &usize| {
+        let how = what_if(&session.plan, *t);
+        how.is_none_or(|(format, method)| session.previews.is_tried((*t, format), method))
     };
-    let name = text::escape(&session.model.tensors[*tensor].name);
-    let words = format!("{name}: SQNR {} dB, the worst of {} measured", text::decibels(*db), measured.len());
-    session.worst = Some(*tensor);
-    session.show_node(*node);
+    let missing = all.iter().filter(|t| !tried(t)).count();
+    let measured = |of: &[usize]| of.iter().filter_map(sqnr).collect::<Vec<_>>();
+    let worst = |of: &[(usize, usize, f64)]| of.iter().min_by(|a, b| a.2.total_cmp(&b.2)).copied();
+    let ternary: Vec<usize> = all.iter().copied().filter(|t| session.plan.decision(*t).is_ternary()).collect();
+    let known = measured(&ternary);
+    let been = worst(&known).is_some_and(|(tensor, ..)| session.tree.selected_tensor() == Some(tensor));
+    let wider = ternary.len() < all.len() && (ternary.len() < 2 || been);
+    let known = if wider { measured(&all) } else { known };
+    let found = worst(&known);
+    session.scan |= missing > 0;
+    let Some((tensor, node, db)) = found else {
+        return match missing {
+            0 => "nothing here can be measured".to_owned(),
+            n => format!("nothing is measured yet: measuring {n}; w again, or S to watch"),
+        };
+    };
+    let name = text::escape(&session.model.tensors[tensor].name);
+    let exact = figures(&session.plan, &session.previews, tensor).is_some_and(|(figures, _)| figures.exact);
+    let sign = if exact { "" } else { "~" };
+    let of = if wider && !ternary.is_empty() { " of all that may go ternary" } else { "" };
+    let mut words = format!("{name}: SQNR {sign}{} dB, the worst of {} measured{of}", text::decibels(db), known.len());
+    if missing > 0 {
+        words += &format!("; measuring {missing} more: w again, or S to watch");
+    }
+    session.worst = Some(tensor);
+    session.show_node(node);
     words
 }
 

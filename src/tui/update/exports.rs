@@ -8,6 +8,7 @@ use crate::jobs::{ExportRequest, ExportStatus, JobId};
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::effect::{Effect, Exit};
+use crate::tui::keymap::Context;
 use crate::tui::state::dialog::{JobsDialog, LogView};
 use crate::tui::state::geometry::Geometry;
 use crate::tui::state::jobs::{Job, JobList, check_text};
@@ -20,13 +21,20 @@ pub(super) fn queued(state: &mut State, id: JobId, request: Arc<ExportRequest>, 
     let mut job = Job::queued(id, request, what);
     job.note(state.now, Tone::Info, words);
     let waits = state.jobs.active().next().is_some();
-    let text = format!("{} {}; J shows it", if waits { "queued" } else { "writing" }, job.name());
+    let listed = matches!(state.asking(), Some(Dialog::Jobs(_)));
+    let way = if listed { String::new() } else { format!("; {} shows it", way_to_jobs(state)) };
+    let text = format!("{} {}{way}", if waits { "queued" } else { "writing" }, job.name());
     state.jobs.push(job);
     if let Some(Dialog::Jobs(dialog)) = state.asking() {
         dialog.cursor = 0;
     }
     state.notify(Tone::Info, text);
     Vec::new()
+}
+
+/// The key of the list of exports where one is, or the command.
+fn way_to_jobs(state: &State) -> String {
+    state.settings.keymap.way_to(Context::of(state), Action::Jobs)
 }
 
 pub(super) fn finished(state: &mut State, id: JobId, summary: Arc<ExportSummary>) -> Vec<Effect> {
@@ -48,7 +56,13 @@ pub(super) fn finished(state: &mut State, id: JobId, summary: Arc<ExportSummary>
     // Two lines: the second is not to be cut where there is little room.
     state.jobs.note(id, now, Tone::Good, words.clone());
     state.jobs.note(id, now, Tone::Good, check_text(&summary));
-    state.notify(Tone::Good, format!("{name} {words}"));
+    if matches!(state.asking(), Some(Dialog::Jobs(_))) {
+        state.notify(Tone::Good, format!("{name} {words}"));
+    } else {
+        state.jobs.unseen += 1;
+        let way = way_to_jobs(state);
+        state.notify(Tone::Good, format!("{name} {words}; {way}: o opens it, C compares"));
+    }
     end(state, id, ExportStatus::Finished(summary))
 }
 

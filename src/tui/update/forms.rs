@@ -14,6 +14,9 @@ use crate::tui::state::{Dialog, Screen, Session, State, Tone};
 
 use super::{opening, quit, reading};
 
+/// The question where a file is there.
+const EXISTS: &str = "the file exists: replace it? (y/n)";
+
 /// Opens the quantize dialog, unless nothing would change.
 pub(super) fn open_quantize(state: &mut State) -> Vec<Effect> {
     let Some(session) = &state.session else { return Vec::new() };
@@ -78,8 +81,8 @@ pub(super) fn act_quantize(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Edit(TextEdit::Insert(' ')) if form.field != QuantizeField::Path => change(form, true),
         Action::Edit(TextEdit::Insert(c)) if form.field == QuantizeField::Overwrite => match c {
-            'y' => form.overwrite = true,
-            'n' => form.overwrite = false,
+            'y' => replace(form, true),
+            'n' => replace(form, false),
             '?' => reading::open_help(state),
             _ => {}
         },
@@ -103,8 +106,16 @@ pub(super) fn click(state: &mut State, field: QuantizeField) -> Vec<Effect> {
 fn change(form: &mut QuantizeForm, forward: bool) {
     match form.field {
         QuantizeField::Verify => form.cycle_verify(forward),
-        QuantizeField::Overwrite => form.overwrite = !form.overwrite,
+        QuantizeField::Overwrite => replace(form, !form.overwrite),
         QuantizeField::Path | QuantizeField::Start => {}
+    }
+}
+
+/// Answers the question whether the file that is there may be replaced; once it may, the question is gone.
+fn replace(form: &mut QuantizeForm, overwrite: bool) {
+    form.overwrite = overwrite;
+    if overwrite && form.problem.as_deref() == Some(EXISTS) {
+        form.problem = None;
     }
 }
 
@@ -154,8 +165,10 @@ fn refusal(target: &Target, overwrite: bool) -> Option<String> {
         Some("this is the source; choose another file".to_owned())
     } else if !target.folder_exists {
         Some("its folder does not exist".to_owned())
+    } else if target.is_folder {
+        Some("this is a folder; name a file in it".to_owned())
     } else if target.exists && !overwrite {
-        Some("the file exists: replace it? (y/n)".to_owned())
+        Some(EXISTS.to_owned())
     } else {
         None
     }

@@ -22,7 +22,10 @@ pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Action::Messages => reading::open_messages(state),
         Action::CopyMenu => open_copy(state),
         Action::Copy(what) => return Some(copy(state, what)),
-        Action::Jobs => state.dialog = Some(Dialog::Jobs(JobsDialog::default())),
+        Action::Jobs => {
+            state.jobs.unseen = 0;
+            state.dialog = Some(Dialog::Jobs(JobsDialog::default()));
+        }
         Action::NextTheme => set_theme(state, state.appearance.theme.next()),
         Action::ToggleMouse => return Some(set_mouse(state, !state.appearance.mouse)),
         Action::Redraw => return Some(vec![Effect::Redraw]),

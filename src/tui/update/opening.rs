@@ -69,6 +69,12 @@ pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, S
 pub fn open_picker(state: &mut State) -> Vec<Effect> {
     let beside = state.session.as_ref().and_then(|s| s.model.path.parent()).filter(|p| p.is_absolute());
     let folder = beside.unwrap_or(&state.settings.folder).to_owned();
+    open_picker_in(state, &folder)
+}
+
+/// Opens the picker in a folder.
+pub fn open_picker_in(state: &mut State, folder: &Path) -> Vec<Effect> {
+    let folder = state.settings.folder.join(folder);
     let picker = Picker::new(folder.clone(), state.recent.clone());
     state.dialog = Some(Dialog::Picker(Picker { demo: state.session.is_none(), ..picker }));
     vec![Effect::ReadFolder(folder)]

@@ -225,8 +225,8 @@ fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
         canvas.text(area, x, area.y, shown, theme.text);
         return;
     }
-    let copies = state.settings.keymap.of(Context::Browse).find(|bound| bound.action == Action::CopyMenu);
-    let note = copies.map_or_else(String::new, |bound| format!(" ({} copies it)", bound.shown));
+    let copies = state.settings.keymap.key_of(Context::of_session(session), Action::CopyMenu);
+    let note = copies.map_or_else(String::new, |key| format!(" ({key} copies it)"));
     let shown = text::clip(&forms[4], room.saturating_sub(text::width(&note)));
     let x = canvas.text(area, x, area.y, &shown, theme.text);
     canvas.text(area, x, area.y, &note, theme.dim);

@@ -5,6 +5,8 @@ use ratatui::layout::Rect;
 use super::draw::{Canvas, spinner};
 use crate::engine::codec::DType;
 use crate::text;
+use crate::tui::action::Action;
+use crate::tui::keymap::Context;
 use crate::tui::state::command::shorten;
 use crate::tui::state::kinds::Kinds;
 use crate::tui::state::{Screen, Session, State};
@@ -16,6 +18,12 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         let path = shorten(&opening.path, state.settings.home.as_deref());
         let words = format!("{} opening {} ", spinner(state.phase()), text::elide(&path, 30));
         right = canvas.right(area, area.y, &words, theme.accent);
+    }
+    if state.jobs.unseen > 0 {
+        let way = state.settings.keymap.way_to(Context::of(state), Action::Jobs);
+        let words = format!("✓ {} done · {way} ", text::counted(state.jobs.unseen, "export"));
+        let left = Rect { width: right - area.x, ..area };
+        right = canvas.right(left, area.y, &words, theme.good);
     }
     let area = Rect { width: right - area.x, ..area };
     let mut x = canvas.text(area, area.x + 1, area.y, "tritscope", theme.title);

@@ -29,11 +29,11 @@ pub(super) fn draw(state: &State, tour: &Tour, canvas: &mut Canvas<'_>, area: Re
     let inner = canvas.boxed(area, "");
     canvas.frame(area, theme.accent);
     let mut title = vec![Span::styled(" Tour ", theme.title)];
-    for (i, _) in Step::ALL.iter().enumerate() {
-        let (sign, style) = match i.cmp(&tour.at) {
-            std::cmp::Ordering::Less => ("✓ ", theme.good),
-            std::cmp::Ordering::Equal => ("● ", theme.accent),
-            std::cmp::Ordering::Greater => ("○ ", theme.dim),
+    for (other, done) in tour.steps() {
+        let (sign, style) = match done {
+            true => ("✓ ", theme.good),
+            false if other == step => ("● ", theme.accent),
+            false => ("○ ", theme.dim),
         };
         title.push(Span::styled(sign, style));
     }

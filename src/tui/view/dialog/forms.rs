@@ -79,7 +79,7 @@ fn draw_field(form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>
         }
         QuantizeField::Overwrite => {
             let words = if form.overwrite {
-                "[x] replace the file that is there"
+                "[x] the file that is there will be replaced"
             } else {
                 "[ ] replace the file that is there"
             };

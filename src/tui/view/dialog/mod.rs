@@ -54,8 +54,11 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
         Dialog::Quit => quit(state, canvas, area, geometry),
         Dialog::Picker(picker) => picker::draw(state, picker, canvas, area, geometry),
         Dialog::Failure { path, message, .. } => {
-            let path = shorten(path, state.settings.home.as_deref());
-            failure(&path, message, canvas, area, geometry);
+            let shown = shorten(path, state.settings.home.as_deref());
+            // The path is the box's own first line.
+            let named = [shown.as_str(), &text::escape(&path.to_string_lossy())];
+            let told = named.iter().find_map(|name| message.strip_prefix(name)?.strip_prefix(": "));
+            failure(&shown, told.unwrap_or(message), canvas, area, geometry);
         }
     }
 }
