@@ -181,8 +181,25 @@ fn no_color_is_obeyed_until_colours_are_asked_for() {
     let mut session = setup.start(&["demo.gguf", "--theme", "dark"]);
     session.wait_text("92.2 % ternary");
     session.wait("colours", coloured);
-    session.send("\x0c");
+    session.send("q");
+    assert_eq!(session.end(), 0);
+}
+
+/// A terminal that says nothing, as over a slow line: the screen is cleared and drawn anew, and nothing is asked.
+#[test]
+fn redrawing_waits_for_no_answer() {
+    let folder = with_demo();
+    let mut session = Setup::new(folder.path()).start(&["demo.gguf"]);
     session.wait_text("92.2 % ternary");
+    let count =
+        |shown: &support_pty::Shown, what: &[u8]| shown.bytes.windows(what.len()).filter(|w| *w == what).count();
+    let (clear, ask) = (b"\x1b[2J", b"\x1b[6n");
+    let cleared = session.look(|shown| count(shown, clear));
+    session.send("\x0c");
+    session.wait("a screen drawn anew", |shown| {
+        count(shown, clear) == cleared + 1 && shown.parser.screen().contents().contains("92.2 % ternary")
+    });
+    assert_eq!(session.look(|shown| count(shown, ask)), 0);
     session.send("q");
     assert_eq!(session.end(), 0);
 }

@@ -20,7 +20,7 @@ use tritscope::engine::stats::BlockStats;
 use tritscope::jobs::JobEvent;
 use tritscope::tui::event::{Event, Saved};
 use tritscope::tui::state::Tone;
-use tritscope::tui::state::dialog::Target;
+use tritscope::tui::state::dialog::{Found, Target};
 use tritscope::tui::state::picker::Entry;
 use tritscope::tui::theme::Theme;
 use tritscope::tui::update;
@@ -158,14 +158,7 @@ fn quantize_dialog() {
     app.press("Q ctrl-u");
     app.type_text("out.gguf");
     let path = app.path("out.gguf");
-    app.send(Event::Probed(Target {
-        path,
-        exists: true,
-        is_folder: false,
-        is_source: false,
-        folder_exists: true,
-        free: Some(5 << 30),
-    }));
+    app.send(Event::Probed(Target { path, found: Found::File, folder_exists: true, free: Some(5 << 30) }));
     app.press("enter");
     shoot(&mut app, "quantize");
     app.press("f1");
@@ -179,7 +172,7 @@ fn quantize_dialog_before_the_place_is_known_and_where_nothing_can_go() {
     app.type_text("none/out.gguf");
     shoot_both(&mut app, "quantize_loading");
     let path = app.path("none/out.gguf");
-    app.send(Event::Probed(Target { path, is_source: false, folder_exists: false, ..Target::default() }));
+    app.send(Event::Probed(Target { path, folder_exists: false, ..Target::default() }));
     app.press("enter");
     shoot_both(&mut app, "quantize_error");
 }

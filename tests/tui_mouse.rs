@@ -17,7 +17,7 @@ use tritscope::tui::effect::{Effect, Exit};
 use tritscope::tui::event::Event;
 use tritscope::tui::keymap::Context;
 use tritscope::tui::state::compare::Show;
-use tritscope::tui::state::dialog::{QuantizeField, Target};
+use tritscope::tui::state::dialog::{Found, QuantizeField, Target};
 use tritscope::tui::state::geometry::Spot;
 use tritscope::tui::state::{Area, Dialog, Tab};
 use tritscope::tui::theme::Theme;
@@ -134,7 +134,7 @@ fn fields_of_the_quantize_dialog_are_clicked() {
     app.press("Q");
     let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("no form") };
     let path = app.path(form.path.text().trim_start_matches("~/"));
-    let target = Target { path, exists: true, folder_exists: true, ..Target::default() };
+    let target = Target { path, found: Found::File, folder_exists: true, ..Target::default() };
     app.send(Event::Probed(target));
     render(&mut app, LARGE, &Theme::dark());
     let form = |app: &App| match &app.state.dialog {

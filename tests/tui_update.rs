@@ -20,7 +20,7 @@ use tritscope::engine::ternary::{Format, Method};
 use tritscope::jobs::{ExportStatus, JobEvent};
 use tritscope::tui::effect::{Effect, Exit};
 use tritscope::tui::event::{Event, Saved};
-use tritscope::tui::state::dialog::{QuantizeField, Target};
+use tritscope::tui::state::dialog::{Found, QuantizeField, Target};
 use tritscope::tui::state::picker::Entry;
 use tritscope::tui::state::tree::Item;
 use tritscope::tui::state::{Area, Dialog, Tab};
@@ -329,9 +329,8 @@ fn the_quantize_dialog_asks_for_what_it_needs() {
     assert!(matches!(effects.as_slice(), [Effect::Probe { path, .. }] if *path == out));
 
     // A file is there: the first Enter asks, the answer and the second one start.
-    let found =
-        |exists, is_source| Target { path: out.clone(), exists, is_source, folder_exists: true, ..Target::default() };
-    app.send(Event::Probed(found(true, false)));
+    let found = |found| Target { path: out.clone(), found, folder_exists: true, ..Target::default() };
+    app.send(Event::Probed(found(Found::File)));
     assert!(app.press("enter").is_empty());
     let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
     assert_eq!(form.field, QuantizeField::Overwrite);
@@ -348,13 +347,13 @@ fn the_quantize_dialog_asks_for_what_it_needs() {
 
     // The source itself: refused.
     app.press("Q");
-    app.send(Event::Probed(found(true, true)));
+    app.send(Event::Probed(found(Found::Source)));
     assert!(app.press("enter").is_empty());
     let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
     assert!(form.problem.as_ref().unwrap().contains("source"));
 
     // A folder: refused, and nothing is asked.
-    app.send(Event::Probed(Target { is_folder: true, ..found(true, false) }));
+    app.send(Event::Probed(found(Found::Folder)));
     assert!(app.press("enter").is_empty());
     let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
     assert!(form.problem.as_ref().unwrap().contains("this is a folder") && !form.must_overwrite());

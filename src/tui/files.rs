@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::event::{Event, Saved};
-use super::state::dialog::Target;
+use super::state::dialog::{Found, Target};
 use super::state::picker::Entry;
 use crate::engine::error::{Error, Result};
 use crate::engine::format::source::FileId;
@@ -107,14 +107,15 @@ pub(super) fn probe(path: PathBuf, model: &Model) -> Event {
     let metadata = std::fs::metadata(&path).ok();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let free = rustix::fs::statvfs(folder).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
-    Event::Probed(Target {
-        exists: metadata.is_some() || path.symlink_metadata().is_ok(),
-        is_folder: metadata.as_ref().is_some_and(std::fs::Metadata::is_dir),
-        is_source: metadata.is_some_and(|m| model.file_ids().contains(&FileId::of(&m))),
-        folder_exists: folder.is_dir(),
-        free,
-        path,
-    })
+    let found = match metadata {
+        Some(file) if model.file_ids().contains(&FileId::of(&file)) => Found::Source,
+        Some(file) if file.is_dir() => Found::Folder,
+        Some(_) => Found::File,
+        // A link that leads nowhere is replaced as a file is.
+        None if path.symlink_metadata().is_ok() => Found::File,
+        None => Found::Nothing,
+    };
+    Event::Probed(Target { found, folder_exists: folder.is_dir(), free, path })
 }
 
 /// Writes a recipe beside its final name and renames it, so that no half recipe is ever there.

@@ -148,7 +148,7 @@ fn parts(state: &State) -> Parts {
         ("opening", format!("{:?}", state.opening.as_ref().map(|opening| &opening.path))),
         ("appearance", format!("{:?}", state.appearance)),
         ("quit when done", state.quit_when_done.to_string()),
-        ("tour", format!("{:?}", state.tour.as_ref().map(|tour| tour.at))),
+        ("tour", format!("{:?}", state.tour.as_ref().map(tritscope::tui::state::tour::Tour::step))),
         ("paused", state.jobs.all().iter().filter(|job| job.paused.is_some()).count().to_string()),
         ("open model", state.session.is_some().to_string()),
     ];

@@ -142,17 +142,27 @@ pub struct LogView {
     pub top: Option<usize>,
 }
 
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing is there.
+    #[default]
+    Nothing,
+    /// Something that could be replaced.
+    File,
+    /// A folder.
+    Folder,
+    /// A file of the model itself.
+    Source,
+}
+
 /// What is known of a path that something is to be written to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Target {
     /// The path that was looked at.
     pub path: PathBuf,
-    /// Whether something is there.
-    pub exists: bool,
-    /// Whether that is a folder.
-    pub is_folder: bool,
-    /// Whether it is the source itself.
-    pub is_source: bool,
+    /// What is there.
+    pub found: Found,
     /// Whether its folder is there.
     pub folder_exists: bool,
     /// Bytes that the file system has free.
@@ -202,7 +212,7 @@ impl QuantizeForm {
 
     /// Whether a file is there that would have to be replaced.
     pub fn must_overwrite(&self) -> bool {
-        !self.path.text().is_empty() && self.target.as_ref().is_some_and(|t| t.exists && !t.is_source && !t.is_folder)
+        !self.path.text().is_empty() && self.target.as_ref().is_some_and(|t| t.found == Found::File)
     }
 
     /// Goes so many fields on, around the ends.

@@ -19,6 +19,8 @@ pub(super) struct Rows<B> {
     shown: Vec<Row>,
     /// Columns of the screen, as far as they have been asked for.
     columns: Shared<u16>,
+    /// Where the cursor was put last.
+    cursor: Position,
 }
 
 /// What a row of the screen shows.
@@ -51,7 +53,7 @@ fn is_doubtful(symbol: &str) -> bool {
 
 impl<B> Rows<B> {
     pub(super) fn on(inner: B) -> Self {
-        Self { inner, shown: Vec::new(), columns: Shared::new(0) }
+        Self { inner, shown: Vec::new(), columns: Shared::new(0), cursor: Position::ORIGIN }
     }
 
     /// Takes a changed cell in; whether its row is to be drawn as a whole.
@@ -134,12 +136,15 @@ impl<B: Backend> Backend for Rows<B> {
         self.inner.show_cursor()
     }
 
+    /// Does not ask the terminal: its answer comes among the keys, late over a slow line or never, and clearing, which
+    /// puts the cursor back, would wait for it and fail.
     fn get_cursor_position(&mut self) -> Result<Position, B::Error> {
-        self.inner.get_cursor_position()
+        Ok(self.cursor)
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> Result<(), B::Error> {
-        self.inner.set_cursor_position(position)
+        self.cursor = position.into();
+        self.inner.set_cursor_position(self.cursor)
     }
 
     fn clear(&mut self) -> Result<(), B::Error> {

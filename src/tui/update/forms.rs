@@ -8,7 +8,7 @@ use crate::tui::action::Action;
 use crate::tui::effect::Effect;
 use crate::tui::event::Saved;
 use crate::tui::state::command::{default_out, expand};
-use crate::tui::state::dialog::{QuantizeField, QuantizeForm, SaveForm, Target};
+use crate::tui::state::dialog::{Found, QuantizeField, QuantizeForm, SaveForm, Target};
 use crate::tui::state::input::{TextEdit, TextInput};
 use crate::tui::state::{Dialog, Screen, Session, State, Tone};
 
@@ -161,16 +161,12 @@ fn start(state: &mut State) -> Vec<Effect> {
 }
 
 fn refusal(target: &Target, overwrite: bool) -> Option<String> {
-    if target.is_source {
-        Some("this is the source; choose another file".to_owned())
-    } else if !target.folder_exists {
-        Some("its folder does not exist".to_owned())
-    } else if target.is_folder {
-        Some("this is a folder; name a file in it".to_owned())
-    } else if target.exists && !overwrite {
-        Some(EXISTS.to_owned())
-    } else {
-        None
+    match target.found {
+        Found::Source => Some("this is the source; choose another file".to_owned()),
+        Found::Folder => Some("this is a folder; name a file in it".to_owned()),
+        Found::File if !overwrite => Some(EXISTS.to_owned()),
+        Found::Nothing if !target.folder_exists => Some("its folder does not exist".to_owned()),
+        Found::Nothing | Found::File => None,
     }
 }
 
