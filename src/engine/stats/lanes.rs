@@ -79,7 +79,7 @@ pub(crate) fn wide_sum(n: usize, value: impl Fn(usize) -> f64) -> f64 {
 
 /// Adds a power of two of lanes: the upper half to the lower one, and so on down to one.
 #[inline]
-fn in_halves<T: Copy + AddAssign, const N: usize>(mut lanes: [T; N]) -> T {
+pub(crate) fn in_halves<T: Copy + AddAssign, const N: usize>(mut lanes: [T; N]) -> T {
     let mut half = N / 2;
     while half > 0 {
         for l in 0..half {

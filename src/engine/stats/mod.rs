@@ -11,7 +11,7 @@ mod pooled;
 mod sample;
 
 pub use histogram::{F16Histogram, Outliers, SignedF16Histogram};
-pub(crate) use lanes::{Lanes, fits_f32, wide_sum};
+pub(crate) use lanes::{Lanes, fits_f32, in_halves, wide_sum};
 pub(crate) use metrics::NarrowSums;
 pub use metrics::{BlockStats, ErrorSums, ScaleSums};
 pub use pooled::{Pooled, PooledPart};
