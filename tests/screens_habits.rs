@@ -9,8 +9,9 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 use support::Kv;
 use support_tui::pages::Reader;
-use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, measured, picture, render, shoot_both};
+use support_tui::shoot::{LARGE, MEDIUM, SMALL, compare, measured, picture, render, shoot_at, shoot_both};
 use support_tui::{App, layered};
+use tritscope::tui::state::Tone;
 use tritscope::tui::state::appearance::ThemeName;
 use tritscope::tui::theme::Theme;
 
@@ -37,6 +38,27 @@ fn the_palette() {
     app.press("ctrl-u");
     app.type_text("method finest");
     shoot_both(&mut app, "palette_error");
+}
+
+#[test]
+fn messages_that_do_not_fit_in_a_row_take_those_above_while_they_are_shown() {
+    let mut app = measured();
+    app.state.notices.dismiss();
+    let bar = picture(&render(&mut app, SMALL, &Theme::dark()));
+    app.state.notify(Tone::Warning, format!("{}and the end", "a word of many ".repeat(8)));
+    let shown = picture(&render(&mut app, SMALL, &Theme::dark()));
+    assert!(shown.contains("and the end") && !shown.contains("shows all"), "{shown}");
+    shoot_at(&mut app, "message_of_two_rows", &[SMALL]);
+    app.state.notify(Tone::Error, format!("{}and the end", "a word of many ".repeat(20)));
+    let shown = picture(&render(&mut app, SMALL, &Theme::dark()));
+    assert!(shown.contains("… N shows all") && !shown.contains("and the end"), "{shown}");
+    shoot_at(&mut app, "message_of_many_rows", &[SMALL]);
+    app.press("N G");
+    let log = picture(&render(&mut app, SMALL, &Theme::dark())).replace('\n', " ");
+    assert!(log.contains("and the end"), "{log}");
+    app.press("esc");
+    app.state.notices.dismiss();
+    assert_eq!(picture(&render(&mut app, SMALL, &Theme::dark())), bar);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::draw::{Canvas, spinner};
+use super::draw::{Canvas, spinner, wrap};
 use crate::engine::error::Severity;
 use crate::engine::preview::sqnr_db;
 use crate::engine::progress::Stage;
@@ -14,6 +14,7 @@ use crate::tui::action::Action;
 use crate::tui::keymap::Context;
 use crate::tui::state::command::default_out;
 use crate::tui::state::jobs::whole_seconds;
+use crate::tui::state::notice::Notice;
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Session, State, Tone};
 use crate::tui::theme::Theme;
@@ -23,7 +24,7 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     canvas.line(area, area.y, &totals(session, canvas, area.width));
     quality(state, session, canvas, Rect { y: area.y + 1, height: 1, ..area });
     command(state, session, canvas, Rect { y: area.y + 2, height: 1, ..area });
-    hints(state, canvas, Rect { y: area.y + 3, height: 1, ..area });
+    hints(state, canvas, area);
 }
 
 /// The figures of the plan, as many as there is room for; none is cut.
@@ -232,21 +233,17 @@ fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
     canvas.text(area, x, area.y, &note, theme.dim);
 }
 
-/// The hints of what has the keys, or the newest message while it is fresh.
-pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+/// Rows of the bar that a message takes at most.
+const MESSAGE: usize = 3;
+
+/// The hints of what has the keys in the last row of the bar, or the newest message while it is fresh.
+pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, bar: Rect) {
     let theme = canvas.theme;
-    canvas.buf.set_style(area, theme.text);
     if let Some(notice) = state.notices.shown(state.now) {
-        let (sign, style) = match notice.tone {
-            Tone::Info => ("·", theme.accent),
-            Tone::Good => ("✓", theme.good),
-            Tone::Warning => ("⚠", theme.warning),
-            Tone::Error => ("✗", theme.error),
-        };
-        let x = canvas.text(area, area.x + 1, area.y, sign, style);
-        canvas.text(area, x + 1, area.y, &text::escape(&notice.text), style);
-        return;
+        return message(state, notice, canvas, bar);
     }
+    let area = Rect { y: bar.bottom().saturating_sub(1), height: 1, ..bar };
+    canvas.buf.set_style(area, theme.text);
     let context = Context::of(state);
     let hints: Vec<_> = state.settings.keymap.hints(state).collect();
     // Commands, help and quit are worth more than what is in the middle.
@@ -265,5 +262,33 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     for (key, word) in shown {
         x = canvas.text(area, x, area.y, key, theme.key);
         x = canvas.text(area, x + 1, area.y, word, theme.dim) + 2;
+    }
+}
+
+/// A message. What is too long for the last row takes those above it too, for as long as it is shown; what is too long
+/// for all that it may take says where the whole of it is.
+fn message(state: &State, notice: &Notice, canvas: &mut Canvas<'_>, bar: Rect) {
+    let theme = canvas.theme;
+    let (sign, style) = match notice.tone {
+        Tone::Info => ("·", theme.accent),
+        Tone::Good => ("✓", theme.good),
+        Tone::Warning => ("⚠", theme.warning),
+        Tone::Error => ("✗", theme.error),
+    };
+    let room = usize::from(bar.width.saturating_sub(3));
+    let mut lines = wrap(&text::escape(&notice.text), room);
+    if lines.len() > MESSAGE {
+        let key = state.settings.keymap.key_of(Context::of(state), Action::Messages);
+        let rest = key.map_or_else(|| "…".to_owned(), |key| format!("… {key} shows all"));
+        let last = text::head(&lines[MESSAGE - 1], room.saturating_sub(text::width(&rest))).trim_end().to_owned();
+        lines.truncate(MESSAGE - 1);
+        lines.push(last + &rest);
+    }
+    let height = lines.len() as u16;
+    let area = Rect { y: bar.bottom().saturating_sub(height), height, ..bar };
+    canvas.clear(area);
+    canvas.text(area, area.x + 1, area.y, sign, style);
+    for (y, line) in (area.y..).zip(&lines) {
+        canvas.text(area, area.x + 3, y, line, style);
     }
 }

@@ -28,6 +28,12 @@ impl Canvas<'_> {
         self.buf.set_style(area, self.theme.text);
     }
 
+    /// Takes what is in an area away.
+    pub fn clear(&mut self, area: Rect) {
+        Clear.render(area.intersection(self.buf.area), self.buf);
+        self.fill(area);
+    }
+
     /// Text at a place, clipped to the area's right edge; the column behind it.
     pub fn text(&mut self, area: Rect, x: u16, y: u16, content: &str, style: Style) -> u16 {
         if y < area.top() || y >= area.bottom() || x >= area.right() {

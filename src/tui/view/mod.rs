@@ -83,7 +83,7 @@ fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geo
     } else {
         welcome(state, canvas, body);
         bar::job(state, canvas, Rect { y: bottom.y + 1, height: 1, ..bottom });
-        bar::hints(state, canvas, Rect { y: bottom.bottom() - 1, height: 1, ..bottom });
+        bar::hints(state, canvas, bottom);
     }
     if let Some(open) = &state.dialog {
         dialog::draw(state, open, canvas, body, geometry);
