@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows a screen or a model; functions take numbers and give strings.
 
+pub mod table;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 

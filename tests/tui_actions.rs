@@ -200,6 +200,7 @@ fn places() -> Vec<App> {
     places.extend(["J", "J down", "q", "J l"].into_iter().map(exporting));
     places.extend(["Q down", "Q", "p down", "p", "c down", "c"].into_iter().map(|keys| after(QUERY, keys)));
     places.push(typed("s ctrl-u", "a b"));
+    places.push(typed("y w ctrl-u", "a b"));
     places.push(typed("p end enter", "a b"));
     places.extend([after("blk.1.", "B H"), after(QUERY, "B home"), after(QUERY, "B H tab")]);
     let mut number = after(QUERY, "B");

@@ -9,13 +9,16 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use support_tui::{App, layered};
+use tritscope::engine::plan::budget::Goal;
 use tritscope::engine::plan::{Mask, Recipe};
 use tritscope::engine::ternary::{Format, Method};
 use tritscope::tui::clipboard::Multiplexer;
 use tritscope::tui::effect::{Effect, Exit};
 use tritscope::tui::event::Event;
+use tritscope::tui::event::Saved;
 use tritscope::tui::keymap::Context;
 use tritscope::tui::state::appearance::ThemeName;
+use tritscope::tui::state::columns::{Column, Sort};
 use tritscope::tui::state::palette::Run;
 use tritscope::tui::state::{Dialog, Tab};
 use tritscope::tui::theme::Theme;
@@ -66,7 +69,14 @@ fn the_palette_lists_every_command_of_where_it_was_opened() {
     }
     assert!(listed.contains(&"goto") && listed.contains(&"theme"));
     app.press("esc J :");
-    assert!(lines(&app).contains(&"cancel-export") && !lines(&app).contains(&"toggle-ternary"));
+    let place = |app: &App, name: &str| {
+        let Some(Dialog::Palette(palette)) = &app.state.dialog else { panic!("no palette") };
+        palette.choices.iter().find(|choice| choice.line == name).unwrap_or_else(|| panic!("no {name}")).place
+    };
+    assert_eq!(place(&app, "cancel-export"), None);
+    assert_eq!(place(&app, "toggle-ternary"), Some(Context::Browse), "with where it works");
+    assert_eq!(place(&app, "write-chart"), Some(Context::Sensitivity));
+    assert_eq!(place(&app, "next-theme"), None, "works here too");
     app.press("esc");
     assert!(matches!(app.state.dialog, Some(Dialog::Jobs(_))), "what lay below is there again");
 }
@@ -130,6 +140,84 @@ fn a_command_with_an_argument_is_completed_and_run() {
     let effects = command(&mut app, "open other.gguf");
     let wanted = app.path("other.gguf");
     assert!(matches!(&effects[..], [Effect::Open(path)] if *path == wanted), "{effects:?}");
+}
+
+#[test]
+fn commands_of_other_places_are_run_there_or_say_where() {
+    let mut app = App::on(&layered());
+    app.go(QUERY);
+    command(&mut app, "next-measure");
+    assert_eq!(Context::of(&app.state), Context::Sensitivity);
+    command(&mut app, "merges");
+    assert_eq!(Context::of(&app.state), Context::Tokens);
+    command(&mut app, "select-layers");
+    assert_eq!(Context::of(&app.state), Context::Browse);
+    command(&mut app, "by-zeros");
+    assert_eq!(Context::of(&app.state), Context::Map);
+    app.press("esc");
+    command(&mut app, "pairs-differ");
+    assert_eq!(Context::of(&app.state), Context::Browse);
+    assert_eq!(app.notice(), "pairs-differ works in: Comparing two models");
+    app.go("");
+    command(&mut app, "by-zeros");
+    assert!(app.notice().ends_with("with the cursor on a tensor"), "{}", app.notice());
+}
+
+#[test]
+fn sort_and_budget_take_arguments_and_a_wrong_filter_says_why() {
+    let mut app = App::on(&layered());
+    command(&mut app, "sort size");
+    assert_eq!(app.session().sort, Sort::by(Column::Size));
+    command(&mut app, "sort -size");
+    assert_eq!(app.session().sort, Sort::by(Column::Size).reversed());
+    app.press(":");
+    app.type_text("budget 3");
+    assert_eq!(lines(&app), ["budget 3bpw", "budget 3MiB", "budget 3GiB"]);
+    app.type_text("x");
+    let told = |app: &App| {
+        let Some(Dialog::Palette(palette)) = &app.state.dialog else { panic!("no palette") };
+        palette.problem.clone()
+    };
+    assert!(lines(&app).is_empty() && told(&app).unwrap().contains("'3x' is no budget"));
+    app.press("backspace");
+    app.type_text("b");
+    app.press("enter");
+    let slider = app.session().slider.as_ref().unwrap();
+    assert_eq!(slider.asked, Some(Goal::Bpw(3.0)));
+    app.press("esc esc :");
+    app.type_text("filter type:f16 and");
+    assert!(told(&app).is_some() && !lines(&app).contains(&"filter type:f16 and"));
+    app.press("ctrl-u");
+    app.type_text("filter type:f1");
+    assert_eq!(told(&app), None);
+    app.press("down enter");
+    assert_eq!(lines(&app).first(), Some(&"filter type:f16"), "typed out");
+    app.press("enter");
+    assert_eq!(app.session().filter.in_force(), "type:f16");
+}
+
+#[test]
+fn the_report_of_the_plan_goes_to_a_file_and_over_another_only_when_asked_twice() {
+    let mut app = App::on(&layered());
+    let path = app.path("report.json");
+    let effects = command(&mut app, "save-report report.json");
+    assert!(
+        matches!(&effects[..], [Effect::WriteReport { path: p, overwrite: false, .. }] if *p == path),
+        "{effects:?}"
+    );
+    app.send(Event::ReportWritten { path: path.clone(), result: Saved::Exists });
+    let effects = app.press("enter");
+    assert!(matches!(&effects[..], [Effect::WriteReport { overwrite: true, .. }]), "{effects:?}");
+    app.send(Event::ReportWritten { path, result: Saved::Written });
+    assert!(app.state.dialog.is_none());
+    assert_eq!(app.notice(), "report written to ~/report.json");
+    app.press("y w");
+    assert_eq!(Context::of(&app.state), Context::SaveReport);
+    app.press("ctrl-u enter");
+    let Some(Dialog::SaveReport(form)) = &app.state.dialog else { panic!() };
+    assert_eq!(form.problem.as_deref(), Some("the path names no file"));
+    app.press("esc");
+    assert!(app.state.dialog.is_none());
 }
 
 #[test]

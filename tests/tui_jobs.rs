@@ -343,7 +343,7 @@ fn export_to(out: PathBuf) -> ExportRequest {
     let model = Arc::new(layered().open().unwrap());
     let recipe = Recipe::default();
     let plan = Arc::new(resolve(&model, &recipe));
-    ExportRequest { model, plan, recipe, options: ExportOptions::new(out) }
+    ExportRequest { model, plan, recipe, options: ExportOptions::new(out), threads: None }
 }
 
 /// The lane itself: the first export is held where it begins, while the queue behind it is changed.

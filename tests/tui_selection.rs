@@ -261,7 +261,11 @@ fn the_menu_of_types_says_what_each_takes_and_why_some_cannot_be_had() {
     app.press("esc");
     app.go("token_embd.weight");
     app.press("c");
-    assert!(of(&app, "tq2_0").is_err_and(|why| why.contains("esc, then space twice")));
+    assert!(of(&app, "tq2_0").is_err_and(|why| why.contains("space overrides that")));
+    app.press("space");
+    assert_eq!(new_type(&app, "token_embd.weight"), DType::TQ2_0, "{}", app.notice());
+    assert!(of(&app, "tq2_0").is_ok(), "the menu is still there");
+    app.press("space");
     choose(&mut app, "q6_k");
     assert_eq!(new_type(&app, "token_embd.weight"), DType::Q6_K);
     assert_eq!(app.recipe().rules[0].to_string(), "token_embd.weight=keep:q6_k");

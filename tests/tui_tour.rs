@@ -60,8 +60,8 @@ fn each_step_waits_for_what_it_asks_for() {
     let effects = app.press("enter");
     assert!(!ends(&effects));
     let queued = effects.into_iter().find_map(|effect| match effect {
-        Effect::Export { model, plan, recipe, options, what } => {
-            let request = Arc::new(ExportRequest { model, plan, recipe, options });
+        Effect::Export { model, plan, recipe, options, threads, what } => {
+            let request = Arc::new(ExportRequest { model, plan, recipe, options, threads });
             Some(Event::ExportQueued { id: 1, request, what })
         }
         _ => None,

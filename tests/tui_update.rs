@@ -367,6 +367,50 @@ fn the_quantize_dialog_asks_for_what_it_needs() {
 }
 
 #[test]
+fn format_and_method_in_the_quantize_dialog_are_the_plans_and_one_step() {
+    let mut app = App::on(&layered());
+    let before = app.recipe().clone();
+    app.press("Q tab tab");
+    let (format, method) = (before.format, before.method);
+    app.press("right right tab right");
+    assert_ne!(app.recipe().method, method);
+    assert_ne!(app.recipe().format, format);
+    let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
+    let name = format!("~/model-ternary-{}.gguf", app.recipe().format);
+    assert_eq!(form.path.text(), name, "the usual name follows");
+    app.press("esc u");
+    assert_eq!(*app.recipe(), before, "{}", app.notice());
+    app.press("u");
+    assert_eq!(app.notice(), "nothing to undo");
+}
+
+#[test]
+fn threads_and_memory_of_an_export_are_typed_or_stepped() {
+    let mut app = App::on(&layered());
+    app.state.settings.threads = 2;
+    app.press("Q tab tab tab tab 1 6 left tab");
+    app.type_text("512M");
+    let effects = app.press("enter");
+    let [Effect::Export { options, threads, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((options.max_memory, *threads), (512 << 20, Some(15)));
+
+    let effects = app.press("Q enter");
+    let export = effects.iter().find(|e| matches!(e, Effect::Export { .. })).unwrap();
+    assert!(matches!(export, Effect::Export { threads: None, .. }), "as many as exports have");
+
+    app.press("Q tab tab tab tab backspace enter");
+    let problem = |app: &App| match &app.state.dialog {
+        Some(Dialog::Quantize(form)) => form.problem.clone().unwrap_or_default(),
+        _ => panic!("closed"),
+    };
+    assert!(problem(&app).starts_with("threads"), "{}", problem(&app));
+    app.press("1 tab");
+    app.type_text("3bpw");
+    app.press("enter");
+    assert!(problem(&app).starts_with("memory"), "{}", problem(&app));
+}
+
+#[test]
 fn nothing_to_do_opens_no_dialog() {
     let mut app = App::on(&dense());
     app.press("Q");

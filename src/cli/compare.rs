@@ -7,11 +7,11 @@ use indicatif::ProgressBar;
 use super::Context;
 use super::args::CompareArgs;
 use super::output::{print, print_json, warn};
-use super::table::{Align, Table};
 use crate::engine::compare::{Verdict, compare, pair_up};
 use crate::engine::error::{Error, Result};
 use crate::engine::report::compare::{CompareReport, CompareRow};
 use crate::text;
+use crate::text::table::{Align, Table};
 
 pub(super) fn run(args: &CompareArgs, context: &Context) -> Result<()> {
     let a = super::open_as_gguf(&args.a, &args.open, None, context)?;

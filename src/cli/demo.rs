@@ -5,14 +5,14 @@ use std::path::Path;
 use super::args::DemoArgs;
 use super::measure::{Measuring, measure_plan};
 use super::output::{Bar, print, warn};
-use super::{Context, Outcome, inspect, plan, quantize};
+use super::{Context, Outcome, inspect, quantize};
 use crate::engine::demo;
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportOptions, Verify, Workload, export};
 use crate::engine::model::{Model, OpenOptions};
 use crate::engine::plan::{Recipe, resolve};
 use crate::engine::preview::Depth;
-use crate::engine::report::{InspectReport, PlanReport};
+use crate::engine::report::{InspectReport, PlanReport, plan_text};
 
 pub(super) fn run(args: &DemoArgs, context: &Context) -> Result<Outcome> {
     if let Some(path) = &args.write {
@@ -52,7 +52,7 @@ fn headless(source: &Path, out: &Path, context: &Context) -> Result<()> {
     let resolved = resolve(&model, &recipe);
     let ask = Measuring { model: &model, plan: &resolved, depth: Depth::SHOWN, imatrix: None };
     let measured = pool.install(|| measure_plan(&ask, &context.cancel, || ()))?;
-    print(&plan::render(&PlanReport::of_plan(&model, &recipe, &resolved, &measured)))?;
+    print(&plan_text(&PlanReport::of_plan(&model, &recipe, &resolved, &measured)))?;
 
     print("\n== quantize: write it, read it back, compute every error again\n\n")?;
     let options = ExportOptions { verify: Verify::Full, ..ExportOptions::new(out) };

@@ -6,7 +6,6 @@ use std::path::Path;
 use super::Context;
 use super::args::InspectArgs;
 use super::output::{Bar, print, print_json, warn};
-use super::table::{Align, Table};
 use super::trits;
 use crate::engine::error::{Diagnostic, Result, Severity};
 use crate::engine::hf;
@@ -15,6 +14,7 @@ use crate::engine::model::{Model, OpenOptions, Tensor};
 use crate::engine::report::trits::TritsReport;
 use crate::engine::report::{GroupRow, InspectReport};
 use crate::text;
+use crate::text::table::{Align, Table};
 
 /// Columns that a metadata value may take.
 const VALUE_COLUMNS: usize = 96;

@@ -13,7 +13,6 @@ mod plan;
 mod quantize;
 mod recipe;
 mod repack;
-mod table;
 mod trits;
 
 use std::path::{Path, PathBuf};

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use super::Context;
 use super::args::QuantizeArgs;
 use super::output::{Bar, print, print_json, tell, warn};
-use super::plan::{importance_line, refuse_misses, totals};
+use super::plan::{importance_line, refuse_misses};
 use crate::engine::error::Result;
 use crate::engine::export::{ExportOptions, ExportSummary, Reader, Verify, Workload, export};
 use crate::engine::plan::resolve;
-use crate::engine::report::PlanReport;
+use crate::engine::report::{PlanReport, totals_text};
 use crate::text;
 
 /// Notes that are told before the work, so that it can be stopped in time.
@@ -43,7 +43,7 @@ pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
 /// The summary as text.
 pub(super) fn render(report: &PlanReport, summary: &ExportSummary) -> String {
     let mut out = format!("{}  {}\n\n", text::escape(&summary.out.display().to_string()), text::bytes(summary.bytes));
-    out.push_str(&totals(&report.totals));
+    out.push_str(&totals_text(&report.totals));
     let _ = writeln!(out, "check    {}", check_words(summary));
     let stages: Vec<String> =
         summary.stages.iter().map(|(stage, s)| format!("{} {}", stage.label(), text::seconds(*s))).collect();

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::table::{Align, Table};
 use crate::engine::report::trits::{BaseRow, TritFigures, TritRow, TritsReport};
 use crate::engine::stats::forensics::VerdictKind;
+use crate::text::table::{Align, Table};
 use crate::text::{elide, escape, number, percent};
 
 /// Experts of zeros that a line names.

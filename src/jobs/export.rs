@@ -147,7 +147,10 @@ fn run(shared: &Shared, pool: &rayon::ThreadPool, sink: &EventSink) {
         sink(JobEvent::ExportStarted(id));
         let progress = Forward { id, sink };
         let work = || {
-            let ExportRequest { model, plan, recipe, options } = &job.request;
+            let ExportRequest { model, plan, recipe, options, threads } = &job.request;
+            let other = threads.filter(|threads| *threads != pool.current_num_threads());
+            let own = other.map(|threads| super::pool("export", super::priority::BULK, threads)).transpose()?;
+            let pool = own.as_ref().unwrap_or(pool);
             pool.install(|| export(model, plan, recipe, options, &progress, &job.cancel))
         };
         let result = std::panic::catch_unwind(AssertUnwindSafe(work));

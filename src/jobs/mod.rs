@@ -70,6 +70,8 @@ pub struct ExportRequest {
     pub recipe: Recipe,
     /// Where it goes.
     pub options: ExportOptions,
+    /// Worker threads, if not as many as the lane has.
+    pub threads: Option<usize>,
 }
 
 /// What the lanes report.
@@ -187,6 +189,16 @@ pub struct Jobs {
     checks: check::Lane,
 }
 
+/// So many threads of a lane, which give way to what is more urgent.
+fn pool(name: &'static str, niceness: i32, threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(move |i| format!("{name}-{i}"))
+        .start_handler(move |_| priority::give_way(niceness))
+        .build()
+        .map_err(|e| Error::Usage(format!("cannot start {threads} threads: {e}")))
+}
+
 impl Jobs {
     /// Starts the lanes. `threads` is the size of the bulk pool; the latency pool has as many.
     /// Previews are weighted by `imatrix` and ternary weights compared with `base`, if there are such.
@@ -196,14 +208,7 @@ impl Jobs {
         base: Option<Arc<Model>>,
         sink: EventSink,
     ) -> Result<Self> {
-        let pool = |name: &'static str, niceness: i32| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .thread_name(move |i| format!("{name}-{i}"))
-                .start_handler(move |_| priority::give_way(niceness))
-                .build()
-                .map_err(|e| Error::Usage(format!("cannot start {threads} threads: {e}")))
-        };
+        let pool = |name: &'static str, niceness: i32| pool(name, niceness, threads);
         let latency = Arc::new(pool("preview", priority::PREVIEWS)?);
         let beside = lane::Beside { imatrix, base };
         let previews = lane::Lane::start("preview", Arc::clone(&latency), beside.clone(), Arc::clone(&sink))?;

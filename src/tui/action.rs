@@ -95,6 +95,7 @@ actions! {
     RuleDown = "rule-down", "rule one place down: later ones win";
     RuleUp = "rule-up", "rule one place up";
     SaveRecipe = "save-recipe", "write the recipe to a file";
+    SaveReport = "save-report", "write the report of the plan to a file: text, .json or .md";
     Sensitivity = "sensitivity", "error by layer and role";
     Budget = "budget", "choose a size: the least sensitive tensors go ternary";
     Compare = "compare", "a second model beside this one";

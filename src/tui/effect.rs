@@ -8,6 +8,7 @@ use crate::engine::compare::Pair;
 use crate::engine::export::ExportOptions;
 use crate::engine::model::Model;
 use crate::engine::plan::{Plan, Recipe};
+use crate::engine::report::PlanReport;
 use crate::engine::report::chart::{Measure, Sensitivity};
 use crate::jobs::questions::Question;
 use crate::jobs::{JobId, LookKey, Want};
@@ -50,6 +51,8 @@ pub enum Effect {
         recipe: Recipe,
         /// Where it goes.
         options: ExportOptions,
+        /// Worker threads, if not as many as exports have anyway.
+        threads: Option<usize>,
         /// What it does, in a few words.
         what: String,
     },
@@ -86,6 +89,15 @@ pub enum Effect {
         path: PathBuf,
         /// The recipe.
         recipe: Recipe,
+        /// Whether an existing file may be replaced.
+        overwrite: bool,
+    },
+    /// Write the report of the plan: as JSON or Markdown where the path ends so, else as text.
+    WriteReport {
+        /// Where to.
+        path: PathBuf,
+        /// The report.
+        report: Box<PlanReport>,
         /// Whether an existing file may be replaced.
         overwrite: bool,
     },

@@ -60,6 +60,13 @@ pub enum Event {
         /// How it ended.
         result: Saved,
     },
+    /// The report of the plan was written, or not.
+    ReportWritten {
+        /// Where to.
+        path: PathBuf,
+        /// How it ended.
+        result: Saved,
+    },
     /// The sensitivity chart was written, or not.
     ChartWritten {
         /// Where to.
@@ -91,7 +98,7 @@ impl Event {
     }
 }
 
-/// How writing a recipe ended.
+/// How writing a recipe, a report or a chart ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved {
     /// It is written.

@@ -15,6 +15,7 @@ use crate::engine::format::source::FileId;
 use crate::engine::model::Model;
 use crate::engine::plan::Recipe;
 use crate::engine::report::chart::{Measure, Sensitivity};
+use crate::engine::report::{PlanReport, plan_markdown, plan_text};
 
 /// Entries of a folder that are shown at most.
 const ENTRIES: usize = 20_000;
@@ -128,6 +129,22 @@ pub(super) fn write_recipe(path: PathBuf, recipe: &Recipe, overwrite: bool) -> E
     Event::RecipeWritten { path, result }
 }
 
+/// Writes the report of a plan in the form that the path ends with: JSON, Markdown, else the text that `plan` prints.
+pub(super) fn write_report(path: PathBuf, report: &PlanReport, overwrite: bool) -> Event {
+    let ends = |form: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(form));
+    let content = match (ends("json"), ends("md")) {
+        (true, _) => serde_json::to_string_pretty(report).map(|json| json + "\n").map_err(|e| e.to_string()),
+        (_, true) => Ok(plan_markdown(report)),
+        _ => Ok(plan_text(report)),
+    };
+    let result = match content.and_then(|text| save_text(&path, &text, overwrite).map_err(|e| e.to_string())) {
+        Ok(true) => Saved::Written,
+        Ok(false) => Saved::Exists,
+        Err(why) => Saved::Failed(why),
+    };
+    Event::ReportWritten { path, result }
+}
+
 /// Whether it was written; false if a file is there.
 fn save(path: &Path, recipe: &Recipe, overwrite: bool) -> Result<bool> {
     save_text(path, &recipe.to_toml()?, overwrite)
@@ -136,6 +153,9 @@ fn save(path: &Path, recipe: &Recipe, overwrite: bool) -> Result<bool> {
 /// Writes a text beside its final name and renames it. Whether it was written; false if a file is there.
 pub(super) fn save_text(path: &Path, text: &str, overwrite: bool) -> Result<bool> {
     let io = |action: &str, e| Error::io(path, action, e);
+    if path.is_dir() {
+        return Err(Error::Usage("this is a folder; name a file in it".to_owned()));
+    }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // Temporary files are for their owner alone; this one is not to stay temporary.

@@ -93,6 +93,7 @@ fn of_event(event: &Event) -> Option<(&'static str, String)> {
         }
         Event::Recent(paths) => ("file", format!("{} recent files", paths.len())),
         Event::Probed(target) => ("file", format!("looked at {}", target.path.display())),
+        Event::ReportWritten { path, result } => ("file", format!("report {}: {result:?}", path.display())),
         Event::RecipeWritten { path, result } => ("file", format!("recipe {}: {result:?}", path.display())),
         Event::ChartWritten { path, result, .. } => ("file", format!("chart {}: {result:?}", path.display())),
         Event::RecipeRead { path, result } => {
@@ -144,6 +145,7 @@ fn of_effect(effect: &Effect) -> Option<String> {
         Effect::Compare { id, b, .. } => format!("compare {id} with {}", b.path.display()),
         Effect::Quit(exit) => format!("quit, {}", exit.code()),
         Effect::WriteRecipe { path, .. } => format!("write the recipe to {}", path.display()),
+        Effect::WriteReport { path, .. } => format!("write the report to {}", path.display()),
         Effect::WriteChart { path, .. } => format!("write the chart to {}", path.display()),
         Effect::Check(_) => "check every weight".to_owned(),
         _ => return None,

@@ -239,6 +239,7 @@ fn settings(options: &Options) -> Settings {
         passing: std::env::temp_dir().join("tritscope-demo-").to_str().map(str::to_owned),
         recipe: options.recipe.clone(),
         imatrix: options.imatrix.clone(),
+        threads: options.threads.max(1),
         keymap: Arc::clone(&options.keymap),
         columns: options.columns.clone(),
         restore: options.restore,

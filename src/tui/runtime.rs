@@ -67,8 +67,8 @@ impl Runtime {
             Effect::Open(path) => self.jobs.open(path, self.open.clone(), self.base.clone()),
             Effect::WantPreviews(model, wants) => self.jobs.want_previews(&model, wants),
             Effect::WantLooks(model, looks) => self.jobs.want_looks(&model, looks),
-            Effect::Export { model, plan, recipe, options, what } => {
-                let request = ExportRequest { model, plan, recipe, options };
+            Effect::Export { model, plan, recipe, options, threads, what } => {
+                let request = ExportRequest { model, plan, recipe, options, threads };
                 let id = self.jobs.export(request.clone());
                 return Some(Event::ExportQueued { id, request: Arc::new(request), what });
             }
@@ -96,6 +96,9 @@ impl Runtime {
             Effect::Probe { path, model } => self.files.submit(move || Some(files::probe(path, &model))),
             Effect::WriteRecipe { path, recipe, overwrite } => {
                 self.files.submit(move || Some(files::write_recipe(path, &recipe, overwrite)));
+            }
+            Effect::WriteReport { path, report, overwrite } => {
+                self.files.submit(move || Some(files::write_report(path, &report, overwrite)));
             }
             Effect::WriteChart { path, chart, measure, overwrite } => {
                 self.files.submit(move || Some(files::write_chart(path, &chart, measure, overwrite)));

@@ -16,7 +16,9 @@ mod pane;
 mod plan;
 mod plot;
 mod presets;
+mod quantize;
 mod reading;
+mod report;
 mod selection;
 mod tour;
 mod types;
@@ -67,8 +69,9 @@ fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
         Event::DemoWritten(result) => opening::demo_written(state, result),
         Event::Folder { path, entries } => opening::folder(state, &path, entries),
         Event::Recent(paths) => opening::recent(state, paths),
-        Event::Probed(target) => forms::probed(state, target),
+        Event::Probed(target) => quantize::probed(state, target),
         Event::RecipeWritten { path, result } => forms::recipe_written(state, path, result),
+        Event::ReportWritten { path, result } => report::written(state, path, result),
         Event::ChartWritten { path, files, result } => decide::chart_written(state, &path, files, result),
         Event::RecipeRead { path, result } => presets::read(state, &path, result),
         Event::Recalled(model, memory) => memory::recalled(state, &model, &memory),
@@ -127,11 +130,12 @@ fn act_in(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
         Context::PageLine | Context::PatternLine => pages::act_line(state, action),
         Context::Reading => reading::act(state, action),
         Context::Jobs => exports::act_jobs(state, action),
-        Context::Quantize => forms::act_quantize(state, action),
+        Context::Quantize => quantize::act(state, action),
         Context::Presets => presets::act(state, action),
         Context::Types => types::act(state, action),
         Context::ReadRecipe => presets::act_file(state, action),
         Context::SaveRecipe => forms::act_save(state, action),
+        Context::SaveReport => report::act(state, action),
         Context::Budget => decide::act_slider(state, action),
         Context::Sensitivity => decide::act_sensitivity(state, action),
         Context::SaveChart => decide::act_save(state, action),
@@ -207,6 +211,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
         state.wants_changed = true;
     }
     decide::settle(state);
+    quantize::settle(state);
     let mut effects = compare::settle(state);
     effects.extend(pages::settle(state));
     effects.extend(wants::settle(state));

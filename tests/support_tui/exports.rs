@@ -22,7 +22,8 @@ pub fn job(app: &mut App, event: JobEvent) -> Vec<Effect> {
 pub fn accept(app: &mut App, id: JobId, name: &str, what: &str) {
     let plan = &app.state.session.as_ref().unwrap().plan;
     let (plan, recipe) = (plan.plan().clone(), plan.recipe().clone());
-    let request = ExportRequest { model: app.model(), plan, recipe, options: ExportOptions::new(app.path(name)) };
+    let options = ExportOptions::new(app.path(name));
+    let request = ExportRequest { model: app.model(), plan, recipe, options, threads: None };
     app.send(Event::ExportQueued { id, request: Arc::new(request), what: what.to_owned() });
 }
 

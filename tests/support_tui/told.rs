@@ -29,9 +29,11 @@ fn dialog(dialog: &Dialog) -> String {
         }
         Dialog::Messages(scroll) => format!("Messages from line {}", scroll.top),
         Dialog::Quantize(form) => format!(
-            "Quantize {} {:?} overwrite {} on {:?}: {:?}",
+            "Quantize {} {:?} threads {} memory {} overwrite {} on {:?}: {:?}",
             line(&form.path),
             form.verify,
+            line(&form.threads),
+            line(&form.memory),
             form.overwrite,
             form.field,
             form.problem
@@ -40,6 +42,7 @@ fn dialog(dialog: &Dialog) -> String {
         Dialog::Types(menu, _) => format!("Types line {}", menu.cursor),
         Dialog::ReadRecipe(form) => format!("ReadRecipe {}: {:?}", line(&form.path), form.problem),
         Dialog::SaveRecipe(form) => format!("SaveRecipe {}: {:?}", line(&form.path), form.problem),
+        Dialog::SaveReport(form) => format!("SaveReport {}: {:?}", line(&form.path), form.problem),
         Dialog::SaveChart(form) => format!("SaveChart {}: {:?}", line(&form.path), form.problem),
         Dialog::Picker(picker) => format!(
             "Picker for {:?} in {} {} line {}",

@@ -7,6 +7,7 @@ mod budget;
 pub mod chart;
 pub mod compare;
 mod markdown;
+mod plain;
 pub mod trits;
 
 use serde::Serialize;
@@ -22,6 +23,7 @@ use super::stats::{BlockStats, ErrorSums, Estimate, SampleMoments};
 
 pub use budget::BudgetReport;
 pub use markdown::plan_markdown;
+pub use plain::{plan_text, totals_text};
 
 /// Version of the documents' form.
 pub const SCHEMA: u32 = 1;

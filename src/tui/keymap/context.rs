@@ -54,6 +54,8 @@ pub enum Context {
     ReadRecipe,
     /// The line that a recipe's path is typed into.
     SaveRecipe,
+    /// The line that the path of a report is typed into.
+    SaveReport,
     /// The budget slider.
     Budget,
     /// Errors by layer and role.
@@ -80,7 +82,7 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of help.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Browse,
         Self::Filter,
         Self::Pane,
@@ -105,6 +107,7 @@ impl Context {
         Self::Types,
         Self::ReadRecipe,
         Self::SaveRecipe,
+        Self::SaveReport,
         Self::Budget,
         Self::Sensitivity,
         Self::SaveChart,
@@ -132,6 +135,7 @@ impl Context {
             Some(Dialog::Types(..)) => Self::Types,
             Some(Dialog::ReadRecipe(_)) => Self::ReadRecipe,
             Some(Dialog::SaveRecipe(_)) => Self::SaveRecipe,
+            Some(Dialog::SaveReport(_)) => Self::SaveReport,
             Some(Dialog::Apply(_)) => Self::Apply,
             Some(Dialog::SaveChart(_)) => Self::SaveChart,
             Some(Dialog::Quit) => Self::Quit,
@@ -211,6 +215,7 @@ impl Context {
             Self::Types => "types",
             Self::ReadRecipe => "read-recipe",
             Self::SaveRecipe => "save-recipe",
+            Self::SaveReport => "save-report",
             Self::Budget => "budget",
             Self::Sensitivity => "sensitivity",
             Self::SaveChart => "save-chart",
@@ -252,6 +257,7 @@ impl Context {
             Self::Types => "Choosing a type",
             Self::ReadRecipe => "Reading a recipe",
             Self::SaveRecipe => "Saving the recipe",
+            Self::SaveReport => "Writing the report",
             Self::Budget => "Budget slider",
             Self::Sensitivity => "Sensitivity",
             Self::SaveChart => "Writing the chart",
@@ -269,9 +275,9 @@ impl Context {
     /// Whether a character that no key is bound to goes into a line of text.
     pub(super) fn types(self) -> bool {
         use Context::{Budget, Filter, Goto, HelpSearch, PageLine, Palette, PatternLine, Picker, Quantize};
-        use Context::{ReadRecipe, SaveChart, SaveRecipe};
+        use Context::{ReadRecipe, SaveChart, SaveRecipe, SaveReport};
         matches!(self, Filter | Goto | Quantize | SaveRecipe | Picker | Budget | SaveChart | Palette | HelpSearch)
-            || matches!(self, PageLine | PatternLine | ReadRecipe)
+            || matches!(self, PageLine | PatternLine | ReadRecipe | SaveReport)
     }
 
     /// Whether `?` is a character of what is typed there.

@@ -44,6 +44,8 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Sensitivity, &[key(K::Esc), ch('S')], "esc S", Action::Back).hint("back"),
     on(C::Sensitivity, &[ch('v')], "v", Action::NextMeasure).hint("measure"),
     on(C::Sensitivity, &[ch(' ')], "space", Action::ToggleTernary).hint("ternary"),
+    on(C::Sensitivity, &[ch('m')], "m", Action::NextMethod).hint("method"),
+    on(C::Sensitivity, &[ch('M')], "M", Action::PreviousMethod),
     on(C::Sensitivity, &[ch('u')], "u", Action::Undo),
     on(C::Sensitivity, &[ctrl('r')], "ctrl-r", Action::Redo),
     on(C::Sensitivity, &[ch('e')], "e", Action::MeasureExactly).hint("exact"),

@@ -18,6 +18,14 @@ pub(super) fn of(context: C, action: Action) -> &'static str {
             C::Values => Some("back to the list"),
             _ => None,
         },
+        Action::ToggleTernary if context == C::Types => Some("override the tensor's protection; again keeps it"),
+        Action::ToggleTernary | Action::NextMethod | Action::PreviousMethod if context == C::Sensitivity => {
+            match action {
+                Action::ToggleTernary => Some("make the tensor under the cursor ternary, or keep it"),
+                Action::NextMethod => Some("next method for the tensor under the cursor"),
+                _ => Some("previous method for the tensor under the cursor"),
+            }
+        }
         Action::NextField if matches!(context, C::Picker | C::Palette) => Some("complete what is typed"),
         Action::NextField if context == C::Quantize => Some("next field"),
         Action::Pane(PaneAction::Enter) => match context {
@@ -41,7 +49,7 @@ fn accept(context: C) -> Option<&'static str> {
         C::PatternLine => "take the pattern",
         C::Jobs => "yes, cancel it",
         C::Quantize => "start",
-        C::SaveRecipe | C::SaveChart => "write the file",
+        C::SaveRecipe | C::SaveReport | C::SaveChart => "write the file",
         C::ReadRecipe => "read the file",
         C::Presets | C::Types => "take it",
         C::Budget => "take this size",
@@ -62,7 +70,7 @@ fn back(context: C) -> Option<&'static str> {
         C::Pane => "give the keys back to the tree",
         C::Sensitivity | C::Compare => "back to the tensors",
         C::Reading | C::Jobs | C::Quantize | C::Presets | C::Types | C::ReadRecipe | C::SaveRecipe => "close",
-        C::SaveChart | C::Picker | C::Failure | C::Palette | C::Copy | C::Help | C::Apply => "close",
+        C::SaveReport | C::SaveChart | C::Picker | C::Failure | C::Palette | C::Copy | C::Help | C::Apply => "close",
         _ => return None,
     })
 }

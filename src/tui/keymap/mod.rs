@@ -25,6 +25,7 @@ use useful::has_use;
 
 pub use context::Context;
 pub use rebind::{Rebinding, Rebound, nearest};
+pub use useful::is_anywhere;
 
 /// A key with its modifiers.
 pub type Key = (KeyModifiers, KeyCode);

@@ -25,6 +25,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Types, &[key(K::Enter)], "enter", Action::Accept).hint("take it"),
     on(C::Types, &[key(K::Up), ch('k')], "↑ k", Action::Up),
     on(C::Types, &[key(K::Down), ch('j')], "↓ j", Action::Down).hint("choose"),
+    on(C::Types, &[ch(' ')], "space", Action::ToggleTernary).hint("override"),
     on(C::Types, &[key(K::Home), ch('g')], "home g", Action::Top),
     on(C::Types, &[key(K::End), ch('G')], "end G", Action::Bottom),
     on(C::Types, &[key(K::Esc), ch('q'), ch('c')], "esc q", Action::Back).hint("close"),

@@ -4,8 +4,10 @@
 use super::{Context, Key, Keymap};
 use crate::engine::plan;
 use crate::tui::action::{Action, PaneAction};
+use crate::tui::state::copying::Copying;
+use crate::tui::state::edit::Target;
 use crate::tui::state::pane::Quantity;
-use crate::tui::state::{State, Tab};
+use crate::tui::state::{Dialog, State, Tab};
 
 /// Whether an action does something with what is on the screen: in the open tab of the preview, on the open page.
 pub(super) fn has_use(state: &State, context: Context, action: Action) -> bool {
@@ -28,9 +30,19 @@ pub(super) fn has_use(state: &State, context: Context, action: Action) -> bool {
             let rule = pages.recipe.rule().and_then(|rule| session.plan.recipe().rules.get(rule));
             rule.is_none_or(|rule| matches!(rule.action, plan::Action::Ternary { .. }))
         }
+        (Context::Types, Action::ToggleTernary) => overrides(state),
         (Context::Problems, Action::Accept) => pages.problems.selected().is_some_and(|p| p.tensor.is_some()),
         _ => true,
     }
+}
+
+/// Whether the menu of types is for a tensor whose protection can be overridden, and is not.
+fn overrides(state: &State) -> bool {
+    let (Some(session), Some(Dialog::Types(_, Target::Tensor(tensor)))) = (&state.session, &state.dialog) else {
+        return false;
+    };
+    let decision = session.plan.decision(*tensor);
+    !decision.is_ternary() && decision.protection.is_some_and(|protection| !protection.is_absolute())
 }
 
 impl Keymap {
@@ -45,6 +57,16 @@ impl Keymap {
     pub fn way_to(&self, context: Context, action: Action) -> String {
         self.key_of(context, action).map_or_else(|| format!(":{}", action.name()), str::to_owned)
     }
+}
+
+/// Whether an action means the same wherever it is asked for, whatever has the keys.
+pub fn is_anywhere(action: Action) -> bool {
+    use Action::{Copy, CopyMenu, Help, Jobs, Messages, NarrowTree, NextTheme, Redraw};
+    use Action::{SaveReport, SkipTour, ToggleAscii, ToggleMouse, Tour, WidenTree};
+    let copies = matches!(action, Copy(what) if what != Copying::Value);
+    copies
+        || matches!(action, CopyMenu | Help | Jobs | Messages | NarrowTree | NextTheme | Redraw)
+        || matches!(action, SaveReport | SkipTour | ToggleAscii | ToggleMouse | Tour | WidenTree)
 }
 
 /// The word of a hint: while something is typed, what leaves it ends that only.

@@ -40,6 +40,16 @@ impl Column {
         }
     }
 
+    /// Its name in a command.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::NewSize => "new-size",
+            Self::Sqnr => "sqnr",
+            Self::Type | Self::Shape | Self::Size | Self::Why => self.title(),
+        }
+    }
+
     /// The column so many places further, around the ends.
     #[must_use]
     pub fn step(self, by: isize) -> Self {
@@ -75,6 +85,13 @@ impl Sort {
     /// greatest.
     pub fn by(column: Column) -> Self {
         Self { column, descending: !matches!(column, Column::Name | Column::Sqnr) }
+    }
+
+    /// What a command says: a column, with `-` before it the other way round.
+    pub fn named(words: &str) -> Option<Self> {
+        let (word, back) = words.strip_prefix('-').map_or((words, false), |word| (word, true));
+        let sort = Self::by(Column::ALL.into_iter().find(|column| column.word() == word)?);
+        Some(if back { sort.reversed() } else { sort })
     }
 
     /// The other way round.

@@ -66,6 +66,12 @@ pub fn recipe_name(source: &Path) -> String {
     format!("{stem}.recipe.toml")
 }
 
+/// The file that the report of a plan for this model is written to unless the user says otherwise.
+pub fn report_name(source: &Path) -> String {
+    let stem = source.file_stem().map_or_else(|| "model".to_owned(), |s| s.to_string_lossy().into_owned());
+    format!("{stem}-plan.txt")
+}
+
 fn name(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

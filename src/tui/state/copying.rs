@@ -7,6 +7,7 @@ use super::{Session, State};
 use crate::engine::preview::sqnr_db;
 use crate::engine::report::{PlanReport, plan_markdown};
 use crate::text;
+use crate::tui::action::Action;
 
 /// Bytes that are handed to a terminal at most; more is refused by some and cut by others.
 pub const LIMIT: usize = 512 << 10;
@@ -35,6 +36,19 @@ pub enum Copying {
 pub struct CopyMenu {
     /// The chosen line.
     pub cursor: usize,
+}
+
+impl CopyMenu {
+    /// Lines of the menu: what can be copied, and last what is written to a file instead.
+    pub const LINES: usize = Copying::ALL.len() + 1;
+
+    /// What a line of the menu does, and how it is called.
+    pub fn line(line: usize) -> (Action, &'static str) {
+        match Copying::ALL.get(line) {
+            Some(what) => (Action::Copy(*what), what.title()),
+            None => (Action::SaveReport, "report of the plan, to a file"),
+        }
+    }
 }
 
 impl Copying {
@@ -108,7 +122,7 @@ fn row(session: &Session) -> String {
 }
 
 /// The report of the plan with the errors that are known so far.
-fn report(session: &Session) -> PlanReport {
+pub fn report(session: &Session) -> PlanReport {
     let mut report =
         PlanReport::of_plan(&session.model, &session.plan.spelled_out(&session.model), session.plan.plan(), &[]);
     for (index, row) in report.tensors.iter_mut().enumerate() {

@@ -8,7 +8,7 @@ use super::input::TextInput;
 use super::palette::Palette;
 use super::picker::{Picker, Purpose};
 use super::presets::PresetMenu;
-use crate::engine::export::Verify;
+pub use super::quantize::{QuantizeField, QuantizeForm};
 use crate::engine::ternary::{Format, Method};
 use crate::jobs::JobId;
 use crate::tui::keymap::Context;
@@ -36,6 +36,8 @@ pub enum Dialog {
     ReadRecipe(SaveForm),
     /// Where to write the recipe.
     SaveRecipe(SaveForm),
+    /// Where to write the report of the plan.
+    SaveReport(SaveForm),
     /// What a method is to be applied to.
     Apply(ApplyForm),
     /// Where to write the sensitivity chart.
@@ -169,68 +171,6 @@ pub struct Target {
     pub free: Option<u64>,
 }
 
-/// A field of the quantize dialog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QuantizeField {
-    /// The output's path.
-    Path,
-    /// How far it is read back.
-    Verify,
-    /// Whether an existing file may be replaced.
-    Overwrite,
-    /// The button.
-    Start,
-}
-
-/// The quantize dialog.
-#[derive(Debug, Clone)]
-pub struct QuantizeForm {
-    /// The output's path.
-    pub path: TextInput,
-    /// How far it is read back.
-    pub verify: Verify,
-    /// Whether an existing file may be replaced.
-    pub overwrite: bool,
-    /// The field that has the keys.
-    pub field: QuantizeField,
-    /// What was found at the path.
-    pub target: Option<Target>,
-    /// Why it did not start.
-    pub problem: Option<String>,
-}
-
-impl QuantizeForm {
-    /// The fields that can be reached.
-    pub fn fields(&self) -> Vec<QuantizeField> {
-        let mut fields = vec![QuantizeField::Path, QuantizeField::Verify];
-        if self.must_overwrite() {
-            fields.push(QuantizeField::Overwrite);
-        }
-        fields.push(QuantizeField::Start);
-        fields
-    }
-
-    /// Whether a file is there that would have to be replaced.
-    pub fn must_overwrite(&self) -> bool {
-        !self.path.text().is_empty() && self.target.as_ref().is_some_and(|t| t.found == Found::File)
-    }
-
-    /// Goes so many fields on, around the ends.
-    pub fn step(&mut self, forward: bool) {
-        let fields = self.fields();
-        let at = fields.iter().position(|f| *f == self.field).unwrap_or(0);
-        let to = if forward { at + 1 } else { at + fields.len() - 1 };
-        self.field = fields[to % fields.len()];
-    }
-
-    /// The next or previous way of checking.
-    pub fn cycle_verify(&mut self, forward: bool) {
-        const ALL: [Verify; 3] = [Verify::None, Verify::Hash, Verify::Full];
-        let at = ALL.iter().position(|v| *v == self.verify).unwrap_or(1);
-        self.verify = ALL[if forward { at + 1 } else { at + 2 } % 3];
-    }
-}
-
 /// The question what a cell of the table of methods is to be applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApplyForm {
@@ -242,7 +182,7 @@ pub struct ApplyForm {
     pub method: Method,
 }
 
-/// A dialog that asks for a path: of the recipe, of the chart.
+/// A dialog that asks for a path: of the recipe, of the report, of the chart.
 #[derive(Debug, Clone)]
 pub struct SaveForm {
     /// The path.

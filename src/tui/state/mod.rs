@@ -29,6 +29,7 @@ pub mod picker;
 pub mod plan;
 pub mod presets;
 pub mod previews;
+pub mod quantize;
 pub mod selection;
 pub mod sensitivity;
 pub mod session;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub recipe: Recipe,
     /// How much each input channel counts.
     pub imatrix: Option<Arc<Imatrix>>,
+    /// Worker threads of exports, unless a form says otherwise.
+    pub threads: usize,
     /// What the keys do.
     pub keymap: Arc<Keymap>,
     /// Whether the colours follow the terminal's background.

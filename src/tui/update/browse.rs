@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{compare, decide, forms, opening, pages, pane, plan, presets, quit, reading, selection, types};
+use super::{compare, decide, forms, opening, pages, pane, plan, presets, quantize, quit, reading, selection, types};
 use crate::engine::model::tree::Grouping;
 use crate::text;
 use crate::tui::action::Action;
@@ -28,7 +28,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
             reading::open_messages(state);
             Vec::new()
         }
-        Action::Quantize => forms::open_quantize(state),
+        Action::Quantize => quantize::open(state),
         Action::Sensitivity => {
             decide::open_sensitivity(state);
             Vec::new()
@@ -188,17 +188,22 @@ fn arrange(session: &mut Session, action: Action, now: Duration) -> Option<Strin
         }
         _ => return None,
     };
+    Some(sort_by(session, sort, now))
+}
+
+/// Puts the rows in this order; what it says.
+pub(super) fn sort_by(session: &mut Session, sort: Sort, now: Duration) -> String {
     session.sort_by(sort, now);
     if !sort.is_natural() {
         // Who sorts wants to see the first ones.
         session.tree.to_first_sibling();
     }
     let way = if sort.descending { "greatest first" } else { "least first" };
-    Some(match sort.column {
+    match sort.column {
         Column::Name if sort.descending => "sorted by name, backwards".to_owned(),
         Column::Name => "sorted by name".to_owned(),
         column => format!("sorted by {}, {way}", column.title()),
-    })
+    }
 }
 
 /// Asks for exact figures of the selection: of its ternary tensors, or of those that could be where it has none.

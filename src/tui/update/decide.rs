@@ -153,8 +153,8 @@ pub(super) fn act_sensitivity(state: &mut State, action: Action) -> Vec<Effect> 
         Action::GoToTensor => go_to_cell(state),
         Action::MeasureExactly => measure(state),
         Action::WriteChart => open_save(state),
-        Action::ToggleTernary | Action::Undo | Action::Redo => {
-            if action == Action::ToggleTernary {
+        Action::ToggleTernary | Action::NextMethod | Action::PreviousMethod | Action::Undo | Action::Redo => {
+            if !matches!(action, Action::Undo | Action::Redo) {
                 put_cursor_on_cell(session);
             }
             plan::act(state, action);

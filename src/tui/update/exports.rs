@@ -205,12 +205,12 @@ fn retry(state: &mut State, id: JobId) -> Vec<Effect> {
         state.notify(Tone::Warning, "another export to this file is not finished");
         return Vec::new();
     }
-    let ExportRequest { model, plan, recipe, options } = (*job.request).clone();
+    let ExportRequest { model, plan, recipe, options, threads } = (*job.request).clone();
     let what = job.what.clone();
     if let Some(Dialog::Jobs(dialog)) = &mut state.dialog {
         dialog.log = None;
     }
-    vec![Effect::Export { model, plan, recipe, options, what }]
+    vec![Effect::Export { model, plan, recipe, options, threads, what }]
 }
 
 /// Lets an export that waits be the next one; the cursor stays on it.

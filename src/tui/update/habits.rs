@@ -22,6 +22,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Option<Vec<Effect>> {
         Action::Messages => reading::open_messages(state),
         Action::CopyMenu => open_copy(state),
         Action::Copy(what) => return Some(copy(state, what)),
+        Action::SaveReport => return Some(super::report::open(state)),
         Action::Jobs => {
             state.jobs.unseen = 0;
             state.dialog = Some(Dialog::Jobs(JobsDialog::default()));
@@ -86,15 +87,15 @@ fn open_copy(state: &mut State) {
 /// The keys of the menu.
 pub(super) fn act_copy(state: &mut State, action: Action) -> Vec<Effect> {
     let Some(Dialog::Copy(menu)) = &mut state.dialog else { return Vec::new() };
-    let last = Copying::ALL.len() - 1;
+    let last = CopyMenu::LINES - 1;
     match action {
         Action::Up => menu.cursor = menu.cursor.saturating_sub(1),
         Action::Down => menu.cursor = (menu.cursor + 1).min(last),
         Action::Top => menu.cursor = 0,
         Action::Bottom => menu.cursor = last,
         Action::Accept => {
-            let what = Copying::ALL[menu.cursor.min(last)];
-            return copy(state, what);
+            let (chosen, _) = CopyMenu::line(menu.cursor);
+            return super::act(state, chosen);
         }
         Action::Quit => return super::quit(state),
         Action::Back => state.dialog = None,

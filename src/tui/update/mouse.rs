@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{act, compare, decide, exports, forms, habits, pane, plot};
+use super::{act, compare, decide, exports, habits, pane, plot, quantize};
 use crate::engine::model::tree::NodeKind;
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
@@ -86,6 +86,7 @@ fn repeat(state: &mut State, action: Action) -> Vec<Effect> {
         Context::Quantize
         | Context::SaveRecipe
         | Context::SaveChart
+        | Context::SaveReport
         | Context::ReadRecipe
         | Context::Quit
         | Context::Failure => Vec::new(),
@@ -124,7 +125,7 @@ fn click_dialog(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
 fn click_spot(state: &mut State, spot: Spot) -> Vec<Effect> {
     match spot {
         Spot::Act(action) => act(state, action),
-        Spot::Field(field) => forms::click(state, field),
+        Spot::Field(field) => quantize::click(state, field),
         Spot::Export(export) => exports::click(state, export),
         Spot::Cell(row, column) => pane::click_cell(state, row, column),
     }

@@ -4,14 +4,18 @@ use crate::engine::plan::Mask;
 use crate::engine::ternary::{Format, Method};
 use crate::tui::action::Action;
 use crate::tui::effect::Effect;
+use crate::tui::keymap::Context;
 use crate::tui::state::appearance::ThemeName;
+use crate::tui::state::columns::Sort;
 use crate::tui::state::command::expand;
 use crate::tui::state::edit;
-use crate::tui::state::palette::{Palette, Run, Verb, choices};
-use crate::tui::state::{Dialog, State, Tone};
+use crate::tui::state::input::TextEdit;
+use crate::tui::state::pages::Page;
+use crate::tui::state::palette::{Palette, Run, Verb, choices, problem};
+use crate::tui::state::{Dialog, Screen, State, Tab, Tone};
 
 use super::plan::Choice;
-use super::{browse, habits, opening, plan};
+use super::{browse, decide, habits, opening, plan};
 
 /// Opens it over whatever has the keys.
 pub(super) fn open(state: &mut State) {
@@ -46,6 +50,7 @@ pub(super) fn retype(state: &mut State) {
     let Some(Dialog::Palette(palette)) = &state.dialog else { return };
     let found = choices(state, palette.from, palette.input.text());
     if let Some(Dialog::Palette(palette)) = &mut state.dialog {
+        palette.problem = problem(palette.input.text(), &found);
         palette.choices = found;
         palette.cursor = 0;
     }
@@ -55,7 +60,7 @@ pub(super) fn retype(state: &mut State) {
 fn complete(state: &mut State) {
     let Some(Dialog::Palette(palette)) = &mut state.dialog else { return };
     let Some(choice) = palette.choices.get(palette.cursor) else { return };
-    let space = if matches!(choice.run, Run::Ask(_)) { " " } else { "" };
+    let space = if choice.argument.is_empty() { "" } else { " " };
     let line = format!("{}{space}", choice.line);
     palette.input.set(line);
     retype(state);
@@ -76,7 +81,7 @@ fn accept(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     match run {
-        Run::Ask(_) => {
+        Run::Ask(_) | Run::Fill => {
             complete(state);
             Vec::new()
         }
@@ -84,11 +89,71 @@ fn accept(state: &mut State) -> Vec<Effect> {
             close(state);
             super::act(state, action)
         }
+        Run::Elsewhere(context, action) => {
+            close(state);
+            elsewhere(state, context, action)
+        }
         Run::Verb(verb, argument) => {
             close(state);
             obey(state, verb, &argument)
         }
     }
+}
+
+/// What leads to a context from the tree; nothing where it takes more than that.
+fn route(context: Context) -> Option<&'static [Action]> {
+    use Action::{Budget, Jobs, Pages, Presets, Sensitivity, ShowPage, ShowTab, ToggleFold};
+    Some(match context {
+        Context::Browse => &[],
+        Context::Pane => &[ToggleFold],
+        Context::Methods => &[ShowTab(Tab::Methods), ToggleFold],
+        Context::Map => &[ShowTab(Tab::Map), ToggleFold],
+        Context::Block => &[ShowTab(Tab::Block), ToggleFold],
+        Context::Page => &[Pages],
+        Context::Values => &[Pages, ShowPage(Page::Metadata)],
+        Context::Tokens => &[Pages, ShowPage(Page::Tokenizer)],
+        Context::Templates => &[Pages, ShowPage(Page::Template)],
+        Context::Problems => &[Pages, ShowPage(Page::Problems)],
+        Context::Rules => &[Pages, ShowPage(Page::Recipe)],
+        Context::Sensitivity => &[Sensitivity],
+        Context::Budget => &[Budget],
+        Context::Jobs => &[Jobs],
+        Context::Presets => &[Presets],
+        _ => return None,
+    })
+}
+
+/// Gives the tree the keys, whatever had them.
+fn to_tree(state: &mut State) {
+    state.dialog = None;
+    if let Some(session) = &mut state.session {
+        session.screen = Screen::Tensors;
+        session.pane.focused = false;
+    }
+    state.wants_changed = true;
+}
+
+/// Goes to where a command works and does it there; where that is not simple, says where it works.
+fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
+    let on_tensor = state.session.as_ref().is_some_and(|session| session.tree.selected_tensor().is_some());
+    let (name, place) = (action.name(), context.title());
+    let Some(route) = route(context) else {
+        state.notify(Tone::Warning, format!("{name} works in: {place}"));
+        return Vec::new();
+    };
+    if route.contains(&Action::ToggleFold) && !on_tensor {
+        state.notify(Tone::Warning, format!("{name} works in: {place}, with the cursor on a tensor"));
+        return Vec::new();
+    }
+    to_tree(state);
+    let mut effects: Vec<Effect> = route.iter().flat_map(|step| super::act(state, *step)).collect();
+    let there = Context::of(state);
+    if there == context || there.falls_back_to() == Some(context) {
+        effects.extend(super::act(state, action));
+    } else {
+        state.notify(Tone::Warning, format!("{name} works in: {place}"));
+    }
+    effects
 }
 
 /// Does what a command with an argument says.
@@ -106,6 +171,23 @@ fn obey(state: &mut State, verb: Verb, argument: &str) -> Vec<Effect> {
             return opening::begin(state, path);
         }
         Verb::Goto => goto(state, argument),
+        Verb::SaveReport => return super::report::save_to(state, argument),
+        Verb::Sort => {
+            to_tree(state);
+            if let (Some(session), Some(sort)) = (&mut state.session, Sort::named(argument)) {
+                let words = browse::sort_by(session, sort, state.now);
+                state.notify(Tone::Info, words);
+            }
+        }
+        Verb::Budget => {
+            to_tree(state);
+            decide::open_slider(state);
+            if let Some(slider) = state.session.as_mut().and_then(|session| session.slider.as_mut()) {
+                for sign in argument.chars() {
+                    slider.type_in(TextEdit::Insert(sign));
+                }
+            }
+        }
         Verb::Filter => {
             state.dialog = None;
             browse::set_filter(state, argument);

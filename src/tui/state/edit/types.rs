@@ -235,7 +235,7 @@ fn never_ternary(model: &Model, state: &PlanState, index: usize) -> String {
     match (stays(state, index, &model.tensors[index]), state.decision(index).protection) {
         (Some(why), _) => why,
         (None, Some(protection)) => {
-            format!("protected ({}): esc, then space twice overrides that", protection.describe())
+            format!("protected ({}): space overrides that", protection.describe())
         }
         (None, None) => state.decision(index).reason_text(),
     }

@@ -6,10 +6,12 @@ use ratatui::text::{Line, Span};
 use super::area_of;
 use crate::engine::error::Severity;
 use crate::engine::export::Verify;
+use crate::engine::plan::Action;
 use crate::engine::preview::sqnr_db;
 use crate::text;
 use crate::tui::state::dialog::{QuantizeField, QuantizeForm, SaveForm};
 use crate::tui::state::geometry::Spot;
+use crate::tui::state::quantize::kept;
 use crate::tui::state::tree::Item;
 use crate::tui::state::{Geometry, Session, State};
 use crate::tui::theme::Theme;
@@ -29,16 +31,17 @@ pub(super) fn quantize(
     let theme = canvas.theme;
     let width = area.width.min(88);
     let columns = usize::from(width) - 4;
-    let summary = summary(session, form, theme);
+    let summary = summary(session, form, columns, theme);
     let warnings = warnings(session, columns, theme);
     let fields = form.fields();
     let problem: Vec<String> = form.problem.iter().flat_map(|p| wrap(&text::escape(p), columns)).collect();
-    let height = summary.len() + warnings.len() + fields.len() + problem.len() + 4;
+    let height = summary.len() + warnings.len() + fields.len() + problem.len() + 3;
     let inner = canvas.dialog(area, width, height as u16, "Quantize");
-    let mut y = inner.y + canvas.lines(inner, &summary) + 1;
+    // What is edited comes first: where there is little room, the end of the summary is what is missing.
+    let mut y = inner.y;
     for field in fields {
         let line = Rect { y, height: 1, ..inner }.intersection(inner);
-        draw_field(form, field, canvas, line);
+        draw_field(session, form, field, canvas, line);
         geometry.spots.push((area_of(line), Spot::Field(field)));
         y += 1;
     }
@@ -47,10 +50,11 @@ pub(super) fn quantize(
         y += 1;
     }
     let rest = Rect { y: y + 1, height: inner.bottom().saturating_sub(y + 1), ..inner };
-    canvas.lines(rest, &warnings);
+    let lines: Vec<Line<'_>> = warnings.into_iter().chain(summary).collect();
+    canvas.lines(rest, &lines);
 }
 
-fn draw_field(form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>, line: Rect) {
+fn draw_field(session: &Session, form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>, line: Rect) {
     if line.height == 0 {
         return;
     }
@@ -62,6 +66,10 @@ fn draw_field(form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>
     let name = match field {
         QuantizeField::Path => "output",
         QuantizeField::Verify => "check",
+        QuantizeField::Format => "format",
+        QuantizeField::Method => "method",
+        QuantizeField::Threads => "threads",
+        QuantizeField::Memory => "memory",
         QuantizeField::Overwrite => "replace",
         QuantizeField::Start => "",
     };
@@ -76,6 +84,25 @@ fn draw_field(form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>
                 Verify::Full => "full: also decode again and compare every error",
             };
             canvas.text(value, value.x, value.y, &format!("‹ {words} ›"), style);
+        }
+        QuantizeField::Format | QuantizeField::Method => {
+            let recipe = session.plan.recipe();
+            let name = if field == QuantizeField::Format { recipe.format.name() } else { recipe.method.name() };
+            let differs = if has_own(session) { "  unless a rule says otherwise" } else { "" };
+            let x = canvas.text(value, value.x, value.y, &format!("‹ {name} ›"), style);
+            canvas.text(value, x, value.y, differs, theme.dim);
+        }
+        QuantizeField::Threads | QuantizeField::Memory => {
+            let (input, words) = match field {
+                QuantizeField::Threads => (&form.threads, ""),
+                _ => (&form.memory, "  at most, for weights that are being worked on"),
+            };
+            if active {
+                canvas.input(Rect { width: value.width.min(10), ..value }, input, true);
+            } else {
+                let x = canvas.text(value, value.x, value.y, input.text(), style);
+                canvas.text(value, x, value.y, words, theme.dim);
+            }
         }
         QuantizeField::Overwrite => {
             let words = if form.overwrite {
@@ -99,14 +126,33 @@ fn file_bytes(session: &Session) -> Option<u64> {
     (!session.model.is_foreign()).then(|| totals.new_bytes + beside)
 }
 
-fn summary(session: &Session, form: &QuantizeForm, theme: &Theme) -> Vec<Line<'static>> {
-    let plan = session.plan.plan();
-    let totals = &plan.totals;
-    let recipe = session.plan.recipe();
+/// Whether a rule asks for a format or method of its own.
+fn has_own(session: &Session) -> bool {
+    let own =
+        |action: &Action| matches!(action, Action::Ternary { format, method } if format.is_some() || method.is_some());
+    session.plan.recipe().rules.iter().any(|rule| own(&rule.action))
+}
+
+/// What the plan comes to: tensors, sizes, errors.
+fn summary(session: &Session, form: &QuantizeForm, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let totals = &session.plan.plan().totals;
     let width = usize::from(NAMES);
-    let row = |name: &str, value: String| {
-        Line::from(vec![Span::styled(format!("  {name:0$}", width - 2), theme.dim), Span::styled(value, theme.text)])
+    let mut lines = Vec::new();
+    let mut row = |name: &str, value: &str| {
+        for (i, value) in wrap(value, columns.saturating_sub(width)).into_iter().enumerate() {
+            let name = if i == 0 { name } else { "" };
+            let name = Span::styled(format!("  {name:0$}", width - 2), theme.dim);
+            lines.push(Line::from(vec![name, Span::styled(value, theme.text)]));
+        }
     };
+    let sizes = format!("{} → {}", text::bytes(totals.bytes), text::bytes(totals.new_bytes));
+    row("data", &format!("{sizes} · {:.2} → {:.2} bpw", totals.bpw(), totals.new_bpw()));
+    let free = form.target.as_ref().and_then(|t| t.free).map(|free| format!("{} are free", text::bytes(free)));
+    let file = file_bytes(session).map(|file| format!("about {} with metadata and tokenizer", text::bytes(file)));
+    let parts: Vec<String> = file.into_iter().chain(free).collect();
+    if !parts.is_empty() {
+        row("file", &parts.join(" · "));
+    }
     let mut tensors = format!("{} of {} go ternary", totals.ternary_tensors, totals.tensors);
     if totals.converted_tensors > 0 {
         tensors += &format!(", {} converted", totals.converted_tensors);
@@ -114,35 +160,22 @@ fn summary(session: &Session, form: &QuantizeForm, theme: &Theme) -> Vec<Line<'s
     if totals.fallbacks > 0 {
         tensors += &format!(", {} of them in q2_0 for their shape", totals.fallbacks);
     }
-    let own = recipe.rules.iter().any(|r| {
-        matches!(r.action, crate::engine::plan::Action::Ternary { format, method } if format.is_some() || method.is_some())
-    });
-    let differs = if own { " unless a rule says otherwise" } else { "" };
-    let mut lines = vec![
-        row("tensors", tensors),
-        row("how", format!("{} · {}{differs}", recipe.format, recipe.method)),
-        row(
-            "data",
-            format!(
-                "{} → {}   {:.2} → {:.2} bpw",
-                text::bytes(totals.bytes),
-                text::bytes(totals.new_bytes),
-                totals.bpw(),
-                totals.new_bpw()
-            ),
-        ),
-    ];
-    if let Some(file) = file_bytes(session) {
-        lines.push(row("file", format!("about {} with metadata and tokenizer", text::bytes(file))));
+    row("tensors", &tensors);
+    if let Some(kept) = kept(session) {
+        row("others", &kept);
     }
     let sum = session.summaries.of(Item::Model);
     if let Some(error) = sum.error {
         let sign = if sum.is_exact() { "" } else { "~" };
         let db = text::decibels(sqnr_db(error.value));
-        lines.push(row("SQNR", format!("{sign}{db} dB over {} of {} tensors", sum.measured, sum.ternary)));
+        row("SQNR", &format!("{sign}{db} dB over {} of {} tensors", sum.measured, sum.ternary));
     }
-    if let Some(free) = form.target.as_ref().and_then(|t| t.free) {
-        lines.push(row("free", text::bytes(free)));
+    if let Some((tensor, db)) = form.worst.0
+        && let Some(tensor) = session.model.tensors.get(tensor)
+    {
+        let db = format!(" {} dB", text::decibels(db));
+        let room = columns.saturating_sub(width + text::width(&db));
+        row("worst", &(text::elide(&text::escape(&tensor.name), room) + &db));
     }
     lines
 }

@@ -43,6 +43,10 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
         Dialog::SaveRecipe(form) => {
             forms::save(form, ("Save the recipe", "for `tritscope quantize FILE -o OUT --recipe …`"), canvas, area);
         }
+        Dialog::SaveReport(form) => {
+            let what = "as `tritscope plan` prints it; .json gives JSON, .md Markdown";
+            forms::save(form, ("Write the report of the plan", what), canvas, area);
+        }
         Dialog::SaveChart(form) => {
             let what = "writes .svg, .csv and .json; a path that ends with one of them, only that";
             forms::save(form, ("Write the chart", what), canvas, area);

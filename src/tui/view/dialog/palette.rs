@@ -5,9 +5,9 @@ use ratatui::text::{Line, Span};
 
 use super::area_of;
 use crate::text;
-use crate::tui::state::copying::{CopyMenu, Copying};
+use crate::tui::state::copying::CopyMenu;
 use crate::tui::state::geometry::scrolled;
-use crate::tui::state::palette::{Choice, Palette, nothing_like};
+use crate::tui::state::palette::{Choice, Palette};
 use crate::tui::state::{Geometry, State};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::Canvas;
@@ -15,11 +15,17 @@ use crate::tui::view::tree::left;
 
 pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
-    let height = (palette.choices.len() as u16).clamp(1, area.height.saturating_sub(3).min(20)) + 3;
+    let told = u16::from(palette.problem.is_some());
+    let lines = (palette.choices.len() as u16).saturating_add(told);
+    let height = lines.clamp(1, area.height.saturating_sub(3).min(20)) + 3;
     let inner = canvas.dialog(area, area.width.min(90), height, "Commands");
     let x = canvas.text(inner, inner.x, inner.y, ":", theme.key);
     canvas.input(Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner }, &palette.input, true);
-    let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    if let Some(problem) = &palette.problem {
+        canvas.text(inner, inner.x, inner.y + 1, problem, theme.warning);
+    }
+    let above = 1 + told;
+    let list = Rect { y: inner.y + above, height: inner.height.saturating_sub(above), ..inner };
     let shown = usize::from(list.height);
     let offset = scrolled(state.geometry.dialog_offset, palette.cursor, palette.choices.len(), shown);
     for (i, choice) in palette.choices.iter().enumerate().skip(offset).take(shown) {
@@ -28,9 +34,6 @@ pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, ar
         if i == palette.cursor {
             canvas.buf.set_style(Rect { y, height: 1, ..list }, theme.cursor);
         }
-    }
-    if palette.choices.is_empty() {
-        canvas.text(list, list.x, list.y, &nothing_like(palette.input.text()), theme.dim);
     }
     let more = palette.choices.len().saturating_sub(offset + shown);
     if more > 0 {
@@ -42,40 +45,45 @@ pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, ar
     geometry.dialog_lines = palette.choices.len();
 }
 
-/// Command, what it does, its keys at the right.
+/// Command, what it does, its keys at the right. What works elsewhere is dimmed and begins with where.
 fn line(choice: &Choice, theme: &Theme, width: usize) -> Line<'static> {
     const KEYS: usize = 14;
     let command = text::escape(&choice.line);
     // A name of a tensor may take what is left; a command needs little.
     let names = (text::width(&command) + 1 + choice.argument.len()).max(22).min(width.saturating_sub(KEYS + 8).max(8));
-    let mut spans = vec![Span::styled(text::elide(&command, names), theme.strong)];
+    let (strong, plain, key) = match choice.place {
+        None => (theme.strong, theme.text, theme.key),
+        Some(_) => (theme.dim, theme.dim, theme.dim),
+    };
+    let help =
+        choice.place.map_or_else(|| choice.help.clone(), |place| format!("in {} · {}", place.title(), choice.help));
+    let mut spans = vec![Span::styled(text::elide(&command, names), strong)];
     if !choice.argument.is_empty() {
         spans.push(Span::styled(format!(" {}", choice.argument), theme.dim));
     }
     let used: usize = spans.iter().map(Span::width).sum();
     spans.push(Span::raw(" ".repeat(names.saturating_sub(used) + 1)));
     let room = width.saturating_sub(names.max(used) + 2 + KEYS);
-    spans.push(Span::styled(left(&text::clip(&choice.help, room), room), theme.text));
-    spans.push(Span::styled(format!(" {}", text::clip(&choice.keys, KEYS)), theme.key));
+    spans.push(Span::styled(left(&text::clip(&help, room), room), plain));
+    spans.push(Span::styled(format!(" {}", text::clip(&choice.keys, KEYS)), key));
     Line::from(spans)
 }
 
 pub(super) fn copying(state: &State, menu: CopyMenu, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
-    let inner = canvas.dialog(area, 50, Copying::ALL.len() as u16 + 2, "Copy");
+    let inner = canvas.dialog(area, 50, CopyMenu::LINES as u16 + 2, "Copy");
     let keymap = &state.settings.keymap;
-    for (i, what) in Copying::ALL.into_iter().enumerate() {
+    for i in 0..CopyMenu::LINES {
         let y = inner.y + i as u16;
-        let action = crate::tui::action::Action::Copy(what);
+        let (action, title) = CopyMenu::line(i);
         let bound = keymap.of(crate::tui::keymap::Context::Copy).find(|b| b.action == action);
         let keys = bound.map_or("", |b| b.shown.as_str());
-        let words =
-            vec![Span::styled(format!(" {} ", left(keys, 3)), theme.key), Span::styled(what.title(), theme.text)];
+        let words = vec![Span::styled(format!(" {} ", left(keys, 3)), theme.key), Span::styled(title, theme.text)];
         canvas.line(inner, y, &Line::from(words));
         if i == menu.cursor && y < inner.bottom() {
             canvas.buf.set_style(Rect { y, height: 1, ..inner }, theme.cursor);
         }
     }
     geometry.dialog = area_of(inner);
-    geometry.dialog_lines = Copying::ALL.len();
+    geometry.dialog_lines = CopyMenu::LINES;
 }

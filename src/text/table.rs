@@ -1,13 +1,13 @@
 //! Plain text tables: columns as wide as their widest cell, two blanks between them.
 
-use crate::text::{elide, width};
+use super::{elide, width};
 
 /// Most columns of a cell.
 const WIDEST: usize = 160;
 
 /// On which side a column's cells are padded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub enum Align {
     /// Text.
     Left,
     /// Numbers.
@@ -15,25 +15,25 @@ pub(super) enum Align {
 }
 
 /// A table being filled row by row.
-pub(super) struct Table {
+pub struct Table {
     columns: Vec<(&'static str, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these headings.
-    pub(super) fn new(columns: &[(&'static str, Align)]) -> Self {
+    pub fn new(columns: &[(&'static str, Align)]) -> Self {
         Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row; it has a cell for each column. Cells that no screen would hold are shortened: one absurd name must not
     /// widen every row.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells.into_iter().map(|cell| elide(&cell, WIDEST)).collect());
     }
 
     /// The table as text, a line a row, without blanks at the ends of lines.
-    pub(super) fn render(&self) -> String {
+    pub fn render(&self) -> String {
         let heading: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|i| self.rows.iter().chain([&heading]).map(|r| r.get(i).map_or(0, |c| width(c))).max().unwrap_or(0))
