@@ -355,6 +355,110 @@ fn blocks_are_unpacked_as_by_the_readers_of_codes() {
     }
 }
 
+/// Formats whose groups of 256 weights the kernels move from one to another.
+const MOVED: [Format; 6] =
+    [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::T158, Format::I2S];
+
+/// The blocks of some codes, by the scalar encoders; each group of 256 has a scale.
+fn encoded(format: Format, codes: &[u8], scales: &[u16]) -> Vec<u8> {
+    let (len, bytes) = (format.block_len(), format.block_bytes());
+    let mut out = vec![0x5a; codes.len() / len * bytes];
+    for (i, (codes, out)) in codes.chunks(len).zip(out.chunks_mut(bytes)).enumerate() {
+        let trits: Vec<i8> = codes.iter().map(|c| *c as i8 - 1).collect();
+        encode_block(format, f16::from_bits(scales[i * len / Kernel::GROUP]), &trits, out);
+    }
+    out
+}
+
+#[test]
+fn groups_are_moved_as_by_codes() {
+    let mut noise = Noise::new(32);
+    let groups = 500;
+    let codes: Vec<u8> = (0..Kernel::GROUP * groups).map(|_| (noise.bits() >> 20) as u8 % 3).collect();
+    let scales: Vec<u16> = (0..groups).map(|_| (noise.bits() >> 20) as u16 & 0xbbff).collect();
+    let one = vec![0x2c11; groups];
+    for from in MOVED {
+        let scales = if from.has_one_scale() { &one } else { &scales };
+        let blocks = encoded(from, &codes, scales);
+        for to in MOVED {
+            let truth = encoded(to, &codes, scales);
+            for kernel in fast() {
+                let mut out = vec![0; truth.len()];
+                assert_eq!(kernel.repack((from, to), (&blocks, 0x2c11), &mut out), groups, "{kernel} {from} {to}");
+                assert!(out == truth, "{kernel} {from} -> {to}");
+            }
+            assert_eq!(Kernel::Scalar.repack((from, to), (&blocks, 0x2c11), &mut truth.clone()), 0);
+        }
+        for kernel in fast() {
+            assert_eq!(kernel.ordinary_groups(from, &blocks, None), groups);
+            let only = if from.has_one_scale() { 0 } else { scales[0] };
+            let alike = scales.iter().take_while(|s| **s == only).count();
+            assert_eq!(kernel.ordinary_groups(from, &blocks, Some(only)), if from.has_one_scale() { groups } else { alike });
+        }
+    }
+}
+
+#[test]
+fn digits_of_every_byte_are_moved() {
+    let mut codes = [0; 256];
+    for kernel in fast() {
+        for byte in 0..=255 {
+            let mut block = vec![byte; 54];
+            block[52..].copy_from_slice(&0x2c11u16.to_le_bytes());
+            codes_of_tq1_0(&block, &mut codes);
+            let mut out = vec![0; 66];
+            assert_eq!(kernel.repack((Format::Tq1_0, Format::Tq2_0), (&block, 0), &mut out), 1);
+            assert_eq!(out, encoded(Format::Tq2_0, &codes, &[0x2c11]), "{kernel} {byte}");
+        }
+    }
+}
+
+#[test]
+fn groups_that_are_not_ordinary_are_left() {
+    let codes: Vec<u8> = (0..Kernel::GROUP * 3).map(|i| (i * i % 3) as u8).collect();
+    for kernel in fast() {
+        for from in MOVED {
+            let whole = encoded(from, &codes, &[0x2c11; 3]);
+            let stops_at_the_second = |blocks: &[u8], what: &str| {
+                for to in MOVED {
+                    let mut out = vec![0x5a; 3 * 72];
+                    assert_eq!(kernel.repack((from, to), (blocks, 0x2c11), &mut out), 1, "{kernel} {from} {to} {what}");
+                    let bytes = Kernel::GROUP / to.block_len() * to.block_bytes();
+                    assert!(out[bytes..].iter().all(|b| *b == 0x5a), "{kernel} {from} {to} {what}");
+                }
+                assert_eq!(kernel.ordinary_groups(from, blocks, None), 1, "{kernel} {from} {what}");
+            };
+            if from != Format::Tq1_0 {
+                // A code 3 in each of its places.
+                let bytes = whole.len() / 3;
+                for bit in (0..8 * bytes).step_by(2) {
+                    let block = bit / 8 % from.block_bytes();
+                    let of_scale = match from {
+                        Format::Q2_0 | Format::Q2_0G128 => block < 2,
+                        _ => block >= 64,
+                    };
+                    if of_scale {
+                        continue;
+                    }
+                    let mut blocks = whole.clone();
+                    blocks[bytes + bit / 8] |= 3 << (bit % 8);
+                    stops_at_the_second(&blocks, "code 3");
+                }
+            }
+            if !from.has_one_scale() {
+                stops_at_the_second(&encoded(from, &codes, &[0x2c11, 0x7c00, 0x2c11]), "infinite");
+                stops_at_the_second(&encoded(from, &codes, &[0x2c11, 0xfe01, 0x2c11]), "not a number");
+            }
+            if from.block_len() < Kernel::GROUP && !from.has_one_scale() {
+                let mut blocks = whole.clone();
+                let last = blocks.len() / 3 * 2 - from.block_bytes();
+                blocks[last] ^= 1;
+                stops_at_the_second(&blocks, "scales differ");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_kernel_is_refused_by_name() {
     assert_eq!(Kernel::named("SCALAR"), Ok(Kernel::Scalar));

@@ -177,7 +177,7 @@ impl Avx2 {
 
     /// The next digits of 32 fractions r/256, ⌊3r/256⌋, and what is left of them.
     #[inline(always)]
-    fn digit(self, rest: __m256i) -> (__m256i, __m256i) {
+    pub(super) fn digit(self, rest: __m256i) -> (__m256i, __m256i) {
         op!({
             // All ones where 3r reaches 256, and 512.
             let one = _mm256_cmpeq_epi8(_mm256_max_epu8(rest, _mm256_set1_epi8(86)), rest);

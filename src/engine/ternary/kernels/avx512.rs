@@ -31,6 +31,11 @@ impl Avx512 {
         Avx2::detect().filter(|_| here).map(Self)
     }
 
+    /// The proof of what is narrower.
+    pub(super) fn narrow(self) -> Avx2 {
+        self.0
+    }
+
     pub(super) fn blocks(self, task: Task, weights: Weights<'_>, out: &mut [u8], stats: &mut BlockStats) -> usize {
         match weights {
             // SAFETY: `self` proves that the CPU has the instructions.

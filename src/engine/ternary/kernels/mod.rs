@@ -30,6 +30,15 @@ mod neon;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod quantize;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
+mod repack;
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
+#[allow(unused_unsafe, reason = "those without pointers are safe where every build has NEON")]
+mod repack_neon;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
+mod repack_x86;
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod support;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod weighted;
@@ -179,6 +188,22 @@ impl Kernel {
         let mut found = codes::Found { scales, illegal };
         with!(self, l => { l.unpack(format, blocks, codes, &mut found); true }, else false)
     }
+
+    /// Moves groups of [`Kernel::GROUP`] weights from blocks of one format to blocks of another, from the front until one is
+    /// not ordinary: its blocks have different scales or one that is not finite, or it holds a code 3. Returns how many
+    /// were moved. Where blocks of `from` have no scale, `one` is that of all. The scalar kernel, and formats whose
+    /// groups are not known here, move none.
+    pub fn repack(self, formats: (Format, Format), blocks: (&[u8], u16), out: &mut [u8]) -> usize {
+        with!(self, l => l.repack(formats, blocks, out), else 0)
+    }
+
+    /// How many groups [`Kernel::repack`] would move; only those with one scale, where that is given.
+    pub fn ordinary_groups(self, from: Format, blocks: &[u8], only: Option<u16>) -> usize {
+        with!(self, l => l.ordinary_groups(from, blocks, only), else 0)
+    }
+
+    /// Weights of a group: whole blocks of every format that [`Kernel::repack`] knows.
+    pub const GROUP: usize = repack::GROUP;
 }
 
 impl fmt::Display for Kernel {

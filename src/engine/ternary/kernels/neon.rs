@@ -108,7 +108,7 @@ impl Neon {
 
     /// ⌈256v/243⌉ of numbers up to 242: v + ⌈13v/243⌉, and x/243 is 270x/2¹⁶ for what 13v + 242 can be.
     #[inline(always)]
-    fn fractions(self, v: uint8x16_t) -> uint8x16_t {
+    pub(super) fn fractions(self, v: uint8x16_t) -> uint8x16_t {
         op!({
             let (low, high) = (vmovl_u8(vget_low_u8(v)), vmovl_u8(vget_high_u8(v)));
             vcombine_u8(vmovn_u16(self.fraction(low)), vmovn_u16(self.fraction(high)))
@@ -127,13 +127,13 @@ impl Neon {
 
     /// 3v + digit.
     #[inline(always)]
-    fn append(self, v: uint8x16_t, digit: uint8x16_t) -> uint8x16_t {
+    pub(super) fn append(self, v: uint8x16_t, digit: uint8x16_t) -> uint8x16_t {
         op!(vaddq_u8(vaddq_u8(v, v), vaddq_u8(v, digit)))
     }
 
     /// The next digits of fractions r/256, ⌊3r/256⌋, and what is left of them.
     #[inline(always)]
-    fn digit(self, rest: uint8x16_t) -> (uint8x16_t, uint8x16_t) {
+    pub(super) fn digit(self, rest: uint8x16_t) -> (uint8x16_t, uint8x16_t) {
         op!({
             // All ones where 3r reaches 256, and 512.
             let (one, two) = (vcgeq_u8(rest, vdupq_n_u8(86)), vcgeq_u8(rest, vdupq_n_u8(171)));
