@@ -59,32 +59,27 @@ fn coding<'a>(kernel: Kernel, all: &'a [[u8; 2]], importance: &'a [f32]) -> Vec<
     kinds.into_iter().map(job).collect()
 }
 
-/// Codes out of one format and into another, in steps that a core's first cache holds.
+/// Groups of one format moved to another, as many bytes of input as are copied.
 fn repacking(kernel: Kernel, codes: &[u8]) -> Vec<Job<'static>> {
-    const STEP: usize = 1 << 13;
     let formats = [Format::Tq2_0, Format::Tq1_0, Format::Q2_0];
-    let pairs = formats.into_iter().flat_map(|from| formats.map(|to| (from, to))).filter(|(from, to)| from != to);
+    let mut pairs: Vec<(Format, Format)> =
+        formats.into_iter().flat_map(|from| formats.map(|to| (from, to))).filter(|(from, to)| from != to).collect();
+    pairs.extend([(Format::Tq2_0, Format::I2S), (Format::I2S, Format::Tq2_0)]);
     let job = |(from, to): (Format, Format)| {
         let bytes_of = |format: Format, n: usize| n / format.block_len() * format.block_bytes();
-        let mut packed = vec![0u8; bytes_of(from, codes.len())];
-        kernel.pack(from, codes, &vec![0x2000; codes.len() / from.block_len()], &mut packed);
-        let mut out = vec![0u8; bytes_of(to, codes.len())];
-        let (mut run, mut scales, mut illegal) = (vec![0u8; STEP], Vec::new(), Vec::new());
-        let same = vec![0x2000u16; STEP / to.block_len()];
+        let mut part = vec![0u8; bytes_of(from, codes.len())];
+        kernel.pack(from, codes, &vec![0x2000; codes.len() / from.block_len()], &mut part);
+        let times = 2 * BAND * BANDS / part.len();
+        let packed = part.repeat(times);
+        let mut out = vec![0u8; bytes_of(to, codes.len() * times)];
         let bytes = packed.len();
         let repack = move || {
-            let steps = packed.chunks_exact(bytes_of(from, STEP)).zip(out.chunks_exact_mut(bytes_of(to, STEP)));
-            for (x, y) in steps {
-                scales.clear();
-                illegal.clear();
-                kernel.unpack(from, black_box(x), &mut run, (&mut scales, &mut illegal));
-                kernel.pack(to, &run, &same, y);
-            }
+            black_box(kernel.repack((from, to), (black_box(&packed), 0x2000), &mut out));
             black_box(&out);
         };
         Job { name: format!("{kernel} repack {from} -> {to}"), bytes, run: Box::new(repack) }
     };
-    pairs.map(job).collect()
+    pairs.into_iter().map(job).collect()
 }
 
 fn main() {
@@ -93,7 +88,7 @@ fn main() {
     let band: Vec<[u8; 2]> = (0..BAND).map(|_| f16::from_f32(0.02 * noise.normal() as f32).to_le_bytes()).collect();
     let all: Vec<[u8; 2]> = (0..BANDS).flat_map(|_| band.iter().copied()).collect();
     let importance: Vec<f32> = (0..256).map(|_| noise.student3().powi(2) as f32 + 0.01).collect();
-    let codes: Vec<u8> = (0..1usize << 24).map(|i| ((i * i + i / 7) % 3) as u8).collect();
+    let codes: Vec<u8> = (0..1usize << 20).map(|i| ((i * i + i / 7) % 3) as u8).collect();
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for kernel in Kernel::available().into_iter().filter(|k| *k != Kernel::Scalar) {
         jobs.extend(coding(kernel, &all, &importance));

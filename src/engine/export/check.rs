@@ -218,9 +218,19 @@ impl Checker<'_> {
             let (tensor, written) = (&self.model.tensors[*index], &output.tensors[place]);
             let bands: Vec<(u64, u64)> = bands_of(0, tensor.elements(), self.band).collect();
             bands.par_iter().try_for_each_init(
-                || (CodeRun::default(), CodeRun::default(), AlignedBuf::new()),
-                |(source, found, buffer), band| {
+                || {
+                    (
+                        CodeRun::default(),
+                        CodeRun::default(),
+                        recode::Buffers::default(),
+                        [(); 2].map(|()| AlignedBuf::new()),
+                    )
+                },
+                |(source, found, moving, [buffer, other]), band| {
                     self.cancel.check()?;
+                    if recode::comes_back((self.model, tensor), (&output, written), *band, (moving, buffer, other))? {
+                        return Ok(());
+                    }
                     self.model.read_codes(tensor, *band, source, buffer)?;
                     output.read_codes(written, *band, found, buffer)?;
                     recode::compare(source, tensor.dtype, found, to).map_err(|what| {

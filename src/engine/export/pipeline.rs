@@ -16,7 +16,6 @@ use crate::engine::codec::{DType, Layout, ONE_SCALE_TAIL, encode_dense, first_no
 use crate::engine::error::{Error, Result};
 use crate::engine::format::source::{AlignedBuf, Source};
 use crate::engine::imatrix::Imatrix;
-use crate::engine::model::codes::CodeRun;
 use crate::engine::model::{Model, Tensor};
 use crate::engine::plan::{Decision, Step};
 use crate::engine::preview::{Weighing, bands_of, block_problem, find_one_scale, slices_in};
@@ -79,8 +78,7 @@ pub(super) struct Work {
     weights: Vec<f32>,
     out: Vec<u8>,
     coder: CoderWork,
-    codes: CodeRun,
-    trits: Vec<i8>,
+    recode: recode::Buffers,
     importance: Vec<f32>,
 }
 
@@ -326,8 +324,7 @@ impl Pipeline<'_> {
     }
 
     fn recode(&self, job: &Job<'_>, to: Format, band: (u64, u64), work: &mut Work) -> Result<BandOutcome> {
-        self.model.read_codes(job.tensor, band, &mut work.codes, &mut work.raw)?;
-        recode::pack(&work.codes, job.tensor.dtype, to, &mut work.trits, &mut work.out);
+        recode::move_band((self.model, job.tensor), to, band, (&mut work.recode, &mut work.raw), &mut work.out)?;
         let at = band.0 / to.block_len() as u64 * to.block_bytes() as u64;
         let hash = self.emit(job, &work.out, job.base + at)?;
         Ok(BandOutcome { hash: Some(hash), ..BandOutcome::default() })

@@ -144,6 +144,9 @@ fn survey_tensor(model: &Model, tensor: &Tensor, to: Format, cancel: &Cancel) ->
             || (CodeRun::default(), AlignedBuf::new()),
             |(run, buffer), band| {
                 cancel.check()?;
+                if let Some(found) = survey_groups(model, tensor, (to, one_scale), *band, buffer)? {
+                    return Ok(found);
+                }
                 model.read_codes(tensor, *band, run, buffer)?;
                 Ok(survey_run(run, tensor.dtype, (to, one_scale), band.0))
             },
@@ -154,6 +157,31 @@ fn survey_tensor(model: &Model, tensor: &Tensor, to: Format, cancel: &Cancel) ->
         total.merge(&part?);
     }
     Ok(total)
+}
+
+/// What is found in a band whose groups are all ordinary for the kernel: scales that agree, in f16 already, and no code
+/// 3, so nothing to be counted. `None` where one is not, or where that is not known.
+fn survey_groups(
+    model: &Model,
+    tensor: &Tensor,
+    (to, one_scale): (Format, Option<f32>),
+    band: (u64, u64),
+    buffer: &mut AlignedBuf,
+) -> Result<Option<Survey>> {
+    let only = if to.has_one_scale() {
+        match one_scale.map(|one| (one, f16::from_f32(one))) {
+            Some((one, half)) if half.to_f32().to_bits() == one.to_bits() => Some(half.to_bits()),
+            _ => return Ok(None),
+        }
+    } else {
+        None
+    };
+    let Some(from) = with_scales(tensor).filter(|_| to.is_plain() && is_whole(band)) else { return Ok(None) };
+    let blocks = groups_of(model, tensor, from, band, buffer)?;
+    if Kernel::current().ordinary_groups(from, blocks, only) as u64 * GROUP < band.1 {
+        return Ok(None);
+    }
+    Ok(Some(Survey { blocks: band.1 / to.block_len() as u64, one_scale, ..Survey::default() }))
 }
 
 /// The scale of the first block that has trits other than zero.
@@ -256,11 +284,101 @@ fn joined_scale(run: &CodeRun, at: usize, len: usize) -> Joined {
     Joined { scale, zeros: of_trits.is_none(), agree, adopted }
 }
 
-/// Packs a run of codes as blocks of the target; `trits` and `out` are buffers.
-pub(super) fn pack(run: &CodeRun, from: DType, to: Format, trits: &mut Vec<i8>, out: &mut Vec<u8>) {
-    let (len, bytes) = (to.block_len(), to.block_bytes());
+/// Buffers of a worker that moves trits.
+#[derive(Default)]
+pub(super) struct Buffers {
+    codes: CodeRun,
+    trits: Vec<i8>,
+    moved: Vec<u8>,
+}
+
+/// Writes a band of a tensor to `out` as blocks of the target: groups that are ordinary for the kernel whole, others code by
+/// code.
+pub(super) fn move_band(
+    (model, tensor): (&Model, &Tensor),
+    to: Format,
+    (first, len): (u64, u64),
+    (buffers, raw): (&mut Buffers, &mut AlignedBuf),
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let at = |elements: u64| elements.div_ceil(to.block_len() as u64) as usize * to.block_bytes();
     out.clear();
-    out.resize(run.codes.len().div_ceil(len) * bytes, 0);
+    out.resize(at(len), 0);
+    let mut done = 0;
+    while done < len {
+        done += move_groups((model, tensor), to, (first + done, len - done), raw, &mut out[at(done)..])?;
+        let rest = PATCH.min(len - done);
+        if rest > 0 {
+            model.read_codes(tensor, (first + done, rest), &mut buffers.codes, raw)?;
+            pack(&buffers.codes, tensor.dtype, to, &mut buffers.trits, &mut out[at(done)..at(done + rest)]);
+            done += rest;
+        }
+    }
+    Ok(())
+}
+
+/// Moves ordinary groups from the front of a band; returns how many elements they have.
+fn move_groups(
+    (model, tensor): (&Model, &Tensor),
+    to: Format,
+    (first, len): (u64, u64),
+    raw: &mut AlignedBuf,
+    out: &mut [u8],
+) -> Result<u64> {
+    let Some(from) = Format::from_dtype(tensor.dtype).filter(|from| from.moves_in_groups()) else { return Ok(0) };
+    let one = if from.has_one_scale() { f16::from_f32(model.one_scale(tensor)?).to_bits() } else { 0 };
+    let blocks = groups_of(model, tensor, from, (first, len), raw)?;
+    Ok(Kernel::current().repack((from, to), (blocks, one), out) as u64 * GROUP)
+}
+
+/// Weights of a group.
+const GROUP: u64 = Kernel::GROUP as u64;
+/// Codes that are packed one by one before groups are moved again.
+const PATCH: u64 = 32 * GROUP;
+
+/// The blocks of the whole groups of a band.
+fn groups_of<'a>(
+    model: &'a Model,
+    tensor: &'a Tensor,
+    from: Format,
+    (first, len): (u64, u64),
+    raw: &'a mut AlignedBuf,
+) -> Result<&'a [u8]> {
+    let bytes = |elements: u64| elements / from.block_len() as u64 * from.block_bytes() as u64;
+    model.read_raw(tensor, bytes(first), bytes(len / GROUP * GROUP) as usize, raw)
+}
+
+/// The format of a tensor that kernels move and whose blocks have scales.
+fn with_scales(tensor: &Tensor) -> Option<Format> {
+    Format::from_dtype(tensor.dtype).filter(|format| format.moves_in_groups() && !format.has_one_scale())
+}
+
+fn is_whole((_, len): (u64, u64)) -> bool {
+    len.is_multiple_of(GROUP)
+}
+
+/// Whether a band that was written, moved back, is the source's bytes: then every code and scale is the same. `false`
+/// also where that cannot be asked; [`compare`] tells.
+pub(super) fn comes_back(
+    (model, tensor): (&Model, &Tensor),
+    (output, written): (&Model, &Tensor),
+    band: (u64, u64),
+    (buffers, raw, raw_written): (&mut Buffers, &mut AlignedBuf, &mut AlignedBuf),
+) -> Result<bool> {
+    let (Some(from), Some(to)) = (with_scales(tensor), with_scales(written)) else { return Ok(false) };
+    if !is_whole(band) {
+        return Ok(false);
+    }
+    let source = groups_of(model, tensor, from, band, raw)?;
+    let found = groups_of(output, written, to, band, raw_written)?;
+    buffers.moved.resize(source.len(), 0);
+    let groups = Kernel::current().repack((to, from), (found, 0), &mut buffers.moved);
+    Ok(groups as u64 * GROUP == band.1 && buffers.moved == source)
+}
+
+/// Packs a run of codes as blocks of the target, as many as `out` has; `trits` is a buffer.
+fn pack(run: &CodeRun, from: DType, to: Format, trits: &mut Vec<i8>, out: &mut [u8]) {
+    let (len, bytes) = (to.block_len(), to.block_bytes());
     if run.codes.len().is_multiple_of(len) && !run.codes.contains(&3) {
         let scale = |i: usize| f16::from_f32(joined_scale(run, i * len, len).scale).to_bits();
         let scales: Vec<u16> = (0..run.codes.len() / len).map(scale).collect();

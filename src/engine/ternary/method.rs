@@ -211,6 +211,11 @@ impl Format {
         self != Self::Iq1S
     }
 
+    /// Whether kernels move groups of 256 of its weights to and from other formats.
+    pub fn moves_in_groups(self) -> bool {
+        !matches!(self, Self::I2SArm | Self::Iq1S)
+    }
+
     /// Whether a tensor of `elements` elements in rows of `row` can be laid out so.
     pub fn takes(self, row: u64, elements: u64) -> bool {
         self.dtype().layout().is_some_and(|l| l.takes(row, elements))

@@ -121,7 +121,8 @@ impl Kernel {
         Self::ALL.into_iter().filter(|k| k.is_here()).collect()
     }
 
-    fn is_here(self) -> bool {
+    /// Whether this CPU has it.
+    pub fn is_here(self) -> bool {
         self == Self::Scalar || with!(self, _l => true, else false)
     }
 

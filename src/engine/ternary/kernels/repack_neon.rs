@@ -60,7 +60,7 @@ impl Neon {
 
     /// Four codes a byte and a fifth beside them as sixteen bytes of TQ1_0.
     #[inline(always)]
-    fn from_five(self, codes: uint8x16_t, fifth: uint8x16_t) -> uint8x16_t {
+    fn digits_of_five(self, codes: uint8x16_t, fifth: uint8x16_t) -> uint8x16_t {
         op!({
             let three = vdupq_n_u8(3);
             let mut value = vandq_u8(codes, three);
@@ -182,11 +182,11 @@ impl Fields for Neon {
             let four = vshlq_u32(vreinterpretq_u32_u8(mask(high, 0xc0)), vld1q_s32(down.as_ptr()));
             // Their bits do not meet: adding is joining.
             let four = vreinterpretq_u8_u32(vdupq_n_u32(vaddvq_u32(four)));
-            vst1q_u8(to.as_mut_ptr(), self.from_five(x[0][0], mask(low, 3)));
-            vst1q_u8(to.as_mut_ptr().add(16), self.from_five(x[0][1], mask(high, 3)));
-            let rest = self.from_five(vorrq_u8(even, odd), vshrq_n_u8::<6>(low));
+            vst1q_u8(to.as_mut_ptr(), self.digits_of_five(x[0][0], mask(low, 3)));
+            vst1q_u8(to.as_mut_ptr().add(16), self.digits_of_five(x[0][1], mask(high, 3)));
+            let rest = self.digits_of_five(vorrq_u8(even, odd), vshrq_n_u8::<6>(low));
             vst1q_u8(to.as_mut_ptr().add(32), rest);
-            let last = vreinterpretq_u32_u8(self.from_five(four, vdupq_n_u8(0)));
+            let last = vreinterpretq_u32_u8(self.digits_of_five(four, vdupq_n_u8(0)));
             to[48..].copy_from_slice(&vgetq_lane_u32::<0>(last).to_le_bytes());
         });
     }

@@ -103,7 +103,7 @@ impl Avx2 {
 
     /// Four codes a byte and a fifth beside them as 32 bytes of TQ1_0.
     #[inline(always)]
-    fn from_five(self, codes: __m256i, fifth: __m256i) -> __m256i {
+    fn digits_of_five(self, codes: __m256i, fifth: __m256i) -> __m256i {
         op!({
             let nibble = _mm256_set1_epi8(15);
             let first = _mm256_and_si256(codes, nibble);
@@ -219,7 +219,7 @@ impl Fields for Avx2 {
     #[inline(always)]
     fn to_digits(self, x: [__m256i; 2], to: &mut [u8; 52]) {
         op!({
-            let first = self.from_five(x[0], _mm256_and_si256(x[1], _mm256_set1_epi8(3)));
+            let first = self.digits_of_five(x[0], _mm256_and_si256(x[1], _mm256_set1_epi8(3)));
             let (low, high) = (_mm256_castsi256_si128(x[1]), _mm256_extracti128_si256::<1>(x[1]));
             let mask = |x, mask: u8| _mm_and_si128(x, _mm_set1_epi8(mask as i8));
             // The inverse of what `of_digits` does with the upper half.
@@ -230,7 +230,7 @@ impl Fields for Avx2 {
             let four = _mm_or_si128(four, _mm_shuffle_epi32::<0b00_00_00_01>(four));
             let codes = _mm256_set_m128i(four, _mm_or_si128(even, odd));
             let last = _mm256_zextsi128_si256(mask(_mm_srli_epi32::<6>(low), 0x03));
-            let second = self.from_five(codes, last);
+            let second = self.digits_of_five(codes, last);
             _mm256_storeu_si256(to.as_mut_ptr().cast(), first);
             _mm_storeu_si128(to[32..48].as_mut_ptr().cast(), _mm256_castsi256_si128(second));
             to[48..].copy_from_slice(&_mm_cvtsi128_si32(_mm256_extracti128_si256::<1>(second)).to_le_bytes());
