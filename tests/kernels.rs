@@ -8,6 +8,7 @@ mod noise;
 use half::{bf16, f16};
 use noise::{Noise, assorted, importances};
 use tritscope::engine::codec::codes::{CodesOf, codes_of_q2_0, codes_of_t158, codes_of_tq1_0, codes_of_tq2_0};
+use tritscope::engine::codec::{DType, decoder_by};
 use tritscope::engine::stats::BlockStats;
 use tritscope::engine::ternary::kernels::{Kernel, KernelError, Weights};
 use tritscope::engine::ternary::{BlockError, Coder, CoderWork, Format, Method, encode_block, whole_code};
@@ -356,8 +357,7 @@ fn blocks_are_unpacked_as_by_the_readers_of_codes() {
 }
 
 /// Formats whose groups of 256 weights the kernels move from one to another.
-const MOVED: [Format; 6] =
-    [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::T158, Format::I2S];
+const MOVED: [Format; 6] = [Format::Tq2_0, Format::Tq1_0, Format::Q2_0, Format::Q2_0G128, Format::T158, Format::I2S];
 
 /// The blocks of some codes, by the scalar encoders; each group of 256 has a scale.
 fn encoded(format: Format, codes: &[u8], scales: &[u16]) -> Vec<u8> {
@@ -393,7 +393,10 @@ fn groups_are_moved_as_by_codes() {
             assert_eq!(kernel.ordinary_groups(from, &blocks, None), groups);
             let only = if from.has_one_scale() { 0 } else { scales[0] };
             let alike = scales.iter().take_while(|s| **s == only).count();
-            assert_eq!(kernel.ordinary_groups(from, &blocks, Some(only)), if from.has_one_scale() { groups } else { alike });
+            assert_eq!(
+                kernel.ordinary_groups(from, &blocks, Some(only)),
+                if from.has_one_scale() { groups } else { alike }
+            );
         }
     }
 }
@@ -455,6 +458,29 @@ fn groups_that_are_not_ordinary_are_left() {
                 blocks[last] ^= 1;
                 stops_at_the_second(&blocks, "scales differ");
             }
+        }
+    }
+}
+
+#[test]
+fn decoders_give_the_bits_of_the_scalar_ones() {
+    let mut noise = Noise::new(33);
+    let legacy = [DType::Q4_0, DType::Q4_1, DType::Q5_0, DType::Q5_1, DType::Q8_0];
+    let k = [DType::Q2_K, DType::Q3_K, DType::Q4_K, DType::Q5_K, DType::Q6_K];
+    for dtype in legacy.into_iter().chain(k).chain([DType::TQ1_0, DType::TQ2_0, DType::Q2_0]) {
+        // Any bytes, scales that are no numbers among them.
+        let elements = 256 * 400;
+        let bytes = dtype.bytes_for(elements).unwrap() as usize;
+        let blocks: Vec<u8> = (0..bytes).map(|_| (noise.bits() >> 20) as u8).collect();
+        let decoded = |kernel: Kernel| {
+            let mut out = vec![9.0f32; elements as usize];
+            assert!(decoder_by(kernel, dtype).unwrap().decode_blocks(&blocks, &mut out));
+            // Which NaN it is that comes of two is nobody's business.
+            out.iter().map(|w| if w.is_nan() { u32::MAX } else { w.to_bits() }).collect::<Vec<u32>>()
+        };
+        let truth = decoded(Kernel::Scalar);
+        for kernel in fast() {
+            assert!(decoded(kernel) == truth, "{kernel} {dtype}");
         }
     }
 }

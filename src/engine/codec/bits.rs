@@ -8,34 +8,34 @@ use super::legacy::half_at;
 
 /// `d qs[16]`, blocks of 128: a set bit is d, a clear one −d.
 pub(super) fn decode_q1_0(bytes: &[u8], out: &mut [f32]) {
-    blocks::<18, 128>(bytes, out, |b, y| {
+    for (b, y) in blocks::<18, 128>(bytes, out) {
         let d = half_at(b, 0);
         for (q, y) in b[2..].iter().zip(y.as_chunks_mut::<8>().0) {
             for (j, y) in y.iter_mut().enumerate() {
                 *y = if q & 1 << j == 0 { -d } else { d };
             }
         }
-    });
+    }
 }
 
 /// `d s qs[32]`, blocks of 32; `s` is d × the sum of the codes.
 pub(super) fn decode_q8_1(bytes: &[u8], out: &mut [f32]) {
-    blocks::<36, 32>(bytes, out, |b, y| {
+    for (b, y) in blocks::<36, 32>(bytes, out) {
         let d = half_at(b, 0);
         for (y, q) in y.iter_mut().zip(&b[4..]) {
             *y = d * f32::from(*q as i8);
         }
-    });
+    }
 }
 
 /// `d(f32) qs[256] sums(i16)[16]`, super-blocks of 256.
 pub(super) fn decode_q8_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<292, 256>(bytes, out, |b, y| {
+    for (b, y) in blocks::<292, 256>(bytes, out) {
         let d = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
         for (y, q) in y.iter_mut().zip(&b[4..260]) {
             *y = d * f32::from(*q as i8);
         }
-    });
+    }
 }
 
 #[cfg(test)]

@@ -36,10 +36,10 @@ fn pack_low_first(trits: &[i8], bytes: &mut [u8]) {
 
 /// PrismML's Q2_0: `d qs[32]`, blocks of 128, weight `j` in byte `j / 4` at bits `2·(j mod 4)`. Code 3 means +2.
 pub(super) fn decode_q2_0_g128(bytes: &[u8], out: &mut [f32]) {
-    blocks::<34, 128>(bytes, out, |b, y| {
+    for (b, y) in blocks::<34, 128>(bytes, out) {
         let d = half_at(b, 0);
         low_first(FOUR_LEVELS.map(|level| d * level), &b[2..], y);
-    });
+    }
 }
 
 /// Writes one block of PrismML's Q2_0: 128 trits into 34 bytes.
@@ -52,10 +52,10 @@ pub fn encode_q2_0_g128(scale: f16, trits: &[i8], out: &mut [u8]) {
 
 /// BITNET_T158: `qs[64] d`, blocks of 256, weights as in Q2_0. Code 3 is reserved.
 pub(super) fn decode_t158(bytes: &[u8], out: &mut [f32]) {
-    blocks::<66, 256>(bytes, out, |b, y| {
+    for (b, y) in blocks::<66, 256>(bytes, out) {
         let d = half_at(b, 64);
         low_first(TRITS.map(|trit| d * trit), &b[..64], y);
-    });
+    }
 }
 
 /// Writes one BITNET_T158 block: 256 trits into 66 bytes.

@@ -31,7 +31,7 @@ fn odd(three_bits: u16) -> f32 {
 /// `d qs[32] qh(u16)[8]`: the word of a group of 32 holds three high index bits for each of four groups of eight, then
 /// three bits of scale and the sign of the shift.
 pub(super) fn decode_iq1_s(bytes: &[u8], out: &mut [f32]) {
-    blocks::<50, 256>(bytes, out, |b, y| {
+    for (b, y) in blocks::<50, 256>(bytes, out) {
         let d = half_at(b, 0);
         let (low, words) = (b[2..34].as_chunks::<4>().0, b[34..].as_chunks::<2>().0);
         for ((low, word), y) in low.iter().zip(words).zip(y.as_chunks_mut::<32>().0) {
@@ -41,13 +41,13 @@ pub(super) fn decode_iq1_s(bytes: &[u8], out: &mut [f32]) {
                 octet(scale, *low, word >> (3 * l), word & 0x8000 != 0, y);
             }
         }
-    });
+    }
 }
 
 /// `qs[32] qh[16] scales(u16)[4]`: a nibble of `qh` a group of eight, three high index bits and the sign of the shift.
 /// A word of `scales` holds three bits for each of four groups of 16; the words' top nibbles, the first lowest, are `d`.
 pub(super) fn decode_iq1_m(bytes: &[u8], out: &mut [f32]) {
-    blocks::<56, 256>(bytes, out, |b, y| {
+    for (b, y) in blocks::<56, 256>(bytes, out) {
         let words: [u16; 4] = std::array::from_fn(|i| u16::from_le_bytes([b[48 + 2 * i], b[49 + 2 * i]]));
         let d = f16::from_bits(words.iter().rev().fold(0, |bits, word| bits << 4 | word >> 12)).to_f32();
         let (low, high) = (b[..32].as_chunks::<2>().0, &b[32..48]);
@@ -58,7 +58,7 @@ pub(super) fn decode_iq1_m(bytes: &[u8], out: &mut [f32]) {
                 octet(scale, *low, u16::from(nibble), nibble & 8 != 0, y);
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]

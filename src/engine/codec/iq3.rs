@@ -9,7 +9,7 @@ use super::legacy::half_at;
 /// `d qs[64] words(u32)[8]`: per group of 32 eight indices, and a word of four times seven bits of sign with four bits
 /// of scale at the top, read as (½ + s)/2.
 pub(super) fn decode_iq3_xxs(bytes: &[u8], out: &mut [f32]) {
-    blocks::<98, 256>(bytes, out, |b, y| {
+    for (b, y) in blocks::<98, 256>(bytes, out) {
         let d = half_at(b, 0);
         let groups = b[2..66].as_chunks::<8>().0.iter().zip(b[66..].as_chunks::<4>().0);
         for ((indices, word), y) in groups.zip(y.as_chunks_mut::<32>().0) {
@@ -20,13 +20,13 @@ pub(super) fn decode_iq3_xxs(bytes: &[u8], out: &mut [f32]) {
                 signed_octet(scale, joined(first, second), seven_bit_signs(word >> (7 * l)), y);
             }
         }
-    });
+    }
 }
 
 /// `d qs[64] qh[8] signs[32] scales[4]`: bit `e` of a group's byte of `qh` is bit 8 of its index `e`; a nibble of scale
 /// a group of 32, the low one first, read as 1 + 2s.
 pub(super) fn decode_iq3_s(bytes: &[u8], out: &mut [f32]) {
-    blocks::<110, 256>(bytes, out, |b, y| {
+    for (b, y) in blocks::<110, 256>(bytes, out) {
         let d = half_at(b, 0);
         let (low, signs) = (b[2..66].as_chunks::<8>().0, b[74..106].as_chunks::<4>().0);
         let groups = low.iter().zip(&b[66..74]).zip(signs);
@@ -38,5 +38,5 @@ pub(super) fn decode_iq3_s(bytes: &[u8], out: &mut [f32]) {
                 signed_octet(scale, joined(entry(2 * l), entry(2 * l + 1)), *signs, y);
             }
         }
-    });
+    }
 }

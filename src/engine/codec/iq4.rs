@@ -24,13 +24,15 @@ fn run(scale: f32, levels: [i8; 16], nibbles: &[u8], y: &mut [f32]) {
 
 /// `d qs[16]`, blocks of 32.
 pub(super) fn decode_iq4_nl(bytes: &[u8], out: &mut [f32]) {
-    blocks::<18, 32>(bytes, out, |b, y| run(half_at(b, 0), IQ4, &b[2..], y));
+    for (b, y) in blocks::<18, 32>(bytes, out) {
+        run(half_at(b, 0), IQ4, &b[2..], y);
+    }
 }
 
 /// `d scales_h(u16) scales_l[4] qs[128]`, super-blocks of 256: a scale of six bits, 32 less than stored, a run of 32;
 /// four low bits in a nibble of `scales_l`, two high in `scales_h`.
 pub(super) fn decode_iq4_xs(bytes: &[u8], out: &mut [f32]) {
-    blocks::<136, 256>(bytes, out, |b, y| {
+    for (b, y) in blocks::<136, 256>(bytes, out) {
         let d = half_at(b, 0);
         let high = u16::from_le_bytes([b[2], b[3]]);
         for (i, (qs, y)) in b[8..].as_chunks::<16>().0.iter().zip(y.as_chunks_mut::<32>().0).enumerate() {
@@ -38,7 +40,7 @@ pub(super) fn decode_iq4_xs(bytes: &[u8], out: &mut [f32]) {
             let six_bits = low | ((high >> (2 * i)) as u8 & 3) << 4;
             run(d * f32::from(six_bits as i8 - 32), IQ4, qs, y);
         }
-    });
+    }
 }
 
 /// 2^(e − 128) from the byte of an E8M0 exponent: half of what the format says, because the levels are doubled. The
@@ -54,7 +56,9 @@ fn half_e8m0(e: u8) -> f32 {
 
 /// `e qs[16]`, blocks of 32 with a power of two as scale.
 pub(super) fn decode_mxfp4(bytes: &[u8], out: &mut [f32]) {
-    blocks::<17, 32>(bytes, out, |b, y| run(half_e8m0(b[0]), FP4, &b[1..], y));
+    for (b, y) in blocks::<17, 32>(bytes, out) {
+        run(half_e8m0(b[0]), FP4, &b[1..], y);
+    }
 }
 
 /// Half the value of a UE4M3 byte (the levels are doubled): bias 7, the top bit ignored. 0x7f is NaN by the format and
@@ -71,12 +75,12 @@ fn half_ue4m3(e: u8) -> f32 {
 
 /// `d[4] qs[32]`, blocks of 64: a UE4M3 scale and eight bytes a run of 16.
 pub(super) fn decode_nvfp4(bytes: &[u8], out: &mut [f32]) {
-    blocks::<36, 64>(bytes, out, |b, y| {
+    for (b, y) in blocks::<36, 64>(bytes, out) {
         let runs = b[..4].iter().zip(b[4..].as_chunks::<8>().0);
         for ((e, qs), y) in runs.zip(y.as_chunks_mut::<16>().0) {
             run(half_ue4m3(*e), FP4, qs, y);
         }
-    });
+    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use super::legacy::half_at;
 const LEN: usize = 256;
 
 /// `scales[16] qs[64] d dmin`: elements in runs of 16 that share a scale and a minimum of four bits each.
+#[inline(always)]
 pub(super) fn decode_q2_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<84, LEN>(bytes, out, |b, y| {
+    for (b, y) in blocks::<84, LEN>(bytes, out) {
         let (scales, qs) = (&b[..16], &b[16..80]);
         let (d, dmin) = (half_at(b, 80), half_at(b, 82));
         for (run, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {
@@ -23,11 +24,11 @@ pub(super) fn decode_q2_k(bytes: &[u8], out: &mut [f32]) {
                 *y = scale * f32::from(q >> (2 * j) & 3) - min;
             }
         }
-    });
+    }
 }
 
 /// The sixteen signed six-bit scales of a Q3_K block: low nibbles in bytes 0..8, upper pairs of bits in bytes 8..12.
-#[inline]
+#[inline(always)]
 fn q3_scales(packed: &[u8]) -> [i8; 16] {
     std::array::from_fn(|i| {
         let low = packed[i % 8] >> (4 * (i / 8)) & 15;
@@ -37,8 +38,9 @@ fn q3_scales(packed: &[u8]) -> [i8; 16] {
 }
 
 /// `hmask[32] qs[64] scales[12] d`: two low bits in `qs`; a clear bit in `hmask` means four less.
+#[inline(always)]
 pub(super) fn decode_q3_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<110, LEN>(bytes, out, |b, y| {
+    for (b, y) in blocks::<110, LEN>(bytes, out) {
         let (hmask, qs) = (&b[..32], &b[32..96]);
         let scales = q3_scales(&b[96..108]);
         let d = half_at(b, 108);
@@ -50,11 +52,11 @@ pub(super) fn decode_q3_k(bytes: &[u8], out: &mut [f32]) {
                 *y = scale * f32::from((q >> (2 * j) & 3) as i8 - below);
             }
         }
-    });
+    }
 }
 
 /// Scale and minimum (six bits each) of sub-block `i` of a Q4_K or Q5_K block, from its twelve packed bytes.
-#[inline]
+#[inline(always)]
 fn scale_min(packed: &[u8], i: usize) -> (f32, f32) {
     let (scale, min) = if i < 4 {
         (packed[i] & 63, packed[i + 4] & 63)
@@ -65,8 +67,9 @@ fn scale_min(packed: &[u8], i: usize) -> (f32, f32) {
 }
 
 /// `d dmin scales[12] qs[128]`: sub-blocks of 32, two of them in the nibbles of 32 bytes.
+#[inline(always)]
 pub(super) fn decode_q4_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<144, LEN>(bytes, out, |b, y| {
+    for (b, y) in blocks::<144, LEN>(bytes, out) {
         let (d, dmin) = (half_at(b, 0), half_at(b, 2));
         for (i, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
             let (scale, min) = scale_min(&b[4..16], i);
@@ -75,12 +78,13 @@ pub(super) fn decode_q4_k(bytes: &[u8], out: &mut [f32]) {
                 *y = scale * f32::from(q >> (4 * (i % 2)) & 15) - min;
             }
         }
-    });
+    }
 }
 
 /// `d dmin scales[12] qh[32] qs[128]`: as Q4_K, the fifth bit of sub-block `i` being bit `i` of `qh`.
+#[inline(always)]
 pub(super) fn decode_q5_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<176, LEN>(bytes, out, |b, y| {
+    for (b, y) in blocks::<176, LEN>(bytes, out) {
         let (d, dmin) = (half_at(b, 0), half_at(b, 2));
         let qh = &b[16..48];
         for (i, y) in y.as_chunks_mut::<32>().0.iter_mut().enumerate() {
@@ -90,12 +94,13 @@ pub(super) fn decode_q5_k(bytes: &[u8], out: &mut [f32]) {
                 *y = scale * f32::from(q >> (4 * (i % 2)) & 15 | (h >> i & 1) << 4) - min;
             }
         }
-    });
+    }
 }
 
 /// `ql[128] qh[64] scales[16](i8) d`: four low bits in `ql`, two high in `qh`, 32 less than stored.
+#[inline(always)]
 pub(super) fn decode_q6_k(bytes: &[u8], out: &mut [f32]) {
-    blocks::<210, LEN>(bytes, out, |b, y| {
+    for (b, y) in blocks::<210, LEN>(bytes, out) {
         let (ql, qh, scales) = (&b[..128], &b[128..192], &b[192..208]);
         let d = half_at(b, 208);
         for (run, y) in y.as_chunks_mut::<16>().0.iter_mut().enumerate() {
@@ -107,5 +112,5 @@ pub(super) fn decode_q6_k(bytes: &[u8], out: &mut [f32]) {
                 *y = scale * f32::from(code as i8 - 32);
             }
         }
-    });
+    }
 }

@@ -4,6 +4,11 @@
 //! family each, and [`tq`] also encodes ternary blocks. A decoder is a pure function from whole blocks to floats, exact
 //! to ggml's. Nothing here opens a file or knows a tensor's name.
 
+#![allow(
+    clippy::inline_always,
+    reason = "what is not inlined where wider instructions are enabled is compiled without them"
+)]
+
 mod bits;
 mod blocks;
 mod codebook;
@@ -27,6 +32,7 @@ mod kept_encode;
 mod legacy;
 mod tq;
 mod unsigned;
+mod wide;
 
 pub use dialect_blocks::{encode_i2_s_a, encode_i2_s_b, encode_q2_0_g128, encode_t158};
 pub use dtype::{DType, Fill, Layout, ONE_SCALE_TAIL};
@@ -35,6 +41,8 @@ pub use float::{encode_float, first_non_finite};
 pub use iq1_encode::{Iq1Scratch, encode_iq1_s};
 pub use kept_encode::{encode_q4_0, encode_q6_k, encode_q8_0};
 pub use tq::{encode_q2_0, encode_tq1_0, encode_tq2_0};
+
+use crate::engine::ternary::kernels::Kernel;
 
 /// How the bytes of a type become floats.
 #[derive(Debug, Clone, Copy)]
@@ -87,8 +95,17 @@ fn largest(values: &[f32]) -> usize {
     values.iter().enumerate().max_by(by_magnitude).map_or(0, |(i, _)| i)
 }
 
-/// The decoder of a type, if this program has one.
+/// The decoder of a type, if this program has one, by the current kernel.
 pub fn decoder(dtype: DType) -> Option<Decoder> {
+    decoder_by(Kernel::current(), dtype)
+}
+
+/// The same by some kernel, or scalar where the CPU lacks it.
+pub fn decoder_by(kernel: Kernel, dtype: DType) -> Option<Decoder> {
+    wide::decoder(dtype, kernel).map(Decoder::Blocks).or_else(|| scalar_decoder(dtype))
+}
+
+fn scalar_decoder(dtype: DType) -> Option<Decoder> {
     Some(Decoder::Blocks(match dtype {
         DType::I2_S => return Some(Decoder::OneScale(dialect_blocks::decode_i2_s_a)),
         DType::I2_S_ARM => return Some(Decoder::OneScale(dialect_blocks::decode_i2_s_b)),

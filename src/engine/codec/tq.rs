@@ -22,6 +22,7 @@ pub(super) fn code(trit: i8) -> u8 {
 }
 
 /// TQ2_0: `qs[64] d`. In half `h` (128 weights) byte `32h + m` holds weights `128h + m + 32n` at bits `2n`.
+#[inline(always)]
 pub(super) fn decode_tq2_0(bytes: &[u8], out: &mut [f32]) {
     debug_assert_eq!(bytes.len() * TQ_LEN, out.len() * 66);
     for (block, y) in bytes.as_chunks::<66>().0.iter().zip(out.as_chunks_mut::<TQ_LEN>().0) {
@@ -55,6 +56,7 @@ const POW3: [u8; 5] = [1, 3, 9, 27, 81];
 
 /// TQ1_0: `qs[48] qh[4] d`, five base-3 digits a byte as the fraction `⌈q·256/243⌉`: times 3ⁿ modulo 256 drops the
 /// digits above `n`, and three times what is left carries digit `n` into the next byte.
+#[inline(always)]
 pub(super) fn decode_tq1_0(bytes: &[u8], out: &mut [f32]) {
     debug_assert_eq!(bytes.len() * TQ_LEN, out.len() * 54);
     for (block, y) in bytes.as_chunks::<54>().0.iter().zip(out.as_chunks_mut::<TQ_LEN>().0) {
@@ -91,6 +93,7 @@ pub fn encode_tq1_0(scale: f16, trits: &[i8], out: &mut [u8]) {
 }
 
 /// Q2_0: `d qs[16]`, weight `j` in byte `j / 4` at bits `2·(j mod 4)`. Code 3 means +2.
+#[inline(always)]
 pub(super) fn decode_q2_0(bytes: &[u8], out: &mut [f32]) {
     debug_assert_eq!(bytes.len() * Q2_LEN, out.len() * 18);
     for (block, y) in bytes.as_chunks::<18>().0.iter().zip(out.as_chunks_mut::<Q2_LEN>().0) {
