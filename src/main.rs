@@ -49,6 +49,9 @@ fn complain(text: &str) {
 fn run() -> Result<u8> {
     color_eyre::config::HookBuilder::default().into_hooks().1.install()?;
     tui::crash::install(state_folder());
+    // Before arguments are read: `--version` names the kernel. What is wrong with it is said after them.
+    let kernel =
+        variable("TRITSCOPE_KERNEL").filter(|name| !name.is_empty()).map_or(Ok(()), |name| Kernel::force(&name));
     let cli = args::parse();
     if let Some(Command::Config(args)) = &cli.command
         && args.path
@@ -56,9 +59,7 @@ fn run() -> Result<u8> {
         show_path()?;
         return Ok(0);
     }
-    if let Some(name) = variable("TRITSCOPE_KERNEL").filter(|name| !name.is_empty()) {
-        Kernel::force(&name).map_err(Error::from)?;
-    }
+    kernel.map_err(Error::from)?;
     let config = configuration(&cli)?;
     let available = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = config.threads.value.unwrap_or(available);

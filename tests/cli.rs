@@ -254,6 +254,10 @@ fn a_kernel_that_cannot_be_had_is_2_and_all_others_write_the_same_file() {
             assert!(output.status.success(), "{kernel}: {}", stderr(&output));
             let written = fs::read(folder.path().join(&out)).unwrap();
             assert_eq!(written, fs::read(folder.path().join("scalar.gguf")).unwrap(), "{kernel}");
+            let version = run_with_kernel(folder.path(), kernel, &["--version"]);
+            assert!(stdout(&version).ends_with(&format!("\nkernel: {kernel}\n")), "{}", stdout(&version));
+            let config = run_with_kernel(folder.path(), kernel, &["config", "--print"]);
+            assert!(stdout(&config).contains(&format!("\n# kernel: {kernel}, of scalar")), "{}", stdout(&config));
         } else {
             assert_eq!(output.status.code(), Some(2), "{kernel}");
             assert!(stderr(&output).contains("TRITSCOPE_KERNEL") && stderr(&output).contains(kernel), "{kernel}");

@@ -18,6 +18,7 @@ use crate::engine::export::{ExportOptions, Verify};
 use crate::engine::model::OpenOptions;
 use crate::engine::plan::budget::Goal;
 use crate::engine::plan::{Action, Fallback, Mask, Pattern, Precision, Recipe, Rule};
+use crate::engine::ternary::kernels::Kernel;
 use crate::engine::ternary::{Format, Method};
 
 pub use compare::CompareArgs;
@@ -27,11 +28,27 @@ pub use interface::{ConfigArgs, InterfaceArgs};
 /// Most worker threads: more than any machine has, few enough to be started.
 const MAX_THREADS: i64 = 1024;
 
+/// The version, and the kernel that works here.
+fn long_version() -> &'static str {
+    macro_rules! with {
+        ($kernel:literal) => {
+            concat!(env!("CARGO_PKG_VERSION"), "\nkernel: ", $kernel)
+        };
+    }
+    match Kernel::current() {
+        Kernel::Scalar => with!("scalar"),
+        Kernel::Avx2 => with!("avx2"),
+        Kernel::Avx512 => with!("avx512"),
+        Kernel::Neon => with!("neon"),
+    }
+}
+
 /// Browse a model's tensors, choose what goes ternary with the error in sight, and export a GGUF that llama.cpp loads.
 ///
 /// With a FILE, opens the interface on it; with nothing, offers a file picker.
 #[derive(Debug, Parser)]
-#[command(name = "tritscope", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(name = "tritscope", version, long_version = long_version())]
+#[command(args_conflicts_with_subcommands = true, max_term_width = 100)]
 pub struct Cli {
     /// Model to open in the interface: a GGUF or safetensors file, any shard, or a folder
     pub file: Option<PathBuf>,

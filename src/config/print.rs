@@ -1,6 +1,7 @@
 //! The configuration as a file that would say it, each line with where its value comes from.
 
 use super::{Config, Origin, Setting};
+use crate::engine::ternary::kernels::Kernel;
 use crate::tui::keymap::Context;
 use crate::tui::state::columns::Shown;
 
@@ -12,6 +13,8 @@ impl Config {
             let there = if path.exists() { "" } else { ", which is not there" };
             out += &format!("# the file: {}{there}\n", crate::text::escape(&path.display().to_string()));
         }
+        let kernels: Vec<&str> = Kernel::available().into_iter().map(Kernel::name).collect();
+        out += &format!("# kernel: {}, of {} (TRITSCOPE_KERNEL)\n", Kernel::current(), kernels.join(", "));
         out.push('\n');
         let mut line = |name: &str, value: String, origin: Origin| {
             out += &format!("{name} = {value} # {}\n", told(origin));
