@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::error::{Error, Result};
 
@@ -13,6 +14,45 @@ use super::error::{Error, Result};
 pub struct Cancel {
     flag: Arc<AtomicBool>,
     gate: Arc<Gate>,
+    way: Option<Way>,
+}
+
+/// The right of way before background work: while it is taken, work that was made to give way waits where it next asks
+/// its [`Cancel`], so that what somebody waits for has the processor, its caches and its memory to itself. Clones share it.
+///
+/// Work waits for so long at most each time, so that it goes on, if slowly, whatever happens to the one who took it.
+#[derive(Debug, Clone)]
+pub struct Way {
+    gate: Arc<Gate>,
+    longest: Duration,
+}
+
+impl Way {
+    /// A way that is free, and that work waits for so long at most each time it asks.
+    pub fn new(longest: Duration) -> Self {
+        Self { gate: Arc::default(), longest }
+    }
+
+    /// Takes it, until [`Way::free`].
+    pub fn take(&self) {
+        if !self.gate.closed.load(Ordering::Relaxed) {
+            self.gate.change(|| self.gate.closed.store(true, Ordering::Relaxed));
+        }
+    }
+
+    /// Lets work go on.
+    pub fn free(&self) {
+        if self.gate.closed.load(Ordering::Relaxed) {
+            self.gate.change(|| self.gate.closed.store(false, Ordering::Relaxed));
+        }
+    }
+
+    /// Waits while it is taken, not for longer than work has to.
+    fn give(&self, enough: impl Fn() -> bool) {
+        if self.gate.closed.load(Ordering::Relaxed) {
+            self.gate.wait(Instant::now().checked_add(self.longest), enough);
+        }
+    }
 }
 
 /// What work waits at while it is paused, without using the processor.
@@ -32,11 +72,17 @@ impl Gate {
         self.moved.notify_all();
     }
 
-    /// Returns once the gate is open or `enough` is so.
-    fn wait(&self, enough: impl Fn() -> bool) {
+    /// Returns once the gate is open, `enough` is so, or it is late.
+    fn wait(&self, late: Option<Instant>, enough: impl Fn() -> bool) {
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         while self.closed.load(Ordering::Relaxed) && !enough() {
-            guard = self.moved.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            guard = match late {
+                None => self.moved.wait(guard).unwrap_or_else(PoisonError::into_inner),
+                Some(late) => match late.checked_duration_since(Instant::now()) {
+                    None => return,
+                    Some(left) => self.moved.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0,
+                },
+            };
         }
     }
 }
@@ -50,7 +96,12 @@ impl Cancel {
     /// A flag over an existing atomic, such as one that a signal handler sets. Raising that one from outside wakes nothing
     /// that is paused.
     pub fn from_flag(flag: Arc<AtomicBool>) -> Self {
-        Self { flag, gate: Arc::default() }
+        Self { flag, ..Self::default() }
+    }
+
+    /// A flag that is not raised, of work that gives way.
+    pub fn behind(way: &Way) -> Self {
+        Self { way: Some(way.clone()), ..Self::default() }
     }
 
     /// Raises the flag; work that is paused ends too.
@@ -78,10 +129,14 @@ impl Cancel {
         self.flag.load(Ordering::Relaxed)
     }
 
-    /// Waits while paused; [`Error::Cancelled`] once the flag is raised. Called at every row band, with no lock held.
+    /// Waits while paused, and a little while others have the [`Way`]; [`Error::Cancelled`] once the flag is raised. Called
+    /// at every row band, with no lock held.
     pub fn check(&self) -> Result<()> {
+        if let Some(way) = &self.way {
+            way.give(|| self.is_cancelled());
+        }
         if self.is_paused() {
-            self.gate.wait(|| self.is_cancelled());
+            self.gate.wait(None, || self.is_cancelled());
         }
         if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
@@ -163,6 +218,36 @@ impl Progress for Silent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a thread that asks `cancel` says, `then` something is done.
+    fn asked(cancel: &Cancel, then: impl FnOnce()) -> Result<()> {
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| cancel.check());
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(!asking.is_finished(), "it waits");
+            then();
+            asking.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn work_waits_while_others_have_the_way() {
+        let way = Way::new(Duration::from_secs(3600));
+        let cancel = Cancel::behind(&way);
+        assert!(cancel.check().is_ok(), "the way is free");
+        way.take();
+        assert!(asked(&cancel, || way.free()).is_ok());
+        way.take();
+        assert!(Cancel::new().check().is_ok(), "other work asks nobody");
+    }
+
+    #[test]
+    fn work_goes_on_though_nobody_frees_the_way() {
+        let way = Way::new(Duration::from_millis(5));
+        way.take();
+        let cancel = Cancel::behind(&way);
+        assert!(cancel.check().is_ok() && cancel.check().is_ok());
+    }
 
     #[test]
     fn what_is_paused_waits_until_it_is_let_go_or_cancelled() {

@@ -9,7 +9,7 @@ use super::{EventSink, JobEvent};
 use crate::engine::error::{Diagnostic, Error, Result};
 use crate::engine::lint::weights;
 use crate::engine::model::Model;
-use crate::engine::progress::{Cancel, Delta, Progress};
+use crate::engine::progress::{Cancel, Delta, Progress, Way};
 
 /// Steps in which a check tells how far it is.
 const STEPS: u64 = 200;
@@ -60,14 +60,15 @@ struct Running {
 /// The check that runs, if one does.
 pub(super) struct Lane {
     pool: Arc<rayon::ThreadPool>,
+    way: Way,
     sink: EventSink,
     running: Mutex<Running>,
 }
 
 impl Lane {
-    /// A lane that works in `pool`.
-    pub(super) fn new(pool: rayon::ThreadPool, sink: EventSink) -> Self {
-        Self { pool: Arc::new(pool), sink, running: Mutex::default() }
+    /// A lane that works in `pool` and gives way.
+    pub(super) fn new(pool: rayon::ThreadPool, way: &Way, sink: EventSink) -> Self {
+        Self { pool: Arc::new(pool), way: way.clone(), sink, running: Mutex::default() }
     }
 
     /// Begins a check; one that runs is stopped first.
@@ -76,7 +77,7 @@ impl Lane {
         if let Some(cancel) = running.cancel.take() {
             cancel.cancel();
         }
-        let cancel = Cancel::new();
+        let cancel = Cancel::behind(&self.way);
         running.cancel = Some(cancel.clone());
         let (pool, sink) = (Arc::clone(&self.pool), Arc::clone(&self.sink));
         let before = running.thread.take();

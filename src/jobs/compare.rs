@@ -12,21 +12,26 @@ use super::{EventSink, JobEvent};
 use crate::engine::compare::{Outcome, Pair, compare, histograms, pair_up};
 use crate::engine::error::{Error, Result};
 use crate::engine::model::Model;
-use crate::engine::progress::Cancel;
+use crate::engine::progress::{Cancel, Way};
 
 /// Longest time that an outcome waits for others.
 const HANDFUL: Duration = Duration::from_millis(50);
 
 /// The comparison that runs, if one does.
-#[derive(Default)]
 pub(super) struct Lane {
+    way: Way,
     running: Mutex<Option<(Cancel, JoinHandle<()>)>>,
 }
 
 impl Lane {
+    /// A lane that gives way.
+    pub(super) fn behind(way: &Way) -> Self {
+        Self { way: way.clone(), running: Mutex::default() }
+    }
+
     /// Compares two models; what is being compared is given up.
     pub(super) fn start(&self, id: u64, models: (Arc<Model>, Arc<Model>), threads: usize, sink: &EventSink) {
-        let cancel = Cancel::new();
+        let cancel = Cancel::behind(&self.way);
         let (theirs, sink_of_thread) = (cancel.clone(), Arc::clone(sink));
         let run = move || {
             let work = || work(id, &models.0, &models.1, threads, &theirs, &sink_of_thread);

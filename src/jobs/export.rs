@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use super::{EventSink, ExportRequest, JobEvent, JobId};
 use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportSummary, Labor, Workload, export};
-use crate::engine::progress::{Cancel, Delta, Progress, Stage};
+use crate::engine::progress::{Cancel, Delta, Progress, Stage, Way};
 
 struct Job {
     id: JobId,
@@ -58,26 +58,27 @@ impl Shared {
 pub(super) struct Lane {
     shared: Arc<Shared>,
     next_id: AtomicU64,
+    way: Way,
     sink: EventSink,
     thread: JoinHandle<()>,
 }
 
 impl Lane {
     /// Starts the lane's thread, which works in `pool`.
-    pub(super) fn start(pool: rayon::ThreadPool, sink: EventSink) -> Result<Self> {
+    pub(super) fn start(pool: rayon::ThreadPool, way: &Way, sink: EventSink) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let (theirs, events) = (Arc::clone(&shared), Arc::clone(&sink));
         let thread = std::thread::Builder::new()
             .name("export".to_owned())
             .spawn(move || run(&theirs, &pool, &events))
             .map_err(|e| Error::Usage(format!("cannot start a thread: {e}")))?;
-        Ok(Self { shared, next_id: AtomicU64::new(1), sink, thread })
+        Ok(Self { shared, next_id: AtomicU64::new(1), way: way.clone(), sink, thread })
     }
 
     /// Queues an export.
     pub(super) fn submit(&self, request: ExportRequest) -> JobId {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.shared.lock().waiting.push_back(Job { id, request, cancel: Cancel::new() });
+        self.shared.lock().waiting.push_back(Job { id, request, cancel: Cancel::behind(&self.way) });
         self.shared.changed.notify_all();
         id
     }

@@ -12,15 +12,17 @@ use super::{EventSink, JobEvent};
 use crate::engine::error::{Error, Result};
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::Model;
-use crate::engine::progress::Cancel;
+use crate::engine::progress::{Cancel, Way};
 
 /// What looking at tensors needs beside the model.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Beside {
     /// How much each column counts.
     pub imatrix: Option<Arc<Imatrix>>,
     /// The model that ternary weights are compared with.
     pub base: Option<Arc<Model>>,
+    /// What it gives way to.
+    pub way: Way,
 }
 
 /// Something on a list.
@@ -112,7 +114,7 @@ impl<T: Task> Lane<T> {
 }
 
 fn run<T: Task>(shared: &Shared<T>, pool: &rayon::ThreadPool, beside: &Beside, sink: &EventSink) {
-    while let Some((model, task, cancel)) = next(shared) {
+    while let Some((model, task, cancel)) = next(shared, &beside.way) {
         let work = || pool.install(|| task.run(&model, beside, &cancel));
         let result = std::panic::catch_unwind(AssertUnwindSafe(work));
         shared.lock().running = None;
@@ -126,7 +128,7 @@ fn run<T: Task>(shared: &Shared<T>, pool: &rayon::ThreadPool, beside: &Beside, s
 }
 
 /// Waits for the next task; `None` once the lane is stopped.
-fn next<T: Task>(shared: &Shared<T>) -> Option<(Arc<Model>, T, Cancel)> {
+fn next<T: Task>(shared: &Shared<T>, way: &Way) -> Option<(Arc<Model>, T, Cancel)> {
     let mut wanted = shared.lock();
     loop {
         if wanted.stopped {
@@ -135,7 +137,7 @@ fn next<T: Task>(shared: &Shared<T>) -> Option<(Arc<Model>, T, Cancel)> {
         if let Some(model) = wanted.model.clone()
             && let Some(task) = wanted.tasks.pop()
         {
-            let cancel = Cancel::new();
+            let cancel = Cancel::behind(way);
             wanted.running = Some((task.key(), cancel.clone()));
             return Some((model, task, cancel));
         }

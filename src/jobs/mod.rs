@@ -17,6 +17,7 @@ pub mod questions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::compare::{Histograms, Outcome, Pair};
 use crate::engine::error::{Error, Result};
@@ -26,7 +27,7 @@ use crate::engine::imatrix::Imatrix;
 use crate::engine::model::{Model, OpenOptions};
 use crate::engine::plan::{Plan, Recipe};
 use crate::engine::preview::{Depth, TensorReport};
-use crate::engine::progress::Delta;
+use crate::engine::progress::{Delta, Way};
 use crate::engine::ternary::{Format, Method};
 
 pub use check::CheckEvent;
@@ -177,6 +178,9 @@ pub enum JobEvent {
 /// Takes the lanes' events; called from their threads.
 pub type EventSink = Arc<dyn Fn(JobEvent) + Send + Sync>;
 
+/// Work waits for what somebody else waits for, for so long at most before each band: some frames.
+const WAY: Duration = Duration::from_millis(50);
+
 /// The lanes.
 pub struct Jobs {
     sink: EventSink,
@@ -187,6 +191,7 @@ pub struct Jobs {
     threads: usize,
     questions: questions::Lane,
     checks: check::Lane,
+    way: Way,
 }
 
 /// So many threads of a lane, which give way to what is more urgent.
@@ -208,16 +213,22 @@ impl Jobs {
         base: Option<Arc<Model>>,
         sink: EventSink,
     ) -> Result<Self> {
+        let way = Way::new(WAY);
         let pool = |name: &'static str, niceness: i32| pool(name, niceness, threads);
         let latency = Arc::new(pool("preview", priority::PREVIEWS)?);
-        let beside = lane::Beside { imatrix, base };
+        let beside = lane::Beside { imatrix, base, way: way.clone() };
         let previews = lane::Lane::start("preview", Arc::clone(&latency), beside.clone(), Arc::clone(&sink))?;
         let looks = lane::Lane::start("look", latency, beside, Arc::clone(&sink))?;
-        let exports = export::Lane::start(pool("export", priority::BULK)?, Arc::clone(&sink))?;
-        let comparison = compare::Lane::default();
+        let exports = export::Lane::start(pool("export", priority::BULK)?, &way, Arc::clone(&sink))?;
+        let comparison = compare::Lane::behind(&way);
         let questions = questions::Lane::start(Arc::clone(&sink))?;
-        let checks = check::Lane::new(pool("check", priority::BULK)?, Arc::clone(&sink));
-        Ok(Self { sink, previews, looks, exports, comparison, threads, questions, checks })
+        let checks = check::Lane::new(pool("check", priority::BULK)?, &way, Arc::clone(&sink));
+        Ok(Self { sink, previews, looks, exports, comparison, threads, questions, checks, way })
+    }
+
+    /// What every lane gives way to, for as long as it is taken.
+    pub fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Replaces the list of previews that are wanted of a model, most wanted first.

@@ -211,14 +211,18 @@ fn event_loop(
         // What the frame itself tells (rows in sight) may ask for more previews: no frame for that.
         driver.handle(Event::Settle, runtime);
         frames.drawn(Instant::now());
+        runtime.go_first(false);
         let mut answers = driver.wait(receiver, runtime)?;
         // Whatever else happens before the next frame is due goes into it.
         while let Some(left) = frames.left(Instant::now(), answers).filter(|_| runtime.exit.is_none()) {
+            // Nothing is done while the frame is waited for.
+            runtime.go_first(false);
             match receiver.recv_timeout(left) {
                 Ok(event) => answers |= driver.live(event, runtime),
                 Err(_) => break,
             }
         }
+        runtime.go_first(answers);
         let deadline = Instant::now() + FRAME;
         while runtime.exit.is_none() && Instant::now() < deadline {
             match receiver.try_recv() {

@@ -55,6 +55,9 @@ impl Driver {
     /// for what comes of it.
     pub(super) fn live(&mut self, event: Event, runtime: &mut Runtime) -> bool {
         let answers = event.is_users();
+        if answers {
+            runtime.go_first(true);
+        }
         if let (Event::Key(_), Some(player)) = (&event, &self.player) {
             let text = format!("replay stopped after {} events", player.played());
             self.unload(&text);

@@ -135,6 +135,11 @@ impl Runtime {
         None
     }
 
+    /// Has the background wait for what is done next, or no longer.
+    pub(super) fn go_first(&self, first: bool) {
+        if first { self.jobs.way().take() } else { self.jobs.way().free() }
+    }
+
     /// Whether all that was asked for is done.
     pub(super) fn is_idle(&self) -> bool {
         self.backlog.is_empty() && self.files.is_idle()
