@@ -13,7 +13,7 @@ use tritscope::engine::codec::DType;
 use tritscope::engine::model::Model;
 use tritscope::engine::plan::budget::Figure;
 use tritscope::engine::plan::{
-    Action, Budget, Fallback, Faults, Live, Mask, Plan, Precision, Recipe, Rule, Touched, resolve,
+    Action, Budget, Fallback, Faults, Live, Mask, Plan, Precision, Recipe, Rule, Touched, Winner, resolve,
 };
 use tritscope::engine::ternary::{Format, Method};
 use tritscope::tui::state::presets::Preset;
@@ -229,4 +229,22 @@ fn the_model_has_what_the_properties_are_about() {
     assert!(plan.notes.iter().any(|n| n.code == "two-meanings") || plan.decisions.iter().any(|d| d.forced.is_some()));
     assert!(plan.totals.fallbacks > 0 && plan.totals.misses > 0, "{:?}", plan.totals);
     assert!(plan.totals.already_ternary_tensors > 0);
+}
+
+/// Who goes by several names is picked by its own, or by all of the others.
+#[test]
+fn other_names_are_asked_too() {
+    let mut model = (**MODEL).clone();
+    let at = model.find("blk.0.ffn_up_exps.weight").unwrap();
+    model.tensors[at].aliases = vec!["experts.0.up".to_owned(), "experts.1.up".to_owned()];
+    let rule = |text: &str| Rule { pattern: text.parse().unwrap(), action: Action::KEEP };
+    for text in ["experts.*", "experts.0.*", "*.up", "re:^experts", "re:0.up$", "experts.0.up", "blk.0.*", "nobody.*"] {
+        let recipe = Recipe { layers: Mask::All, rules: vec![rule(text)], ..Recipe::default() };
+        let mut live = Live::new(&model, Recipe::default());
+        live.step(&model, recipe.clone());
+        let plan = resolve(&model, &recipe);
+        assert_eq!(**live.plan(), plan, "{text}");
+        let kept = plan.decisions[at].winner == Winner::Rule(0);
+        assert_eq!(kept, ["experts.*", "*.up", "re:^experts", "blk.0.*"].contains(&text), "{text}");
+    }
 }

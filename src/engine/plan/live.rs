@@ -4,15 +4,14 @@
 //! The decisions are those of the one resolver ([`super::resolve`]), which is asked with what is known already: the classes
 //! of the tensors, what names and patterns pick, and the plan of a recipe that was tried just before it is taken.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::decision::Decision;
 use super::decisions::Classes;
 use super::faults::Faults;
+use super::names::Names;
 use super::pattern::Pattern;
 use super::recipe::Recipe;
 use super::resolve::{Asked, Known, Plan, decide, resolve_with};
@@ -29,7 +28,7 @@ pub struct Live {
     plan: Arc<Plan>,
     classes: Arc<Classes>,
     faults: Faults,
-    names: OnceCell<Arc<Names>>,
+    names: Arc<Names>,
     picked: RefCell<HashMap<String, Arc<Vec<usize>>>>,
     /// The recipe that was tried last, and its plan.
     tried: RefCell<Option<(Recipe, Arc<Plan>)>>,
@@ -44,31 +43,6 @@ pub enum Touched {
     These(Vec<usize>),
 }
 
-/// Tensors by what they are called (their names, and those of their parts in other files): hashes in ascending order.
-#[derive(Debug)]
-struct Names(Vec<(u64, usize)>);
-
-impl Names {
-    fn new(model: &Model) -> Self {
-        let hashes = |(index, tensor): (usize, &Tensor)| {
-            let all = std::iter::once(&tensor.name).chain(&tensor.aliases);
-            all.map(|name| (xxh3_64(name.as_bytes()), index)).collect::<Vec<_>>()
-        };
-        let mut names: Vec<(u64, usize)> = Vec::with_capacity(model.tensors.len());
-        model.tensors.iter().enumerate().for_each(|tensor| names.extend(hashes(tensor)));
-        names.sort_unstable();
-        names.dedup();
-        Self(names)
-    }
-
-    /// Tensors that may go by this name, in file order.
-    fn of(&self, name: &str) -> impl Iterator<Item = usize> {
-        let hash = xxh3_64(name.as_bytes());
-        let from = self.0.partition_point(|(h, _)| *h < hash);
-        self.0[from..].iter().take_while(move |(h, _)| *h == hash).map(|(_, index)| *index)
-    }
-}
-
 impl Live {
     /// Begins with this recipe.
     pub fn new(model: &Model, recipe: Recipe) -> Self {
@@ -78,7 +52,7 @@ impl Live {
             plan: Arc::default(),
             classes,
             faults: Faults::default(),
-            names: OnceCell::new(),
+            names: Arc::new(Names::new(model)),
             picked: RefCell::default(),
             tried: RefCell::default(),
         };
@@ -99,7 +73,7 @@ impl Live {
 
     /// The tensor with this name, the first if there are several.
     pub fn tensor<'a>(&self, model: &'a Model, name: &str) -> Option<&'a Tensor> {
-        let mut called = self.names(model).of(name).filter_map(|index| model.tensors.get(index));
+        let mut called = self.names.called(name).filter_map(|index| model.tensors.get(index));
         called.find(|tensor| tensor.name == name)
     }
 
@@ -183,15 +157,10 @@ impl Live {
         resolve_with(model, recipe, known, |pattern| self.picks(model, pattern))
     }
 
-    fn names(&self, model: &Model) -> &Names {
-        self.names.get_or_init(|| Arc::new(Names::new(model)))
-    }
-
     /// Tensors that a pattern picks, in file order.
     fn picks(&self, model: &Model, pattern: &Pattern) -> Arc<Vec<usize>> {
-        if let Pattern::Name(name) = pattern {
-            let called = self.names(model).of(name);
-            return Arc::new(called.filter(|index| pattern.matches(&model.tensors[*index])).collect());
+        if let Pattern::Name(_) = pattern {
+            return Arc::new(self.names.picked(model, &self.classes, pattern));
         }
         let mut picked = self.picked.borrow_mut();
         let text = pattern.to_string();
@@ -201,7 +170,7 @@ impl Live {
         if picked.len() >= REMEMBERED {
             picked.clear();
         }
-        let tensors = Arc::new(pattern.picks(model));
+        let tensors = Arc::new(self.names.picked(model, &self.classes, pattern));
         picked.insert(text, Arc::clone(&tensors));
         tensors
     }

@@ -11,6 +11,7 @@ mod decisions;
 mod faults;
 mod kept;
 mod live;
+mod names;
 mod notes;
 mod numbers;
 mod pattern;

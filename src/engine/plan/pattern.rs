@@ -126,10 +126,18 @@ impl Pattern {
             test(&tensor.name) || !tensor.aliases.is_empty() && tensor.aliases.iter().all(|alias| test(alias))
         };
         match self {
-            Self::Name(name) => by(&|n| n == name),
-            Self::Glob(glob) => by(&|n| glob.is_match(n)),
-            Self::Regex(regex) => by(&|n| regex.is_match(n)),
             Self::Role(roles) => roles.contains(tensor.role),
+            _ => by(&|n| self.matches_name(n)),
+        }
+    }
+
+    /// Whether it picks a tensor that has this name only; one of roles picks none by its name.
+    pub(super) fn matches_name(&self, name: &str) -> bool {
+        match self {
+            Self::Name(wanted) => name == wanted,
+            Self::Glob(glob) => glob.is_match(name),
+            Self::Regex(regex) => regex.is_match(name),
+            Self::Role(_) => false,
         }
     }
 

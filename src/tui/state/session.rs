@@ -180,6 +180,19 @@ impl Split {
     }
 }
 
+/// Some of a model's tensors in file order.
+fn in_file_order(tensors: &[usize], all: usize) -> Vec<usize> {
+    // Marking is quicker than sorting, but looks at every tensor of the model.
+    if tensors.len() < all / 16 {
+        let mut sorted = tensors.to_vec();
+        sorted.sort_unstable();
+        return sorted;
+    }
+    let mut among = vec![false; all];
+    tensors.iter().for_each(|tensor| among[*tensor] = true);
+    among.iter().enumerate().filter(|(_, is)| **is).map(|(tensor, _)| tensor).collect()
+}
+
 /// An opened model.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -399,8 +412,7 @@ impl Session {
             return Target::Tensor(index);
         }
         let path = self.tree.path(item);
-        let mut tensors = self.tree.visible_below(item).into_owned();
-        tensors.sort_unstable();
+        let tensors = in_file_order(&self.tree.visible_below(item), self.model.tensors.len());
         if self.tree.is_filtered() && tensors.len() < self.tree.tensors_below(item).len() {
             let of = if item == Item::Model { String::new() } else { format!(" of {}", self.tree.title(item)) };
             return Target::Listed { what: format!("filtered{of}"), tensors };

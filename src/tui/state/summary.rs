@@ -9,7 +9,7 @@ use super::previews::{Figures, Previews};
 use super::tree::{Item, TreeView};
 use crate::engine::codec::DType;
 use crate::engine::model::Model;
-use crate::engine::model::tree::{Grouping, NodeKind};
+use crate::engine::model::tree::{Grouping, NodeKind, Tree};
 use crate::engine::plan::{Plan, Shared, Step, Touched};
 use crate::engine::stats::{Estimate, Pooled, PooledPart};
 use crate::engine::ternary::{Format, Method};
@@ -323,15 +323,12 @@ impl Summaries {
     /// Sums everything up again. What was measured is looked up only of tensors that are measured in another way now, or
     /// are among those of which something `came` in.
     fn renewed(self, model: &Model, tree: &TreeView, plan: &PlanState, previews: &Previews, came: &[usize]) -> Self {
-        let Self { plan: old_plan, bases: old_bases, mut parts, mut folders, grouping, .. } = self;
+        let Self { plan: old_plan, bases: old_bases, mut parts, rows, folders, grouping, .. } = self;
         let known = parts.len() == model.tensors.len() && old_plan.decisions.len() == parts.len();
         parts.resize_with(model.tensors.len(), || None);
         let mut stale = vec![!known; model.tensors.len()];
         came.iter().for_each(|index| stale[*index] = true);
         let tree = tree.tree();
-        if tree.grouping != grouping {
-            folders.clear();
-        }
         let bases = bases(model, plan);
         let plan = Arc::clone(plan.plan());
         for (index, part) in parts.iter_mut().enumerate() {
@@ -343,15 +340,12 @@ impl Summaries {
         }
         let mut made = Self { plan, bases, parts, grouping: tree.grouping, ..Self::default() };
         made.saturated = is_vast(&made.bases, &made.plan);
-        let mut old = folders.into_iter();
-        for node in &tree.nodes {
-            made.rows.push(match &node.kind {
-                NodeKind::Tensor(index) => Row::Tensor(*index),
-                NodeKind::Folder(_) => {
-                    made.folders.push(Folder { own: old.next().and_then(|folder| folder.own), ..Folder::default() });
-                    Row::Folder(made.folders.len() - 1)
-                }
-            });
+        if tree.grouping == grouping && rows.len() == tree.nodes.len() {
+            // The same rows: what was measured of their own tensors may still hold.
+            made.rows = rows;
+            made.folders = folders.into_iter().map(|folder| Folder { own: folder.own, ..Folder::default() }).collect();
+        } else {
+            made.lay_out(tree);
         }
         made.model = made.own(&tree.roots, None, &stale);
         for (id, node) in tree.nodes.iter().enumerate().rev() {
@@ -369,6 +363,19 @@ impl Summaries {
         }
         made.model.estimate();
         made
+    }
+
+    /// Rows for a tree's nodes, and empty sums for its folders.
+    fn lay_out(&mut self, tree: &Tree) {
+        for node in &tree.nodes {
+            self.rows.push(match &node.kind {
+                NodeKind::Tensor(index) => Row::Tensor(*index),
+                NodeKind::Folder(_) => {
+                    self.folders.push(Folder::default());
+                    Row::Folder(self.folders.len() - 1)
+                }
+            });
+        }
     }
 
     /// The sums over the tensors among these nodes. What was measured of them is summed up only if any of that is stale,
