@@ -302,6 +302,14 @@ impl Lanes for Avx2 {
         op!([_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])])
     }
     #[inline(always)]
+    fn div(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_div_ps(a[0], b[0]), _mm256_div_ps(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn sqrt(self, x: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_sqrt_ps(x[0]), _mm256_sqrt_ps(x[1])])
+    }
+    #[inline(always)]
     fn max(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
         op!([_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])])
     }
@@ -368,34 +376,6 @@ impl Lanes for Avx2 {
             _mm256_mul_pd(a[2], b[2]),
             _mm256_mul_pd(a[3], b[3])
         ])
-    }
-    #[inline(always)]
-    fn wide_div(self, a: [__m256d; 4], b: [__m256d; 4]) -> [__m256d; 4] {
-        op!([
-            _mm256_div_pd(a[0], b[0]),
-            _mm256_div_pd(a[1], b[1]),
-            _mm256_div_pd(a[2], b[2]),
-            _mm256_div_pd(a[3], b[3])
-        ])
-    }
-    #[inline(always)]
-    fn wide_greatest(self, x: [__m256d; 4]) -> f64 {
-        op!({
-            let x = _mm256_max_pd(_mm256_max_pd(x[0], x[1]), _mm256_max_pd(x[2], x[3]));
-            let x = _mm_max_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd::<1>(x));
-            _mm_cvtsd_f64(_mm_max_sd(x, _mm_unpackhi_pd(x, x)))
-        })
-    }
-    #[inline(always)]
-    fn wide_equal(self, x: [__m256d; 4], y: f64) -> u32 {
-        op!({
-            let y = _mm256_set1_pd(y);
-            let mut bits = 0;
-            for (i, x) in x.into_iter().enumerate() {
-                bits |= (_mm256_movemask_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(x, y)) as u32) << (4 * i);
-            }
-            bits
-        })
     }
     #[inline(always)]
     fn wide_add_where(self, sum: [__m256d; 4], m: [__m256; 2], x: [__m256; 2]) -> [__m256d; 4] {

@@ -148,6 +148,14 @@ impl Lanes for Avx512 {
         op!(_mm512_mul_ps(a, b))
     }
     #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn sqrt(self, x: __m512) -> __m512 {
+        op!(_mm512_sqrt_ps(x))
+    }
+    #[inline(always)]
     fn max(self, a: __m512, b: __m512) -> __m512 {
         op!(_mm512_max_ps(a, b))
     }
@@ -196,22 +204,6 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn wide_mul(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
         op!([_mm512_mul_pd(a[0], b[0]), _mm512_mul_pd(a[1], b[1])])
-    }
-    #[inline(always)]
-    fn wide_div(self, a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
-        op!([_mm512_div_pd(a[0], b[0]), _mm512_div_pd(a[1], b[1])])
-    }
-    #[inline(always)]
-    fn wide_greatest(self, x: [__m512d; 2]) -> f64 {
-        op!(_mm512_reduce_max_pd(_mm512_max_pd(x[0], x[1])))
-    }
-    #[inline(always)]
-    fn wide_equal(self, x: [__m512d; 2], y: f64) -> u32 {
-        op!({
-            let y = _mm512_set1_pd(y);
-            let (low, high) = (_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(x[0], y), _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(x[1], y));
-            u32::from(low) | u32::from(high) << 8
-        })
     }
     #[inline(always)]
     fn wide_add_where(self, sum: [__m512d; 2], m: __mmask16, x: __m512) -> [__m512d; 2] {

@@ -28,6 +28,8 @@ pub(super) trait Lanes: Copy {
     fn abs(self, x: Self::V) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, x: Self::V) -> Self::V;
     /// The greater; of NaN anything.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// Where a > b.
@@ -49,10 +51,6 @@ pub(super) trait Lanes: Copy {
     fn wide(self, x: Self::V) -> Self::W;
     fn wide_add(self, a: Self::W, b: Self::W) -> Self::W;
     fn wide_mul(self, a: Self::W, b: Self::W) -> Self::W;
-    fn wide_div(self, a: Self::W, b: Self::W) -> Self::W;
-    fn wide_greatest(self, x: Self::W) -> f64;
-    /// Lane l as bit l where it is `y`.
-    fn wide_equal(self, x: Self::W, y: f64) -> u32;
     /// Adds x, widened, where `m`.
     fn wide_add_where(self, sum: Self::W, m: Self::M, x: Self::V) -> Self::W;
 

@@ -240,6 +240,14 @@ impl Lanes for Neon {
         each!(4, i => vmulq_f32(a[i], b[i]))
     }
     #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        each!(4, i => vdivq_f32(a[i], b[i]))
+    }
+    #[inline(always)]
+    fn sqrt(self, x: Self::V) -> Self::V {
+        each!(4, i => vsqrtq_f32(x[i]))
+    }
+    #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         each!(4, i => vmaxnmq_f32(a[i], b[i]))
     }
@@ -287,23 +295,6 @@ impl Lanes for Neon {
     #[inline(always)]
     fn wide_mul(self, a: Self::W, b: Self::W) -> Self::W {
         each!(8, i => vmulq_f64(a[i], b[i]))
-    }
-    #[inline(always)]
-    fn wide_div(self, a: Self::W, b: Self::W) -> Self::W {
-        each!(8, i => vdivq_f64(a[i], b[i]))
-    }
-    #[inline(always)]
-    fn wide_greatest(self, x: Self::W) -> f64 {
-        let pairs = each!(4, i => vmaxnmq_f64(x[i], x[i + 4]));
-        op!(vmaxnmvq_f64(vmaxnmq_f64(vmaxnmq_f64(pairs[0], pairs[1]), vmaxnmq_f64(pairs[2], pairs[3]))))
-    }
-    #[inline(always)]
-    fn wide_equal(self, x: Self::W, y: f64) -> u32 {
-        let two = each!(8, i => {
-            let equal = vceqq_f64(x[i], vdupq_n_f64(y));
-            vgetq_lane_u64::<0>(equal) as u32 & 1 | vgetq_lane_u64::<1>(equal) as u32 & 2
-        });
-        two.iter().rev().fold(0, |bits, two| bits << 2 | two)
     }
     #[inline(always)]
     fn wide_add_where(self, sum: Self::W, m: Self::M, x: Self::V) -> Self::W {

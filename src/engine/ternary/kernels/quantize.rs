@@ -5,6 +5,7 @@
 
 use super::codes::pack;
 use super::lanes::{Codes, Lanes, Source};
+use super::support::Known;
 use super::{Task, Whole, fold, support, weighted};
 use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
 use crate::engine::ternary::Method;
@@ -138,7 +139,7 @@ fn head<L: Lanes, S: Source, const N: usize>(
             above: 0.0,
             scale: match importance {
                 Some(importance) => weighted::best_scale(l, a, importance, greatest),
-                None => support::best_scale::<L, S, N>(l, a, mean, greatest),
+                None => support::best_scale::<L, S, N>(l, a, Known { total, square, greatest }),
             },
         },
         Method::Lossless => return None,

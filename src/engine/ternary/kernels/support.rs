@@ -1,26 +1,34 @@
 //! The scale of the exact optimum over [`Lanes`].
 //!
 //! [`optimum`](crate::engine::ternary::optimum) proves that the best support is a prefix of the magnitudes in descending
-//! order, and that two thresholds found by iterating T(d), the mean of the magnitudes above d/2, enclose where it ends.
-//! Here the same is done with other rounds. **The result does not depend on them:**
+//! order, those above d/2. A prefix of k magnitudes that sum up to S gains S²/k, which is the greatest 4t(S − tk) of any t,
+//! that of t = S/2k. And S − tk is never more than H(t) = Σ max(a − t, 0), which it is for those above t. So **the gain of
+//! the optimum is the greatest 4t·H(t)**, and H is convex: it lies below its chords. With H at a few thresholds, t·H(t) of
+//! the best of them bounds the optimum from below, t times the chord from above: a parabola in t. Only where it is not less
+//! may the optimum lie; what lies above is in the support for certain, what lies below is not, and only prefixes that end
+//! between are compared. **The result does not depend on the thresholds:**
 //!
 //! - Sums are exact. d* ≥ mean, so what matters is above mean/2: of n ≤ 256 magnitudes the greatest is at most 2⁹ times
 //!   that, an f32 has 24 bits, and sums of 256 take 8 more: 41 bits of the 53 of an f64, in whatever order they are added.
 //! - The gain S²/k of a prefix is then one and the same f64 wherever it is computed, and of equal ones the shortest prefix
 //!   is taken.
-//! - A prefix that a threshold shuts out is beaten by another by more than rounding. From above: while thresholds fall
-//!   from h to T(h)(1 + m), where m is the margin, a prefix that leaves out an a > T(h)(1 + m)/2 has a mean µ ≤ T(h), and
-//!   with a > (1 + m)µ/2 the prefix with a has a gain greater by a factor of 1 + m/(2k), m/(2k) ≥ 2⁻²⁴. From below:
-//!   a prefix that ends with an a ≤ µ/2 gains by a factor of 1 + 1/(4k² − 1) by leaving it out.
+//! - What is shut out is beaten by more than rounding: the lower bound is taken less by more than all errors of both. A
+//!   prefix whose gain is the best one but for rounding has its t = S/2k where the parabola reaches the bound, and keeps all
+//!   above t but for what is as near to t as rounding, by less than the limits are moved apart.
 
 use std::hint::black_box;
 
-use super::fold;
 use super::lanes::{Lanes, SPAN, Source};
 
-/// Rounds of the iteration from each side, then further ones where more than [`MANY`] magnitudes are left between.
-const ROUNDS: [usize; 2] = [3, 2];
-const MANY: usize = 48;
+/// Thresholds of a round.
+const POINTS: usize = 6;
+/// Those of the first round, in units of [`GUESS`]·Σa²/Σa.
+const AROUND: [f32; POINTS] = [0.7, 0.9, 1.0, 1.1, 1.4, 2.4];
+/// The best threshold of normal weights in units of Σa²/Σa; of weights with heavier tails it is not far from there.
+const GUESS: f32 = 0.489;
+/// Further rounds, while more than [`MANY`] magnitudes are left between the limits.
+const ROUNDS: usize = 2;
+const MANY: usize = 32;
 /// Most vectors of a block.
 const N_MOST: usize = 16;
 /// Numbers with 11 significant bits add up exactly in f32 if their number times the ratio of the greatest to the least is
@@ -40,25 +48,43 @@ impl Prefix {
     }
 }
 
-/// The scale. `mean` and `greatest` are those of `a`, which are finite and not all zero.
+/// What is known of a block: Σa, Σa², the greatest a; finite and not 0.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    pub total: f32,
+    pub square: f32,
+    pub greatest: f32,
+}
+
+/// The scale of the magnitudes `a`.
 #[inline(always)]
-pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(l: L, a: &[L::V; N], mean: f32, greatest: f32) -> f64 {
-    let margin = (16 * N) as f32 * f32::EPSILON;
-    let (mut below, mut above) = (mean * (1.0 - margin), greatest);
+pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(l: L, a: &[L::V; N], known: Known) -> f64 {
+    let Known { total, square, greatest } = known;
+    let mean = total / (16 * N) as f32;
+    // d* ≥ mean.
+    let least = mean * 0.5 * (1.0 - (16 * N) as f32 * f32::EPSILON);
+    let guess = GUESS * square / total;
+    let (mut t, mut h, mut bound) = ([greatest; 17], [0.0; 17], 0.0);
+    (t[0], h[0]) = (0.0, total);
+    for i in 0..POINTS {
+        t[i + 1] = lesser(AROUND[i] * guess, greatest);
+    }
+    excess::<L, N>(l, a, &t, &mut h);
+    let reach = greater(t[POINTS], 0.5 * greatest);
+    let mut limits = enclose(l, &t, &h, &mut bound, margin(reach / mean));
     // Room for a vector behind the last.
     let mut open = [0.0f32; 16 * (N_MOST + 1)];
-    let (mut certain, mut found) = (Prefix { sum: 0.0, count: 0.0 }, usize::MAX);
-    for rounds in ROUNDS {
-        for _ in 0..rounds {
-            let means = means_above(l, a, below / 2.0, above / 2.0);
-            (below, above) = (means.0 * (1.0 - margin), means.1 * (1.0 + margin));
+    let mut rounds = 0;
+    let (certain, found, low) = loop {
+        let low = greater(limits.0, least);
+        let (certain, found) = part::<L, S, N>(l, a, (low, limits.1, greatest), &mut open);
+        if found <= MANY || rounds == ROUNDS {
+            break (certain, found, low);
         }
-        (certain, found) = part::<L, S, N>(l, a, (below / 2.0, above / 2.0, greatest), &mut open);
-        if found <= MANY {
-            break;
-        }
-    }
-    let best = if S::SHORT && found as f32 * above <= EXACT * below {
+        limits = narrow(l, a, (low, limits.1), (mean, &mut bound));
+        rounds += 1;
+    };
+    let best = if S::SHORT && found as f32 * limits.1 <= EXACT * low {
         best_of_short(l, certain, &mut open, found)
     } else {
         best_in_order(certain, &mut open[..found])
@@ -66,43 +92,143 @@ pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(l: L, a: &[L::V; N
     best.sum / best.count
 }
 
-/// The prefix of greatest gain that ends with one of the open magnitudes, or before them. All at once: each lane has a
+/// Limits within limits that leave many magnitudes open, by a further round.
+#[cold]
+#[inline(always)]
+fn narrow<L: Lanes, const N: usize>(
+    l: L,
+    a: &[L::V; N],
+    (low, high): (f32, f32),
+    (mean, bound): (f32, &mut f32),
+) -> (f32, f32) {
+    let (mut t, mut h) = ([high; 17], [0.0; 17]);
+    for i in 0..POINTS - 1 {
+        t[i + 1] = low + i as f32 / (POINTS - 1) as f32 * (high - low);
+    }
+    excess::<L, N>(l, a, &t, &mut h);
+    (t[0], h[0]) = (t[1], h[1]);
+    let last = h[POINTS];
+    h[POINTS + 1..].fill(last);
+    let limits = enclose(l, &t, &h, bound, margin(high / mean));
+    (greater(limits.0, low), lesser(limits.1, high))
+}
+
+/// H at the thresholds from the second on.
+#[inline(always)]
+fn excess<L: Lanes, const N: usize>(l: L, a: &[L::V; N], t: &[f32; 17], h: &mut [f32; 17]) {
+    let (mut thresholds, mut sums) = ([l.splat(0.0); POINTS], [l.splat(0.0); POINTS]);
+    for i in 0..POINTS {
+        thresholds[i] = l.splat(t[i + 1]);
+    }
+    for x in a {
+        for i in 0..POINTS {
+            sums[i] = l.add(sums[i], l.max(*x, thresholds[i]));
+        }
+    }
+    for i in 0..POINTS {
+        h[i + 1] = greater(l.total(sums[i]) - (16 * N) as f32 * t[i + 1], 0.0);
+    }
+}
+
+/// By what part of the bound t·H(t), and t times a chord, may be wrong, if t and the thresholds are no more than `reach`
+/// means. H comes from a sum of n terms max(a, t), with a relative error of less than 23·2⁻²⁴ after N ≤ 16 additions, a
+/// fold of a register, and what is subtracted; that sum is at most n·mean·(reach + 1), the bound at least n·mean²/4: 92.
+/// Solving the square equation takes less than the rest.
+///
+/// Of the last chord, to 0 at the greatest magnitude g, t times the error is at most that of its first end, or where g is
+/// far that error times g²/4(g − t) ≤ g/2.
+#[inline(always)]
+fn margin(reach: f32) -> f32 {
+    const UNIT: f32 = 128.0 / (1 << 24) as f32;
+    UNIT * reach * (reach + 1.0)
+}
+
+/// Between which thresholds the greatest t·H(t) may lie, given thresholds in ascending order, the first and last of which
+/// enclose it already, and H at each. Raises `bound` to what the greatest is at least.
+#[inline(always)]
+fn enclose<L: Lanes>(l: L, t: &[f32; 17], h: &[f32; 17], bound: &mut f32, margin: f32) -> (f32, f32) {
+    // A lane for each pair of neighbours.
+    let pairs = |x: &[f32; 17]| {
+        let (first, second) = (x.first_chunk(), x.last_chunk());
+        (first.map_or(l.splat(0.0), |x| l.singles(x)), second.map_or(l.splat(0.0), |x| l.singles(x)))
+    };
+    let ((t1, t2), (h1, h2)) = (pairs(t), pairs(h));
+    let zero = l.splat(0.0);
+    let all = l.at_least(zero, zero);
+    *bound = greater(*bound, l.greatest(l.mul(t2, h2)) * (1.0 - margin));
+    let least = *bound * (1.0 - margin);
+    // t·(p − t·fall)/width ≥ least, where p² ≥ 4·fall·least·width, between the solutions low = 2·least·width/s and
+    // high = s/(2·fall).
+    let h1 = l.max(h1, h2);
+    let (width, fall) = (l.sub_where(t2, all, t1), l.sub_where(h1, all, h2));
+    let p = l.add(l.mul(h1, width), l.mul(fall, t1));
+    let (twice, wanted) = (l.add(fall, fall), l.mul(width, l.splat(2.0 * least)));
+    let rest = l.sub_where(l.mul(p, p), all, l.mul(twice, wanted));
+    let s = l.add(p, l.sqrt(l.max(rest, zero)));
+    let low = l.max(l.div(wanted, s), t1);
+    // Highs are negative here.
+    let high = l.max(l.sub_where(zero, all, l.div(s, twice)), l.sub_where(zero, all, t2));
+    let there = l.without(l.without(l.above(p, zero), l.above(zero, rest)), l.above(l.add(low, high), zero));
+    let not_there = l.without(all, there);
+    let lows = l.sub_where(l.sub_where(zero, there, low), not_there, l.splat(f32::MAX));
+    let low = -l.greatest(lows);
+    let high = l.greatest(l.sub_where(zero, there, high));
+    const APART: f32 = 1.0 / (1 << 20) as f32;
+    (low * (1.0 - APART), high * (1.0 + APART))
+}
+
+/// The greater; of NaN the second.
+#[inline(always)]
+fn greater(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// The lesser; of NaN the second.
+#[inline(always)]
+fn lesser(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// The prefix of greatest gain that ends with one of the open magnitudes, or before them. Sixteen at once: each lane has a
 /// magnitude and adds up those that are not below it. Equal ones belong to all of them: the best prefix cuts no run of
-/// equal magnitudes. Their sums must be exact in f32.
+/// equal magnitudes. Their sums must be exact in f32. Gains are in f32 first; those that may be the best then in f64.
 #[inline(always)]
 fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut [f32; 16 * (N_MOST + 1)], found: usize) -> Prefix {
-    // What was written behind the last is not one of them.
+    // What was written behind the last is not one of them; zeros count nowhere but with each other.
     open[found..found + 16].fill(0.0);
-    let open = &*open;
+    let open = &open.as_chunks::<16>().0[..found.div_ceil(16)];
     let (zero, one) = (l.splat(0.0), l.splat(1.0));
-    let (certain_sum, certain_count) = (l.wide_splat(certain.sum), l.wide_splat(certain.count));
+    let (certain_sum, certain_count) = (l.splat(certain.sum as f32), l.splat(certain.count as f32));
     let (mut best, mut gain) = (certain, certain.gain());
-    for lanes in &open.as_chunks::<16>().0[..found.div_ceil(16)] {
+    for lanes in open {
         let x = l.singles(lanes);
-        let (mut sums, mut counts) = (zero, zero);
-        for magnitude in &open[..found] {
-            let magnitude = l.splat(*magnitude);
-            let counted = l.at_least(magnitude, x);
-            sums = l.add_where(sums, counted, magnitude);
-            counts = l.add_where(counts, counted, one);
-        }
-        let (sum, count) = (l.wide_add(certain_sum, l.wide(sums)), l.wide_add(certain_count, l.wide(counts)));
-        let gains = l.wide_div(l.wide_mul(sum, sum), count);
-        let greatest = l.wide_greatest(gains);
-        if greatest >= gain {
-            let (mut all_sums, mut all_counts) = ([0.0; 16], [0.0; 16]);
-            l.store(sums, &mut all_sums);
-            l.store(counts, &mut all_counts);
-            let mut ends = l.wide_equal(gains, greatest);
-            while ends != 0 {
-                let at = ends.trailing_zeros() as usize & 15;
-                let count = certain.count + f64::from(all_counts[at]);
-                if greatest > gain || count < best.count {
-                    best = Prefix { sum: certain.sum + f64::from(all_sums[at]), count };
-                    gain = greatest;
-                }
-                ends &= ends - 1;
+        let (mut sums, mut counts) = ((zero, zero), (zero, zero));
+        for magnitudes in open {
+            for i in 0..8 {
+                let (even, odd) = (l.splat(magnitudes[2 * i]), l.splat(magnitudes[2 * i + 1]));
+                let counted = (l.at_least(even, x), l.at_least(odd, x));
+                sums = (l.add_where(sums.0, counted.0, even), l.add_where(sums.1, counted.1, odd));
+                counts = (l.add_where(counts.0, counted.0, one), l.add_where(counts.1, counted.1, one));
             }
+        }
+        let (sums, counts) = (l.add(sums.0, sums.1), l.add(counts.0, counts.1));
+        let (sum, count) = (l.add(certain_sum, sums), l.add(certain_count, counts));
+        let gains = l.div(l.mul(sum, sum), count);
+        // Six roundings each of these gains.
+        let near = l.greatest(gains).max(gain as f32) * (1.0 - 32.0 / (1 << 24) as f32);
+        let mut ends = l.bits(l.at_least(gains, l.splat(near)));
+        let (mut all_sums, mut all_counts) = ([0.0; 16], [0.0; 16]);
+        l.store(sums, &mut all_sums);
+        l.store(counts, &mut all_counts);
+        while ends != 0 {
+            let at = ends.trailing_zeros() as usize & 15;
+            let sum = certain.sum + f64::from(all_sums[at]);
+            let prefix = Prefix { sum, count: certain.count + f64::from(all_counts[at]) };
+            let new = prefix.gain();
+            if new > gain || new == gain && prefix.count < best.count {
+                (best, gain) = (prefix, new);
+            }
+            ends &= ends - 1;
         }
     }
     best
@@ -120,25 +246,6 @@ fn best_in_order(certain: Prefix, open: &mut [f32]) -> Prefix {
         }
     }
     best
-}
-
-/// Means of what is above each of two thresholds; 0 where nothing is.
-#[inline(always)]
-fn means_above<L: Lanes, const N: usize>(l: L, a: &[L::V; N], low: f32, high: f32) -> (f32, f32) {
-    let (zero, one) = (l.splat(0.0), l.splat(1.0));
-    let (low, high) = (l.splat(low), l.splat(high));
-    let (mut low_sums, mut low_counts) = ((zero, zero), (zero, zero));
-    let (mut high_sums, mut high_counts) = ((zero, zero), (zero, zero));
-    for j in 0..N / 2 {
-        let (x, y) = (a[2 * j], a[2 * j + 1]);
-        let kept = (l.above(x, low), l.above(y, low));
-        low_sums = (l.add_where(low_sums.0, kept.0, x), l.add_where(low_sums.1, kept.1, y));
-        low_counts = (l.add_where(low_counts.0, kept.0, one), l.add_where(low_counts.1, kept.1, one));
-        let kept = (l.above(x, high), l.above(y, high));
-        high_sums = (l.add_where(high_sums.0, kept.0, x), l.add_where(high_sums.1, kept.1, y));
-        high_counts = (l.add_where(high_counts.0, kept.0, one), l.add_where(high_counts.1, kept.1, one));
-    }
-    (fold(l, low_sums) / fold(l, low_counts).max(1.0), fold(l, high_sums) / fold(l, high_counts).max(1.0))
 }
 
 /// What is above `high`; and what is between, put into `open`, with how many they are.
