@@ -5,7 +5,7 @@
 
 use super::codes::pack;
 use super::lanes::{Codes, Lanes, Source};
-use super::support::Known;
+use super::support::{Known, NONE_OPEN};
 use super::{Task, Whole, fold, support, weighted};
 use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
 use crate::engine::ternary::Method;
@@ -29,14 +29,22 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize>(
     let mut codes = Codes([0; 256]);
     let zero = l.splat(0.0);
     let (mut a, mut b) = ([zero; N], [zero; N]);
+    let mut open = [NONE_OPEN; 2];
     let mut done = 0;
     // Two at a time: a scale takes long to follow from a block, and meanwhile the other block can be summed.
     for (weights, out) in weights.chunks(32 * N).zip(out.chunks_mut(2 * bytes)) {
         let mut blocks = weights.chunks_exact(16 * N).filter_map(|w| w.as_chunks::<16>().0.first_chunk::<N>());
         let (Some(first), second) = (blocks.next(), blocks.next()) else { return done };
-        let first_head = head::<L, S, N>(l, task, first, None, &mut a);
-        let second_head = second.and_then(|second| head::<L, S, N>(l, task, second, None, &mut b));
-        let Some(head) = first_head else { return done };
+        let Some(first_look) = look::<L, S, N>(l, task, first, &mut a) else { return done };
+        let second_look = second.and_then(|second| look::<L, S, N>(l, task, second, &mut b));
+        let exact = task.method == Method::Exact && task.whole.is_none();
+        let scales = match second_look {
+            _ if !exact => [0.0; 2],
+            Some(second) => support::best_scales::<L, S, N>(l, [&a, &b], [first_look.known, second.known], &mut open),
+            None => support::best_scales::<L, S, N>(l, [&a, &a], [first_look.known; 2], &mut open),
+        };
+        let Some(head) = head(l, task, &first_look, scales[0], &a) else { return done };
+        let second_head = second_look.and_then(|look| self::head(l, task, &look, scales[1], &b));
         finish::<L, S, N>(l, first, None, &a, &head, &mut codes, stats);
         pack(l, task.format, head.bits, &codes.0[..16 * N], &mut out[..bytes]);
         done += 1;
@@ -65,7 +73,13 @@ pub(super) fn weighted_block<L: Lanes, S: Source, const N: usize>(
     let mut codes = Codes([0; 256]);
     let mut a = [l.splat(0.0); N];
     let regarded = Some(importance).filter(|_| !blind);
-    let Some(head) = head::<L, S, N>(l, task, weights, regarded, &mut a) else { return false };
+    let Some(look) = look::<L, S, N>(l, task, weights, &mut a) else { return false };
+    let exact = match regarded {
+        _ if task.method != Method::Exact || task.whole.is_some() => 0.0,
+        Some(importance) => weighted::best_scale(l, &a, importance, look.known.greatest),
+        None => support::best_scales::<L, S, N>(l, [&a, &a], [look.known; 2], &mut [NONE_OPEN; 2])[0],
+    };
+    let Some(head) = head(l, task, &look, exact, &a) else { return false };
     finish::<L, S, N>(l, weights, Some(importance), &a, &head, &mut codes, stats);
     pack(l, task.format, head.bits, &codes.0[..16 * N], out);
     true
@@ -90,15 +104,22 @@ struct Head {
     native: bool,
 }
 
-/// Looks a block over and chooses its scale. Puts its magnitudes into `a`. `None`: it is not ordinary.
+/// What is seen of a block before a method.
+#[derive(Clone, Copy)]
+struct Look {
+    known: Known,
+    /// Its scale if it is ternary already.
+    native: Option<f32>,
+}
+
+/// Looks a block over and puts its magnitudes into `a`. `None`: it is not ordinary.
 #[inline(always)]
-fn head<L: Lanes, S: Source, const N: usize>(
+fn look<L: Lanes, S: Source, const N: usize>(
     l: L,
     task: Task,
     weights: &[[S::Raw; 16]; N],
-    importance: Option<&[[f32; 16]; N]>,
     a: &mut [L::V; N],
-) -> Option<Head> {
+) -> Option<Look> {
     let zero = l.splat(0.0);
     let (mut sums, mut squares, mut tops) = ((zero, zero), (zero, zero), zero);
     for j in 0..N / 2 {
@@ -114,14 +135,21 @@ fn head<L: Lanes, S: Source, const N: usize>(
     if !total.is_finite() || !fits_f32(greatest, 0.0) {
         return None;
     }
+    // Of a block {−s, 0, +s} greatest · Σ|w| = Σw², and with magnitudes that round to one f16 nearly.
+    let alike = task.whole.is_none() && greatest * total - square <= square * (1.0 / 512.0);
+    let native = if alike { native_scale(l, a, greatest) } else { None };
+    Some(Look { known: Known { total, square, greatest }, native })
+}
+
+/// Chooses the scale of a block; `exact` is that of the exact optimum where it is wanted. `None`: it is not ordinary.
+#[inline(always)]
+fn head<L: Lanes, const N: usize>(l: L, task: Task, look: &Look, exact: f64, a: &[L::V; N]) -> Option<Head> {
+    let Look { known: Known { total, square, greatest }, native } = *look;
     if let Some(whole) = task.whole {
         let Whole { above, scale, native } = whole;
         return fits_f32(greatest, scale).then_some(Head { bits: 0, scale, above, greatest, square, native });
     }
     let method = task.method;
-    // Of a block {−s, 0, +s} greatest · Σ|w| = Σw², and with magnitudes that round to one f16 nearly.
-    let alike = greatest * total - square <= square * (1.0 / 512.0);
-    let native = if alike { native_scale(l, a, greatest) } else { None };
     let mean = total / (16 * N) as f32;
     let rule = match method {
         Method::Refit | Method::Twn | Method::Exact if native.is_some() => {
@@ -135,13 +163,7 @@ fn head<L: Lanes, S: Source, const N: usize>(
         Method::Twn => refit(l, a, mean * 0.75),
         Method::Max => Rule { above: kept_from(1.0 / greatest).next_down(), scale: f64::from(greatest) },
         // The threshold follows from the rounded scale.
-        Method::Exact => Rule {
-            above: 0.0,
-            scale: match importance {
-                Some(importance) => weighted::best_scale(l, a, importance, greatest),
-                None => support::best_scale::<L, S, N>(l, a, Known { total, square, greatest }),
-            },
-        },
+        Method::Exact => Rule { above: 0.0, scale: exact },
         Method::Lossless => return None,
     };
     let bits = l.to_half(rule.scale as f32);

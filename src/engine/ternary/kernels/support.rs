@@ -56,51 +56,100 @@ pub(super) struct Known {
     pub greatest: f32,
 }
 
-/// The scale of the magnitudes `a`.
-#[inline(always)]
-pub(super) fn best_scale<L: Lanes, S: Source, const N: usize>(l: L, a: &[L::V; N], known: Known) -> f64 {
-    let Known { total, square, greatest } = known;
-    let mean = total / (16 * N) as f32;
-    // d* ≥ mean.
-    let least = mean * 0.5 * (1.0 - (16 * N) as f32 * f32::EPSILON);
-    let guess = GUESS * square / total;
-    let (mut t, mut h, mut bound) = ([greatest; 17], [0.0; 17], 0.0);
-    (t[0], h[0]) = (0.0, total);
-    for i in 0..POINTS {
-        t[i + 1] = lesser(AROUND[i] * guess, greatest);
+impl Known {
+    /// The mean, and half of it or a little less: as d* is no less than the mean, what is not above is in no best support.
+    #[inline(always)]
+    fn least<const N: usize>(self) -> (f32, f32) {
+        let mean = self.total / (16 * N) as f32;
+        (mean, mean * 0.5 * (1.0 - (16 * N) as f32 * f32::EPSILON))
     }
-    excess::<L, N>(l, a, &t, &mut h);
-    let reach = greater(t[POINTS], 0.5 * greatest);
-    let mut limits = enclose(l, &t, &h, &mut bound, margin(reach / mean));
-    // Room for a vector behind the last.
-    let mut open = [0.0f32; 16 * (N_MOST + 1)];
-    let mut rounds = 0;
-    let (certain, found, low) = loop {
-        let low = greater(limits.0, least);
-        let (certain, found) = part::<L, S, N>(l, a, (low, limits.1, greatest), &mut open);
-        if found <= MANY || rounds == ROUNDS {
-            break (certain, found, low);
-        }
-        limits = narrow(l, a, (low, limits.1), (mean, &mut bound));
-        rounds += 1;
-    };
-    let best = if S::SHORT && found as f32 * limits.1 <= EXACT * low {
-        best_of_short(l, certain, &mut open, found)
-    } else {
-        best_in_order(certain, &mut open[..found])
-    };
-    best.sum / best.count
 }
 
-/// Limits within limits that leave many magnitudes open, by a further round.
-#[cold]
+/// What is known of where the optimum of a block lies.
+#[derive(Clone, Copy)]
+struct Search {
+    /// t·H(t) is at least this somewhere.
+    bound: f32,
+    /// What is above the second is in the support, what is not above the first is not.
+    limits: (f32, f32),
+}
+
+/// Room for the magnitudes that a search leaves open, and for a vector behind the last.
+pub(super) type Open = [f32; 16 * (N_MOST + 1)];
+
+/// No magnitudes.
+pub(super) const NONE_OPEN: Open = [0.0; 16 * (N_MOST + 1)];
+
+/// The scales of the magnitudes of two blocks. Each step is done for both before the next one: a step takes long to follow
+/// from the one before it, and meanwhile the other block's can be done.
 #[inline(always)]
-fn narrow<L: Lanes, const N: usize>(
+pub(super) fn best_scales<L: Lanes, S: Source, const N: usize>(
+    l: L,
+    a: [&[L::V; N]; 2],
+    known: [Known; 2],
+    open: &mut [Open; 2],
+) -> [f64; 2] {
+    let (mut t, mut h) = ([[0.0; 17]; 2], [[0.0; 17]; 2]);
+    for i in 0..2 {
+        let Known { total, square, greatest } = known[i];
+        let guess = GUESS * square / total;
+        t[i] = [greatest; 17];
+        (t[i][0], h[i][0]) = (0.0, total);
+        for (to, around) in t[i][1..=POINTS].iter_mut().zip(AROUND) {
+            *to = lesser(around * guess, greatest);
+        }
+        excess::<L, N>(l, a[i], &t[i], &mut h[i]);
+    }
+    let mut searches = [Search { bound: 0.0, limits: (0.0, 0.0) }; 2];
+    for i in 0..2 {
+        let (mean, least) = known[i].least::<N>();
+        let reach = greater(t[i][POINTS], 0.5 * known[i].greatest);
+        let Search { bound, limits } = &mut searches[i];
+        *limits = enclose(l, &t[i], &h[i], bound, margin(reach / mean));
+        limits.0 = greater(limits.0, least);
+    }
+    let mut parts = [(Prefix { sum: 0.0, count: 0.0 }, 0); 2];
+    for i in 0..2 {
+        parts[i] = settle::<L, S, N>(l, a[i], known[i], &mut searches[i], &mut open[i]);
+    }
+    let mut scales = [0.0; 2];
+    for i in 0..2 {
+        let ((certain, found), (low, high)) = (parts[i], searches[i].limits);
+        let best = if S::SHORT && found as f32 * high <= EXACT * low {
+            best_of_short(l, certain, &mut open[i], found)
+        } else {
+            best_in_order(certain, &mut open[i][..found])
+        };
+        scales[i] = best.sum / best.count;
+    }
+    scales
+}
+
+/// Parts a block by what a search knows, after further rounds where much is open.
+#[inline(always)]
+fn settle<L: Lanes, S: Source, const N: usize>(
     l: L,
     a: &[L::V; N],
-    (low, high): (f32, f32),
-    (mean, bound): (f32, &mut f32),
-) -> (f32, f32) {
+    known: Known,
+    search: &mut Search,
+    open: &mut Open,
+) -> (Prefix, usize) {
+    let mut rounds = 0;
+    loop {
+        let (low, high) = search.limits;
+        let parts = part::<L, S, N>(l, a, (low, high, known.greatest), open);
+        if parts.1 <= MANY || rounds == ROUNDS {
+            return parts;
+        }
+        narrow(l, a, known.least::<N>().0, search);
+        rounds += 1;
+    }
+}
+
+/// Moves limits that leave much open nearer to each other.
+#[inline(always)]
+fn narrow<L: Lanes, const N: usize>(l: L, a: &[L::V; N], mean: f32, search: &mut Search) {
+    let (low, high) = search.limits;
     let (mut t, mut h) = ([high; 17], [0.0; 17]);
     for i in 0..POINTS - 1 {
         t[i + 1] = low + i as f32 / (POINTS - 1) as f32 * (high - low);
@@ -109,8 +158,8 @@ fn narrow<L: Lanes, const N: usize>(
     (t[0], h[0]) = (t[1], h[1]);
     let last = h[POINTS];
     h[POINTS + 1..].fill(last);
-    let limits = enclose(l, &t, &h, bound, margin(high / mean));
-    (greater(limits.0, low), lesser(limits.1, high))
+    let limits = enclose(l, &t, &h, &mut search.bound, margin(high / mean));
+    search.limits = (greater(limits.0, low), lesser(limits.1, high));
 }
 
 /// H at the thresholds from the second on.
@@ -193,7 +242,7 @@ fn lesser(a: f32, b: f32) -> f32 {
 /// magnitude and adds up those that are not below it. Equal ones belong to all of them: the best prefix cuts no run of
 /// equal magnitudes. Their sums must be exact in f32. Gains are in f32 first; those that may be the best then in f64.
 #[inline(always)]
-fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut [f32; 16 * (N_MOST + 1)], found: usize) -> Prefix {
+fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize) -> Prefix {
     // What was written behind the last is not one of them; zeros count nowhere but with each other.
     open[found..found + 16].fill(0.0);
     let open = &open.as_chunks::<16>().0[..found.div_ceil(16)];
@@ -254,7 +303,7 @@ fn part<L: Lanes, S: Source, const N: usize>(
     l: L,
     a: &[L::V; N],
     (low, high, greatest): (f32, f32, f32),
-    open: &mut [f32; 16 * (N_MOST + 1)],
+    open: &mut Open,
 ) -> (Prefix, usize) {
     let zero = l.splat(0.0);
     let short = S::SHORT && greatest <= SPAN * high;
