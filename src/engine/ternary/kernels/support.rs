@@ -29,6 +29,8 @@ const GUESS: f32 = 0.489;
 /// Further rounds, while more than [`MANY`] magnitudes are left between the limits.
 const ROUNDS: usize = 2;
 const MANY: usize = 32;
+/// By what part limits are moved apart, for rounding.
+const APART: f32 = 1.0 / (1 << 20) as f32;
 /// Most vectors of a block.
 const N_MOST: usize = 16;
 /// Numbers with 11 significant bits add up exactly in f32 if their number times the ratio of the greatest to the least is
@@ -222,7 +224,6 @@ fn enclose<L: Lanes>(l: L, t: &[f32; 17], h: &[f32; 17], bound: &mut f32, margin
     let lows = l.sub_where(l.sub_where(zero, there, low), not_there, l.splat(f32::MAX));
     let low = -l.greatest(lows);
     let high = l.greatest(l.sub_where(zero, there, high));
-    const APART: f32 = 1.0 / (1 << 20) as f32;
     (low * (1.0 - APART), high * (1.0 + APART))
 }
 
