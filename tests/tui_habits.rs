@@ -180,6 +180,9 @@ fn sort_and_budget_take_arguments_and_a_wrong_filter_says_why() {
     };
     assert!(lines(&app).is_empty() && told(&app).unwrap().contains("'3x' is no budget"));
     app.press("backspace");
+    app.type_text("k");
+    assert_eq!(lines(&app), ["budget 3KiB", "budget 3k"]);
+    app.press("backspace");
     app.type_text("b");
     app.press("enter");
     let slider = app.session().slider.as_ref().unwrap();

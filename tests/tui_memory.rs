@@ -127,7 +127,10 @@ fn a_file_is_shown_as_it_was_left_and_u_undoes_the_rules() {
     assert_eq!(again.rules(), rules);
     assert_eq!(again.rows(), rows);
     assert_eq!(again.session().filter.in_force(), "attn");
-    assert_eq!(again.notice(), "as it was left: cursor, folds, filter, rules: u undoes the rules");
+    assert_eq!(
+        again.notice(),
+        "as it was left: cursor, folds, filter, rules: u undoes the rules, which are one step now"
+    );
     again.press("u");
     assert_eq!(again.recipe(), &before);
     assert!(again.notice().contains("undone: the rules of last time"), "{}", again.notice());

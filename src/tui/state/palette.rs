@@ -366,7 +366,8 @@ fn budgets(typed: &str) -> Vec<String> {
     if number.parse::<f64>().is_err() {
         return Vec::new();
     }
-    let units = ["bpw", "MiB", "GiB"].into_iter().filter(|known| known.to_lowercase().starts_with(&unit));
+    let offered = if unit.is_empty() { &["bpw", "MiB", "GiB"][..] } else { &["bpw", "MiB", "GiB", "KiB", "TiB"][..] };
+    let units = offered.iter().filter(|known| known.to_lowercase().starts_with(&unit));
     let mut sizes: Vec<String> = units.map(|unit| format!("{number}{unit}")).collect();
     if !unit.is_empty() && typed.parse::<Goal>().is_ok() {
         sizes.retain(|size| size != typed);

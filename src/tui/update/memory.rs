@@ -85,7 +85,7 @@ pub(super) fn recalled(state: &mut State, model: &Arc<Model>, memory: &Memory) -
         && session.plan.apply(model, "the rules of last time", recipe.clone())
     {
         told.push("rules");
-        undo = ": u undoes the rules";
+        undo = ": u undoes the rules, which are one step now";
     }
     state.kept = state.session.as_ref().map_or(0, |s| s.plan.revision());
     state.sums_changed = true;
