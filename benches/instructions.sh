@@ -21,7 +21,7 @@ fi
 case $(uname -m) in x86_64) ;; *) echo "instructions are not counted: the figures are those of x86_64"; exit 0 ;; esac
 
 cargo build --locked --release --quiet
-program=$PWD/target/release/tritscope
+program=${CARGO_TARGET_DIR:-$PWD/target}/release/tritscope
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_CONFIG_HOME=$work XDG_STATE_HOME=$work
