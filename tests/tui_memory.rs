@@ -140,6 +140,37 @@ fn a_file_is_shown_as_it_was_left_and_u_undoes_the_rules() {
 }
 
 #[test]
+fn steps_can_be_undone_after_another_model_was_looked_at() {
+    let (mut app, _) = opened();
+    let path = app.model().path.clone();
+    let before = app.recipe().clone();
+    app.press("+");
+    app.go("blk.1.attn_q.weight");
+    app.press("space");
+    app.go("blk.0.attn_q.weight");
+    app.press("space");
+    let both = app.recipe().clone();
+    app.press("u");
+    let one = app.recipe().clone();
+    let next = app.session().plan.next_undo().map(str::to_owned);
+    another(&mut app);
+    let effects = reopen(&mut app, &path);
+    assert!(recalls(&effects));
+    let memory = Memory::of(app.session(), &before);
+    let model = app.model();
+    app.send(Event::Recalled(model, Box::new(memory)));
+    app.settle();
+    assert_eq!(app.recipe(), &one);
+    assert_eq!(app.session().plan.next_undo(), next.as_deref());
+    assert!(app.notice().ends_with("rules: u undoes them step by step"), "{}", app.notice());
+    app.press("ctrl-r");
+    assert_eq!(app.recipe(), &both);
+    app.press("u");
+    app.press("u");
+    assert_eq!(app.recipe(), &before);
+}
+
+#[test]
 fn a_file_that_was_left_alone_comes_back_without_a_word() {
     let (mut app, _) = opened();
     let effects = app.press("q");

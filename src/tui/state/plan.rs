@@ -30,6 +30,14 @@ struct Edit {
     recipe: Recipe,
 }
 
+/// A recipe with the steps that led to it, without the model that it was for.
+#[derive(Debug, Clone)]
+pub struct Steps {
+    recipe: Recipe,
+    undo: Vec<Edit>,
+    redo: Vec<Edit>,
+}
+
 /// The recipe, the plan, and the way back.
 #[derive(Debug, Clone)]
 pub struct PlanState {
@@ -42,6 +50,10 @@ pub struct PlanState {
     touched: Changed,
     /// Counts the changes, so that what follows from the plan can tell whether it is of today.
     revision: u64,
+    /// Whether it began with steps that were made before.
+    resumed: bool,
+    /// Whether the recipe has changed since it began.
+    stepped: bool,
     undo: Vec<Edit>,
     redo: Vec<Edit>,
 }
@@ -55,6 +67,8 @@ impl PlanState {
             outlook: Vec::new(),
             touched: Changed::All,
             revision: 0,
+            resumed: false,
+            stepped: false,
             undo: Vec::new(),
             redo: Vec::new(),
         };
@@ -93,6 +107,31 @@ impl PlanState {
     /// Another number after every change.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Whether the recipe has changed since the session began.
+    pub fn is_stepped(&self) -> bool {
+        self.stepped
+    }
+
+    /// The steps that were made and undone; none where there was none.
+    pub fn into_steps(self) -> Option<Steps> {
+        let Self { live, undo, redo, .. } = self;
+        let any = !undo.is_empty() || !redo.is_empty();
+        any.then(|| Steps { recipe: live.recipe().clone(), undo, redo })
+    }
+
+    /// Begins where steps that were made of this model before have led.
+    pub fn resume(&mut self, model: &Model, steps: Steps) {
+        let Steps { recipe, undo, redo } = steps;
+        self.replace(model, recipe);
+        (self.undo, self.redo) = (undo, redo);
+        (self.resumed, self.stepped) = (true, false);
+    }
+
+    /// Whether it began with steps that were made before.
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
     }
 
     /// Whether something else becomes of a tensor than when the session began.
@@ -142,6 +181,7 @@ impl PlanState {
 
     fn replace(&mut self, model: &Model, recipe: Recipe) -> Recipe {
         self.revision += 1;
+        self.stepped = true;
         let (before, touched) = self.live.step(model, recipe);
         self.look_out(model);
         self.touched.join(Changed::of(touched));

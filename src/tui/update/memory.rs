@@ -52,7 +52,7 @@ pub(super) fn recalled(state: &mut State, model: &Arc<Model>, memory: &Memory) -
     let started = state.settings.recipe.clone();
     let now = state.now;
     let Some(session) = &mut state.session else { return Vec::new() };
-    if !Arc::ptr_eq(&session.model, model) || session.plan.revision() > 0 {
+    if !Arc::ptr_eq(&session.model, model) || session.plan.is_stepped() {
         return Vec::new();
     }
     let mut told: Vec<&str> = Vec::new();
@@ -81,7 +81,10 @@ pub(super) fn recalled(state: &mut State, model: &Arc<Model>, memory: &Memory) -
         session.tree.select(node);
     }
     let mut undo = "";
-    if let Some(recipe) = memory.edits(&started)
+    if session.plan.is_resumed() {
+        told.push("rules");
+        undo = ": u undoes them step by step";
+    } else if let Some(recipe) = memory.edits(&started)
         && session.plan.apply(model, "the rules of last time", recipe.clone())
     {
         told.push("rules");

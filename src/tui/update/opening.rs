@@ -31,10 +31,10 @@ pub fn show_model(state: &mut State, model: Arc<Model>) {
     }
     let mut session = Session::new(model, state.settings.recipe.clone());
     state.parked.give(&mut session);
+    (state.kept, state.keep_at) = (session.plan.revision(), None);
     state.session = Some(session);
     state.opening = None;
     state.wants_changed = true;
-    (state.kept, state.keep_at) = (0, None);
 }
 
 pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, String>) -> Vec<Effect> {
