@@ -394,6 +394,16 @@ fn threads_and_memory_of_an_export_are_typed_or_stepped() {
     let [Effect::Export { options, threads, .. }] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((options.max_memory, *threads), (512 << 20, Some(15)));
 
+    app.press("Q tab tab tab tab tab");
+    app.type_text("100");
+    app.press("B");
+    let effects = app.press("enter");
+    assert!(effects.is_empty(), "{effects:?}");
+    let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
+    let problem = "memory: too small: 2 threads need 128 KiB at least";
+    assert_eq!(form.problem.as_deref(), Some(problem));
+    app.press("esc");
+
     let effects = app.press("Q enter");
     let export = effects.iter().find(|e| matches!(e, Effect::Export { .. })).unwrap();
     assert!(matches!(export, Effect::Export { threads: None, .. }), "as many as exports have");

@@ -101,6 +101,7 @@ actions! {
     Compare = "compare", "a second model beside this one";
     CompareResult = "compare-result", "compare the result with its source";
     SwitchUnit = "switch-unit", "typed numbers are MiB, or bits per weight";
+    SetRulesAside = "set-rules-aside", "decide on what rules make ternary, too";
     NextMeasure = "next-measure", "next error: SQNR, relative MSE, weighted";
     Worst = "worst", "to the tensor with the greatest error";
     WriteChart = "write-chart", "write the chart as SVG, CSV and JSON";

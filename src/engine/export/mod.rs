@@ -27,6 +27,7 @@ use super::stats::BlockStats;
 
 pub use check::{Check, Reader};
 pub use fingerprint::fingerprint;
+pub use pipeline::working_memory;
 pub use recode::{Survey, unfit};
 pub use workload::{Labor, Workload};
 

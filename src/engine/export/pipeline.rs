@@ -47,14 +47,22 @@ pub(super) struct BandHash {
 
 /// Elements of a band under a cap on working memory. Errors: a cap that is too small for that many threads.
 pub(super) fn band_len(max_memory: u64, threads: usize) -> Result<u64> {
-    let affordable = max_memory / (threads as u64).max(1) / BYTES_PER_ELEMENT / GRAIN * GRAIN;
-    if affordable < LEAST {
-        return Err(Error::Usage(format!(
-            "--max-memory {max_memory} is too small: {threads} threads need at least {} bytes",
-            threads as u64 * LEAST * BYTES_PER_ELEMENT
-        )));
-    }
-    Ok(affordable.min(BAND))
+    affordable(max_memory, threads).map_err(|least| {
+        let need = format!("{threads} threads need at least {least} bytes");
+        Error::Usage(format!("--max-memory {max_memory} is too small: {need}"))
+    })
+}
+
+fn affordable(max_memory: u64, threads: usize) -> std::result::Result<u64, u64> {
+    let threads = (threads as u64).max(1);
+    let affordable = max_memory / threads / BYTES_PER_ELEMENT / GRAIN * GRAIN;
+    if affordable < LEAST { Err(threads * LEAST * BYTES_PER_ELEMENT) } else { Ok(affordable.min(BAND)) }
+}
+
+/// Bytes that an export with so many threads takes for the weights in work where it may have `max_memory` bytes. Errors: the
+/// bytes that it cannot do without, where that is more.
+pub fn working_memory(max_memory: u64, threads: usize) -> std::result::Result<u64, u64> {
+    affordable(max_memory, threads).map(|band| band * BYTES_PER_ELEMENT * (threads as u64).max(1))
 }
 
 /// Writes tensors of one export.

@@ -24,6 +24,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Budget, &[key(K::End)], "end", Action::Slide(Slide::Most)),
     on(C::Budget, &[key(K::Enter)], "enter", Action::Accept).hint("accept"),
     on(C::Budget, &[key(K::Tab), ch('u')], "tab u", Action::SwitchUnit).hint("MiB/bpw"),
+    on(C::Budget, &[ch('x')], "x", Action::SetRulesAside),
     on(C::Budget, &[key(K::Up), ch('k')], "↑ k", Action::Up),
     on(C::Budget, &[key(K::Down), ch('j')], "↓ j", Action::Down),
     on(C::Budget, &[key(K::PageUp)], "pgup", Action::PageUp),

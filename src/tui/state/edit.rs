@@ -174,20 +174,19 @@ fn rules_for<'a>(
     })
 }
 
-/// The next (or previous) method for the ternary tensors of the target; of the model as a whole, the recipe's default.
-/// `lossless` is among them where `is_native` says of every tensor that it is ternary already.
-pub fn cycle_method(
-    model: &Model,
+/// The next (or previous) method for the ternary tensors of the target, and all there are; of the model as a whole, the one
+/// after the recipe's default. `lossless` is among them where `is_native` says of every tensor that it is ternary already.
+pub fn next_method(
     state: &PlanState,
     target: &Target,
     forward: bool,
     is_native: impl Fn((usize, Format)) -> bool,
-) -> Outcome {
+) -> (Method, &'static [Method]) {
     let pairs = requested(state, target);
     let current = pairs.first().filter(|_| !target.is_model()).map_or(state.recipe().method, |(_, _, method)| *method);
     let native = !pairs.is_empty() && pairs.iter().all(|(tensor, format, _)| is_native((*tensor, *format)));
     let offered = if native { &Method::ALL[..] } else { &Method::COMPARED };
-    set_method(model, state, target, step(offered, current, forward))
+    (step(offered, current, forward), offered)
 }
 
 /// This method for the ternary tensors of the target; of the model as a whole, as the recipe's default.
@@ -199,7 +198,7 @@ pub fn set_method(model: &Model, state: &PlanState, target: &Target, next: Metho
     if target.is_model() {
         let mut recipe = state.recipe().clone();
         recipe.method = next;
-        clear_explicit(&mut recipe, false);
+        clear_explicit(model, state, &mut recipe, false);
         return Outcome::Changed(format!("method {next} for the model"), recipe);
     }
     let pairs = pairs.into_iter().map(|(tensor, format, _)| (tensor, format, next)).collect::<Vec<_>>();
@@ -241,7 +240,7 @@ pub fn set_format(model: &Model, state: &PlanState, target: &Target, next: Forma
     if target.is_model() {
         let mut recipe = state.recipe().clone();
         recipe.format = next;
-        clear_explicit(&mut recipe, true);
+        clear_explicit(model, state, &mut recipe, true);
         return Outcome::Changed(format!("format {next} for the model"), recipe);
     }
     let pairs = pairs.into_iter().map(|(tensor, _, method)| (tensor, next, method)).collect::<Vec<_>>();
@@ -338,12 +337,26 @@ fn explicit(
     Outcome::Changed(name, next)
 }
 
-/// Takes the format or the method out of every rule, so that the default holds again.
-fn clear_explicit(recipe: &mut Recipe, formats: bool) {
-    for rule in &mut recipe.rules {
-        if let Action::Ternary { format, method } = &mut rule.action {
-            if formats { *format = None } else { *method = None }
+/// Takes the format or the method out of every rule, so that the default holds again; and the rules that then say no more
+/// than what holds without them.
+fn clear_explicit(model: &Model, state: &PlanState, recipe: &mut Recipe, formats: bool) {
+    let mut emptied = Vec::new();
+    for (number, rule) in recipe.rules.iter_mut().enumerate() {
+        let Action::Ternary { format, method } = &mut rule.action else { continue };
+        let had = if formats { format.take().is_some() } else { method.take().is_some() };
+        if had && rule.action == Action::TERNARY {
+            emptied.push(number);
         }
+    }
+    if emptied.is_empty() {
+        return;
+    }
+    let mut without = recipe.clone();
+    let mut number = 0..;
+    without.rules.retain(|_| !number.next().is_some_and(|n| emptied.contains(&n)));
+    let plan = |recipe: &Recipe| state.live().plan_of(model, recipe);
+    if plan(recipe).decisions.differing(&plan(&without).decisions, |a, b| a.step == b.step).is_empty() {
+        *recipe = without;
     }
 }
 

@@ -4,7 +4,7 @@ use super::Session;
 use super::dialog::{Found, Target};
 use super::input::{TextEdit, TextInput};
 use super::summary::figures;
-use crate::engine::export::Verify;
+use crate::engine::export::{Verify, working_memory};
 use crate::engine::plan::Reason;
 use crate::engine::plan::budget::Goal;
 use crate::engine::preview::sqnr_db;
@@ -153,6 +153,17 @@ impl QuantizeForm {
             }
             _ => {}
         }
+    }
+
+    /// What the cap on memory comes to; nothing where it is no number. Errors: that it is too small.
+    pub fn memory_use(&self) -> Option<Result<String, String>> {
+        let (threads, memory) = self.numbers().ok()?;
+        let counted = format!("{threads} {}", if threads == 1 { "thread" } else { "threads" });
+        let verb = if threads == 1 { "needs" } else { "need" };
+        Some(match working_memory(memory, threads) {
+            Ok(bytes) => Ok(format!("at most, for weights in work: {counted} {verb} {}", text::bytes(bytes))),
+            Err(least) => Err(format!("too small: {counted} {verb} {} at least", text::bytes(least))),
+        })
     }
 
     /// Threads and bytes of memory. Errors: what of it is no number that can be had.

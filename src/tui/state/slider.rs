@@ -143,6 +143,19 @@ impl Slider {
         slider
     }
 
+    /// Whether rules make tensors ternary that would be free without them.
+    pub fn has_pins(&self) -> bool {
+        self.base.rules.iter().any(|rule| !rule.action.keeps())
+    }
+
+    /// Leaves the rules aside that make tensors ternary: the budget decides on those too. What rules keep stays kept.
+    pub fn set_rules_aside(&mut self, model: &Model, plan: &PlanState, previews: &Previews) {
+        self.base.rules.retain(|rule| rule.action.keeps());
+        self.budget = Budget::new(model, &self.base, plan.live().faults());
+        self.figures.fill(None);
+        self.rank(previews);
+    }
+
     /// Sorts what was measured anew; the wanted size stays.
     pub fn rank(&mut self, previews: &Previews) {
         let figure = |tensor, format, method| {

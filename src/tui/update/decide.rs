@@ -37,6 +37,10 @@ pub(super) fn act_slider(state: &mut State, action: Action) -> Vec<Effect> {
             _ => slider.slide(slide),
         },
         Action::SwitchUnit => slider.switch_unit(),
+        Action::SetRulesAside if slider.has_pins() => {
+            slider.set_rules_aside(&session.model, &session.plan, &session.previews);
+        }
+        Action::SetRulesAside => state.notify(Tone::Info, "no rule makes anything ternary"),
         // The key that opened it closes it, unless it is part of `MiB`.
         Action::Edit(TextEdit::Insert('B')) if slider.input.is_none() => session.slider = None,
         Action::Edit(edit) => drop(slider.type_in(edit)),

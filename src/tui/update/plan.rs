@@ -2,6 +2,7 @@
 
 use crate::engine::model::{Model, Role};
 use crate::engine::plan::{Mask, Protection, Shared};
+use crate::engine::ternary::Method;
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::state::edit::{self, Outcome};
@@ -53,7 +54,11 @@ fn change(session: &mut Session, action: Action) -> (Tone, String) {
         Action::CycleType => edit::cycle_type(model, plan, &target),
         Action::NextMethod | Action::PreviousMethod => {
             let is_native = |subject| session.previews.figures(subject).is_some_and(|f| f.native);
-            edit::cycle_method(model, plan, &target, action == Action::NextMethod, is_native)
+            let (next, all) = edit::next_method(plan, &target, action == Action::NextMethod, is_native);
+            let outcome = edit::set_method(model, plan, &target, next);
+            let changed = matches!(outcome, Outcome::Changed(..));
+            let (tone, text) = settle(session, outcome, Choice::Method);
+            return (tone, if changed { format!("{text} · {}", circle(next, all)) } else { text });
         }
         Action::NextFormat | Action::PreviousFormat => {
             edit::cycle_format(model, plan, &target, action == Action::NextFormat)
@@ -66,6 +71,12 @@ fn change(session: &mut Session, action: Action) -> (Tone, String) {
         _ => Choice::Method,
     };
     settle(session, outcome, choice)
+}
+
+/// The methods that the key goes through, with the one that it has come to.
+fn circle(now: Method, all: &[Method]) -> String {
+    let name = |method: &Method| if *method == now { format!("[{method}]") } else { method.to_string() };
+    all.iter().map(name).collect::<Vec<_>>().join(" ")
 }
 
 /// Does what came of an edit, and says so.

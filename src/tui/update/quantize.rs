@@ -126,7 +126,8 @@ fn change_plan(state: &mut State, forward: bool) -> Vec<Effect> {
         edit::cycle_format(&model, &session.plan, &all, forward)
     } else {
         let is_native = |subject| session.previews.figures(subject).is_some_and(|f| f.native);
-        edit::cycle_method(&model, &session.plan, &all, forward, is_native)
+        let (next, _) = edit::next_method(&session.plan, &all, forward, is_native);
+        edit::set_method(&model, &session.plan, &all, next)
     };
     match outcome {
         Outcome::Changed(_, recipe) => {
@@ -204,6 +205,7 @@ fn start(state: &mut State) -> Vec<Effect> {
     let numbers = form.numbers();
     let problem = problem
         .or_else(|| numbers.as_ref().err().cloned())
+        .or_else(|| form.memory_use()?.err().map(|why| format!("memory: {why}")))
         .or_else(|| busy.then(|| "another export is writing to this path".to_owned()));
     if let (None, Ok((threads, memory))) = (&problem, numbers) {
         let threads = (threads != state.settings.threads).then_some(threads);
@@ -240,7 +242,8 @@ fn export(session: &Session, options: ExportOptions, threads: Option<usize>) -> 
     let (model, plan) = (Arc::clone(&session.model), Arc::clone(session.plan.plan()));
     let recipe = session.plan.spelled_out(&session.model);
     let totals = &plan.totals;
-    let what =
-        format!("{} of {} tensors → {} · {}", totals.ternary_tensors, totals.tensors, recipe.format, recipe.method);
+    let others = if totals.fallbacks > 0 { format!(" ({} in q2_0)", totals.fallbacks) } else { String::new() };
+    let how = format!("{}{others} · {}", recipe.format, recipe.method);
+    let what = format!("{} of {} tensors → {how}", totals.ternary_tensors, totals.tensors);
     Effect::Export { model, plan, recipe, options, threads, what }
 }

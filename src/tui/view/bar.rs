@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::draw::{Canvas, spinner, wrap};
 use crate::engine::error::Severity;
+use crate::engine::plan::Reason;
 use crate::engine::preview::sqnr_db;
 use crate::engine::progress::Stage;
 use crate::text;
@@ -27,6 +28,9 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
     hints(state, canvas, area);
 }
 
+/// Columns below which bits per weight stand without those of the source, so that format and method have room.
+const NARROW: u16 = 100;
+
 /// The figures of the plan, as many as there is room for; none is cut.
 fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
     let theme = canvas.theme;
@@ -37,15 +41,16 @@ fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
     line.spans.extend(gauge::bar(gauge_width, totals.ternary_share(), theme.accent, theme.track));
     line.push_span(Span::styled(format!(" {} ternary", text::percent(totals.ternary_share())), theme.strong));
     let dim = |words: String| Span::styled(words, theme.dim);
+    let narrow = width < NARROW;
+    let before = if narrow { String::new() } else { format!("{:.2} → ", totals.bpw()) };
+    let how = format!("  {} {}", recipe.format.name(), recipe.method.name());
     let facts = [
         vec![
             dim(format!("  data {} → ", text::bytes(totals.bytes))),
             Span::styled(text::bytes(totals.new_bytes), theme.strong),
         ],
-        vec![
-            dim(format!("  {:.2} → ", totals.bpw())),
-            Span::styled(format!("{:.2} bpw", totals.new_bpw()), theme.strong),
-        ],
+        vec![dim(format!("  {before}")), Span::styled(format!("{:.2} bpw", totals.new_bpw()), theme.strong)],
+        if narrow { vec![Span::styled(how, theme.text)] } else { Vec::new() },
         vec![dim(format!(
             "  {} of {} tensors",
             totals.ternary_tensors + totals.already_ternary_tensors,
@@ -55,7 +60,8 @@ fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
         vec![dim("  format ".to_owned()), Span::styled(recipe.format.name(), theme.text)],
         vec![dim("  method ".to_owned()), Span::styled(recipe.method.name(), theme.text)],
     ];
-    for fact in facts {
+    let shown = if narrow { facts.len() - 2 } else { facts.len() };
+    for fact in facts.into_iter().take(shown) {
         let columns: usize = fact.iter().map(Span::width).sum();
         if line.width() + columns > usize::from(width) {
             break;
@@ -151,9 +157,26 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
         format!("  over {} ternary tensor{s}, all in full", sum.ternary)
     };
     let rel_mse = format!("  rel MSE {}", text::number(error.value));
-    let mut parts = vec![sqnr.into_iter().chain([Span::styled(interval, theme.dim)]).collect()];
+    let mut parts: Vec<Vec<Span<'static>>> =
+        vec![sqnr.into_iter().chain([Span::styled(interval, theme.dim)]).collect()];
+    if plan.totals.fallbacks > 0 {
+        let words = format!("  ↓ {} as {}", plan.totals.fallbacks, fallback(session));
+        parts.push(vec![Span::styled(words, theme.warning)]);
+    }
+    if plan.totals.converted_tensors > 0 {
+        // Their errors are in none of these figures.
+        let words = format!("  {} recoded, not in it", plan.totals.converted_tensors);
+        parts.push(vec![Span::styled(words, theme.warning)]);
+    }
     parts.extend([counted, rel_mse].map(|words| vec![Span::styled(words, theme.dim)]));
     parts
+}
+
+/// The type that tensors get whose shape the format asked for does not fit.
+fn fallback(session: &Session) -> String {
+    let shared = session.plan.plan().decisions.shared().iter();
+    let found = shared.map(|s| &s.decision).find(|d| matches!(d.reason, Reason::FellBack { .. }));
+    found.map_or_else(String::new, |d| d.new_type.to_string())
 }
 
 /// What the user should look at: errors and warnings of the plan and of the file.
@@ -214,12 +237,15 @@ fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
     let bare = text::width(&call.brief(Path::new("A"), Path::new("B"), recipe)) - 2;
     let half = (room.saturating_sub(bare) / 2).max(PATH);
     let short = |path: &Path| PathBuf::from(text::elide(&path.to_string_lossy(), half));
+    let tiny = |path: &Path| PathBuf::from(text::elide(&path.to_string_lossy(), PATH / 2));
     let forms = [
         call.quantize(&source, &out, recipe),
         call.brief(&source, &out, recipe),
         call.brief(&short(&source), &out, recipe),
         call.brief(&source, &short(&out), recipe),
         call.brief(&short(&source), &short(&out), recipe),
+        // Names may tell little then; what is asked for is all there.
+        call.brief(&tiny(&source), &tiny(&out), recipe),
     ];
     let x = canvas.text(area, area.x + 1, area.y, "$ ", theme.dim);
     if let Some(shown) = forms.iter().find(|shown| text::width(shown) <= room) {
@@ -228,7 +254,7 @@ fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
     }
     let copies = state.settings.keymap.key_of(Context::of_session(session), Action::CopyMenu);
     let note = copies.map_or_else(String::new, |key| format!(" ({key} copies it)"));
-    let shown = text::clip(&forms[4], room.saturating_sub(text::width(&note)));
+    let shown = text::clip(&forms[5], room.saturating_sub(text::width(&note)));
     let x = canvas.text(area, x, area.y, &shown, theme.text);
     canvas.text(area, x, area.y, &note, theme.dim);
 }

@@ -11,6 +11,7 @@ use crate::engine::report::chart::Measure;
 use crate::engine::report::chart::grid::Cell;
 use crate::text;
 use crate::tui::state::sensitivity::Sensitivity;
+use crate::tui::state::summary::what_if;
 use crate::tui::state::{Area, Geometry, Session, State};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{chart, gauge};
@@ -39,7 +40,8 @@ pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, ar
         return;
     }
     let rows = view.grid.roles.len() as u16;
-    let map_height = rows.min(inner.height.saturating_sub(6).max(1)) + 1;
+    let totals = rows > 1 && inner.height >= rows + 7;
+    let map_height = rows.min(inner.height.saturating_sub(6).max(1)) + 1 + u16::from(totals);
     let [head, map, legend, lines, cell] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(map_height),
@@ -134,8 +136,9 @@ fn shade(badness: f64, theme: &Theme) -> (char, Style) {
 
 fn draw_map(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &Columns, geometry: &mut Geometry) {
     let theme = canvas.theme;
-    let height = usize::from(area.height.saturating_sub(1));
-    let first = view.row.saturating_sub(height / 2).min(view.grid.roles.len().saturating_sub(height));
+    let roles = view.grid.roles.len();
+    let height = usize::from(area.height.saturating_sub(1)).min(roles);
+    let first = view.row.saturating_sub(height / 2).min(roles.saturating_sub(height));
     for (i, row) in (first..view.grid.roles.len()).take(height).enumerate() {
         let y = area.y + i as u16;
         let style = if row == view.row { theme.strong } else { theme.text };
@@ -162,15 +165,20 @@ fn draw_map(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &C
             (at, view.grid.layers[column].to_string(), style)
         })
         .collect();
+    let sums = area.y + height as u16;
     let foot = Rect { y: area.bottom() - 1, height: 1, ..area };
+    if sums < foot.y {
+        canvas.text(area, area.x, sums, "  all roles", theme.dim);
+        for column in columns.range() {
+            let cell = view.grid.layer(column);
+            let (words, style) = cell_text(view, Some(&cell), usize::from(columns.drawn()), theme);
+            canvas.text(area, columns.x(area, column), sums, &words, style);
+        }
+    }
     canvas.text(foot, foot.x, foot.y, "  layer", theme.dim);
     chart::labels(canvas.buf, foot, &labels);
-    geometry.map = Area {
-        x: area.x + NAMES,
-        y: area.y,
-        width: columns.count as u16 * columns.width,
-        height: height.min(view.grid.roles.len()) as u16,
-    };
+    geometry.map =
+        Area { x: area.x + NAMES, y: area.y, width: columns.count as u16 * columns.width, height: height as u16 };
     geometry.map_cell = columns.width;
     geometry.map_first = (first, columns.first);
 }
@@ -214,19 +222,28 @@ fn draw_legend(view: &Sensitivity, columns: &Columns, canvas: &mut Canvas<'_>, a
         return;
     };
     let (best, worst) = if view.measure.more_is_better() { (high, low) } else { (low, high) };
-    let mut spans = vec![Span::styled(format!("  best {} ", end(view, view.grid.cells(), best)), theme.dim)];
+    let (best, worst) = (end(view, view.grid.cells(), best), end(view, view.grid.cells(), worst));
+    let mut spans = vec![Span::styled(format!("  best {best} "), theme.dim)];
     for i in 0..SHADES.len() {
         let (sign, style) = shade((i as f64 + 0.5) / SHADES.len() as f64, theme);
         spans.push(Span::styled(sign.to_string().repeat(2), style));
     }
-    let sampled = if view.grid.cells().any(is_sampled) { "   ~ sampled" } else { "" };
-    let lossless = if view.grid.cells().any(|c| c.measured > 0 && c.value(view.measure).is_none()) {
-        format!("   {} nothing is lost", if wide_enough { "∞" } else { LOSSLESS })
-    } else {
-        String::new()
-    };
-    let words = format!(" worst {}   · not measured yet{sampled}{lossless}", end(view, view.grid.cells(), worst));
-    spans.push(Span::styled(words, theme.dim));
+    // Only the signs that are there.
+    let unmeasured = view.grid.cells().any(|c| c.measured == 0);
+    let lossless = view.grid.cells().any(|c| c.measured > 0 && c.value(view.measure).is_none());
+    let signs = [
+        (lossless, if wide_enough { "∞" } else { LOSSLESS }, " nothing lost"),
+        (view.grid.cells().any(is_sampled), "~", " sampled"),
+        (unmeasured, "·", " not measured"),
+    ];
+    spans.push(Span::styled(format!(" worst {worst}"), theme.dim));
+    let mut room = usize::from(area.width).saturating_sub(spans.iter().map(Span::width).sum());
+    for (sign, words) in signs.into_iter().filter(|(there, ..)| *there).map(|(_, sign, words)| (sign, words)) {
+        let words = format!("  {sign}{words}");
+        let Some(left) = room.checked_sub(text::width(&words)) else { break };
+        room = left;
+        spans.push(Span::styled(words, theme.dim));
+    }
     canvas.line(area, area.y, &Line::from(spans));
 }
 
@@ -299,7 +316,6 @@ fn draw_line(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &
     let axis = Rect { x: area.x + NAMES, y: plot.bottom(), width: bars.len() as u16, height: 1 };
     if axis.y < area.bottom() {
         chart::axis(canvas.buf, axis, theme.border, &[]);
-        label(canvas, axis.y, "layers above");
     }
 }
 
@@ -322,8 +338,20 @@ fn describe(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let x = canvas.text(area, area.x, area.y, &format!("{mark} "), style);
     let x = canvas.text(area, x, area.y, &format!("{name}{more}"), theme.strong);
     let decision = session.plan.decision(cell.first);
-    let facts =
-        format!("  {}  {} → {}", text::shape(&tensor.dims), text::bytes(tensor.bytes), text::bytes(decision.new_bytes));
+    let stays = |bytes: u64| text::bytes(bytes);
+    let becomes = match what_if(&session.plan, cell.first) {
+        Some((format, _)) if !decision.is_ternary() => {
+            let layout = format.dtype().layout();
+            let bytes = layout.map(|l| tensor.elements() / l.block_len as u64 * l.block_bytes as u64);
+            format!(
+                "stays {}{}",
+                tensor.dtype,
+                bytes.map_or_else(String::new, |b| format!(", {} as {format}", stays(b)))
+            )
+        }
+        _ => format!("→ {}", stays(decision.new_bytes)),
+    };
+    let facts = format!("  {}  {} {becomes}", text::shape(&tensor.dims), stays(tensor.bytes));
     canvas.text(area, x, area.y, &facts, theme.dim);
     let words = if cell.measured == 0 { unmeasured(session, cell.first) } else { figures(cell) };
     canvas.text(area, area.x + 2, area.y + 1, &words, theme.text);

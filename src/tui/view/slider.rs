@@ -6,6 +6,8 @@ use ratatui::text::{Line, Span};
 use super::draw::{Canvas, spinner};
 use crate::engine::preview::sqnr_db;
 use crate::text;
+use crate::tui::action::Action;
+use crate::tui::keymap::Context;
 use crate::tui::state::slider::{Lot, Slider, Unit};
 use crate::tui::state::{Area, Geometry, Session, State};
 
@@ -21,7 +23,7 @@ pub(super) fn draw(
     track(slider, canvas, row(0), geometry);
     figures(state, session, slider, canvas, row(1));
     let right = super::bar::job(state, canvas, row(2));
-    what(session, slider, canvas, Rect { width: right.saturating_sub(area.x), ..row(2) });
+    what(state, session, slider, canvas, Rect { width: right.saturating_sub(area.x), ..row(2) });
     super::bar::hints(state, canvas, area);
 }
 
@@ -68,7 +70,7 @@ fn figures(state: &State, session: &Session, slider: &Slider, canvas: &mut Canva
     let bytes = slider.bytes();
     let mut parts = vec![
         vec![
-            Span::styled(format!(" {}", text::bytes(session.model.tensor_bytes())), theme.dim),
+            Span::styled(format!(" data {}", text::bytes(session.model.tensor_bytes())), theme.dim),
             dim(" → ".to_owned()),
             strong(text::bytes(bytes)),
             dim("  ".to_owned()),
@@ -77,7 +79,7 @@ fn figures(state: &State, session: &Session, slider: &Slider, canvas: &mut Canva
         vec![
             dim("  ".to_owned()),
             strong(slider.count.to_string()),
-            dim(format!(" of {} free tensors ternary", slider.budget.free().len())),
+            dim(format!(" of {} free ternary", slider.budget.free().len())),
         ],
     ];
     if let Some(rel) = slider.budget.rel_mse_at(slider.count) {
@@ -108,7 +110,7 @@ fn figures(state: &State, session: &Session, slider: &Slider, canvas: &mut Canva
 }
 
 /// Why not, or the tensor that would be next.
-fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect) {
+fn what(state: &State, session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     if let Some(problem) = &slider.problem {
@@ -122,12 +124,13 @@ fn what(session: &Session, slider: &Slider, canvas: &mut Canvas<'_>, area: Rect)
         return;
     }
     if slider.budget.free().is_empty() {
-        let words = if slider.budget.pinned().len() > 0 {
-            "nothing is free: rules decide every tensor that could go ternary"
-        } else {
-            "nothing in this model may go ternary"
+        let free = state.settings.keymap.key_of(Context::Budget, Action::SetRulesAside);
+        let words = match (slider.budget.pinned().len() > 0, free.filter(|_| slider.has_pins())) {
+            (true, Some(key)) => format!("rules decide every tensor that could go ternary: {key} sets those aside"),
+            (true, None) => "nothing is free: rules decide every tensor that could go ternary".to_owned(),
+            (false, _) => "nothing in this model may go ternary".to_owned(),
         };
-        canvas.text(area, area.x, area.y, words, theme.warning);
+        canvas.text(area, area.x, area.y, &words, theme.warning);
         return;
     }
     if let Some(gap) = slider.gap(&session.model) {

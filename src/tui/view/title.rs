@@ -11,6 +11,13 @@ use crate::tui::state::command::shorten;
 use crate::tui::state::kinds::Kinds;
 use crate::tui::state::{Screen, Session, State};
 
+/// What the program is for, at three lengths: shown while no model is.
+const ABOUT: [&str; 3] = [
+    "see the tensors of a model, choose which go ternary, watch error and size, write the GGUF",
+    "choose which tensors go ternary, watch the error, write the GGUF",
+    "ternary quantization",
+];
+
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let mut right = area.right();
@@ -27,7 +34,13 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     }
     let area = Rect { width: right - area.x, ..area };
     let mut x = canvas.text(area, area.x + 1, area.y, "tritscope", theme.title);
-    let Some(session) = &state.session else { return };
+    let Some(session) = &state.session else {
+        // The longest that fits.
+        let words =
+            ABOUT.into_iter().find(|words| text::width(words) + 3 <= usize::from(area.right().saturating_sub(x)));
+        canvas.text(area, x + 2, area.y, words.unwrap_or_default(), theme.dim);
+        return;
+    };
     let model = &session.model;
     let area = match model.cut_off() {
         Some(_) => Rect { width: canvas.right(area, area.y, "✗ cut off ", theme.error) - area.x, ..area },

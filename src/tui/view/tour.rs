@@ -5,11 +5,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::draw::Canvas;
+use crate::engine::plan::Reason;
 use crate::text;
 use crate::tui::action::Action;
 use crate::tui::keymap::Context;
 use crate::tui::state::tour::{Step, Tour};
-use crate::tui::state::{Screen, State};
+use crate::tui::state::{Screen, Session, State};
 
 /// Rows that it takes.
 pub(super) const HEIGHT: u16 = 3;
@@ -43,13 +44,22 @@ pub(super) fn draw(state: &State, tour: &Tour, canvas: &mut Canvas<'_>, area: Re
     canvas.right(Rect { width: area.width.saturating_sub(2), ..area }, area.y, &skip, theme.dim);
     // Text, then key, then text, and so on: at 80 columns all of it is to be seen.
     let (up, down) = (key(Action::Up), key(Action::Down));
+    let on_protected = |session: &Session| {
+        let tensor = session.tree.selected_tensor();
+        tensor.is_some_and(|tensor| matches!(session.plan.decision(tensor).reason, Reason::Protected(_)))
+    };
     let parts: Vec<(String, bool)> = match step {
         Step::Look => {
-            words(&["go to a layer with ", &up, " and ", &down, ": its error is in the column SQNR, and beside it"])
+            words(&["go to a tensor with ", &up, " and ", &down, ": its error is in the column SQNR, and beside it"])
         }
         Step::Toggle => {
             let (toggle, undo) = (key(Action::ToggleTernary), key(Action::Undo));
-            words(&["", &toggle, " makes this layer ternary, or keeps it as it is; ", &undo, " takes that back"])
+            match state.session.as_ref().map(on_protected) {
+                Some(true) => {
+                    words(&["what has a P is protected from going ternary: try another with ", &up, " or ", &down])
+                }
+                _ => words(&["", &toggle, " makes the row ternary, or keeps it as it is; ", &undo, " takes that back"]),
+            }
         }
         Step::Worst => {
             let (worst, map) = (key(Action::Worst), key(Action::Sensitivity));
@@ -57,7 +67,16 @@ pub(super) fn draw(state: &State, tour: &Tour, canvas: &mut Canvas<'_>, area: Re
         }
         Step::Quantize => {
             let (quantize, back) = (key(Action::Quantize), key(Action::Back));
-            words(&["", &quantize, " on the list of tensors (", &back, " leads there) writes the ternary model"])
+            match Context::of(state) {
+                Context::Browse => words(&["", &quantize, " writes the ternary model, in the background"]),
+                _ => words(&[
+                    "",
+                    &back,
+                    " leads back to the list of tensors; there ",
+                    &quantize,
+                    " writes the ternary model",
+                ]),
+            }
         }
     };
     let style = |is_key: bool| -> Style { if is_key { theme.key } else { theme.text } };

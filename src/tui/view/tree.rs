@@ -8,6 +8,7 @@ use super::draw::Canvas;
 use super::filter;
 use crate::engine::model::tree::NodeKind;
 use crate::engine::preview::sqnr_db;
+use crate::engine::stats::Estimate;
 use crate::text;
 use crate::tui::state::columns::{Column, Shown};
 use crate::tui::state::fate::{Fate, why};
@@ -303,14 +304,28 @@ struct Figure {
 }
 
 impl Figure {
-    /// In a column. What has hardly begun to be measured has none.
+    /// In a column. What has hardly begun to be measured has none; what would be stands in parentheses.
     fn text(&self) -> String {
-        match (self.partial, self.db.is_finite()) {
+        let db = text::decibels(self.db);
+        let known = match (self.partial, self.db.is_finite()) {
             (true, false) => "…".to_owned(),
-            (true, true) => format!("{}…", text::decibels(self.db)),
-            (false, _) if self.exact => text::decibels(self.db),
-            (false, _) => format!("~{}", text::decibels(self.db)),
-        }
+            (true, true) => format!("{db}…"),
+            (false, _) if self.exact => db,
+            (false, _) => format!("~{db}"),
+        };
+        if self.hypothetical { format!("({known})") } else { known }
+    }
+}
+
+/// The error of what goes ternary in a folder; where nothing does, what it would be of all that may.
+fn folder_figure(sum: &Summary) -> Option<Figure> {
+    let of = |error: Estimate, exact, hypothetical, partial| {
+        Some(Figure { db: sqnr_db(error.value), exact, hypothetical, partial })
+    };
+    match (sum.ternary, sum.error, sum.what_if) {
+        (0, _, Some(e)) => of(e, sum.tried_exact == sum.eligible, true, sum.tried < sum.eligible),
+        (_, Some(e), _) => of(e, sum.is_exact(), false, sum.is_partial()),
+        _ => None,
     }
 }
 
@@ -369,12 +384,7 @@ impl Row {
             shape: format!("{} params", text::count(sum.params)),
             size: text::bytes(sum.bytes),
             new_size: new_size(sum, theme),
-            sqnr: sum.error.map(|e| Figure {
-                db: sqnr_db(e.value),
-                exact: sum.is_exact(),
-                hypothetical: false,
-                partial: sum.is_partial(),
-            }),
+            sqnr: folder_figure(sum),
             why: String::new(),
             mix: Some((sum.mix, sum.ternary >= sum.eligible)),
         }

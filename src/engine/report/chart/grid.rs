@@ -108,6 +108,22 @@ impl Grid {
         self.cells.get(row * self.layers.len() + column)?.as_ref()
     }
 
+    /// A layer's tensors of all roles together.
+    pub fn layer(&self, column: usize) -> Cell {
+        let mut sum = Cell::default();
+        for cell in (0..self.roles.len()).filter_map(|row| self.cell(row, column)) {
+            match (sum.measured, cell.measured) {
+                (_, 0) => {}
+                (0, _) => sum.errors = cell.errors,
+                _ => sum.errors.add(&cell.errors),
+            }
+            sum.first = if sum.tensors == 0 { cell.first } else { sum.first };
+            sum.tensors += cell.tensors;
+            sum.measured += cell.measured;
+        }
+        sum
+    }
+
     /// A row's values, column by column.
     pub fn row(&self, row: usize, measure: Measure) -> impl Iterator<Item = Option<f64>> + '_ {
         (0..self.layers.len()).map(move |column| self.cell(row, column).and_then(|cell| cell.value(measure)))
@@ -165,6 +181,8 @@ mod tests {
         assert_eq!((grid.cell(0, 1).unwrap().value(Measure::Sqnr), grid.cell(0, 0)), (None, None));
         assert_eq!(grid.range(Measure::RelMse), Some((0.01, 0.2)));
         assert_eq!(grid.worst(Measure::Sqnr), Some((1, 1)));
+        let layer = grid.layer(1);
+        assert_eq!((layer.first, layer.tensors, layer.measured, layer.value(Measure::RelMse)), (1, 3, 2, Some(0.2)));
         assert_eq!(grid.range(Measure::Weighted), None);
         assert!(grid.cell(7, 0).is_none() && grid.cell(0, 9).is_none());
     }

@@ -93,7 +93,9 @@ impl Slider {
             Some(protection) if protection.is_absolute() => format!("protected ({})", protection.describe()),
             _ if plan.rule_of(largest).is_some() => "kept by a rule".to_owned(),
             _ if model.tensors[largest].dtype.is_ternary() => "ternary already".to_owned(),
-            Some(_) if plan.outlook(largest).format.is_ok() => "protected (space twice on it overrides)".to_owned(),
+            Some(_) if plan.outlook(largest).format.is_ok() => {
+                "protected (c on it offers smaller types, space twice overrides)".to_owned()
+            }
             _ => "which nothing makes ternary".to_owned(),
         };
         Some(format!("{size} is {name}, {why}"))

@@ -92,18 +92,7 @@ fn draw_field(session: &Session, form: &QuantizeForm, field: QuantizeField, canv
             let x = canvas.text(value, value.x, value.y, &format!("‹ {name} ›"), style);
             canvas.text(value, x, value.y, differs, theme.dim);
         }
-        QuantizeField::Threads | QuantizeField::Memory => {
-            let (input, words) = match field {
-                QuantizeField::Threads => (&form.threads, ""),
-                _ => (&form.memory, "  at most, for weights that are being worked on"),
-            };
-            if active {
-                canvas.input(Rect { width: value.width.min(10), ..value }, input, true);
-            } else {
-                let x = canvas.text(value, value.x, value.y, input.text(), style);
-                canvas.text(value, x, value.y, words, theme.dim);
-            }
-        }
+        QuantizeField::Threads | QuantizeField::Memory => draw_number(form, field, canvas, value),
         QuantizeField::Overwrite => {
             let words = if form.overwrite {
                 "[x] the file that is there will be replaced"
@@ -116,6 +105,27 @@ fn draw_field(session: &Session, form: &QuantizeForm, field: QuantizeField, canv
             let style = if active { theme.cursor } else { theme.key };
             canvas.text(value, value.x, value.y, "[ Start ]", style);
         }
+    }
+}
+
+/// A number of the form: threads, or memory with what it comes to.
+fn draw_number(form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>, value: Rect) {
+    let theme = canvas.theme;
+    let active = form.field == field;
+    let input = if field == QuantizeField::Threads { &form.threads } else { &form.memory };
+    let x = if active {
+        canvas.input(Rect { width: value.width.min(10), ..value }, input, true);
+        value.x + 10
+    } else {
+        canvas.text(value, value.x, value.y, input.text(), theme.text)
+    };
+    if field == QuantizeField::Memory {
+        let (words, style) = match form.memory_use() {
+            Some(Ok(words)) => (words, theme.dim),
+            Some(Err(words)) => (words, theme.error),
+            None => return,
+        };
+        canvas.text(value, x + 2, value.y, &words, style);
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, ar
     let theme = canvas.theme;
     let told = u16::from(palette.problem.is_some());
     let lines = (palette.choices.len() as u16).saturating_add(told);
-    let height = lines.clamp(1, area.height.saturating_sub(3).min(20)) + 3;
+    let height = lines.clamp(1, area.height.saturating_sub(4).min(20)) + 4;
     let inner = canvas.dialog(area, area.width.min(90), height, "Commands");
     let x = canvas.text(inner, inner.x, inner.y, ":", theme.key);
     canvas.input(Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner }, &palette.input, true);
@@ -25,7 +25,12 @@ pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, ar
         canvas.text(inner, inner.x, inner.y + 1, problem, theme.warning);
     }
     let above = 1 + told;
-    let list = Rect { y: inner.y + above, height: inner.height.saturating_sub(above), ..inner };
+    let list = Rect { y: inner.y + above, height: inner.height.saturating_sub(above + 1), ..inner };
+    if let Some(choice) = palette.choices.get(palette.cursor) {
+        // What the list has no room for.
+        let help = text::clip(&in_full(choice), usize::from(inner.width));
+        canvas.text(inner, inner.x, inner.bottom().saturating_sub(1), &help, theme.dim);
+    }
     let shown = usize::from(list.height);
     let offset = scrolled(state.geometry.dialog_offset, palette.cursor, palette.choices.len(), shown);
     for (i, choice) in palette.choices.iter().enumerate().skip(offset).take(shown) {
@@ -45,6 +50,11 @@ pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, ar
     geometry.dialog_lines = palette.choices.len();
 }
 
+/// What a command does, and where.
+fn in_full(choice: &Choice) -> String {
+    choice.place.map_or_else(|| choice.help.clone(), |place| format!("in {} · {}", place.title(), choice.help))
+}
+
 /// Command, what it does, its keys at the right. What works elsewhere is dimmed and begins with where.
 fn line(choice: &Choice, theme: &Theme, width: usize) -> Line<'static> {
     const KEYS: usize = 14;
@@ -55,8 +65,7 @@ fn line(choice: &Choice, theme: &Theme, width: usize) -> Line<'static> {
         None => (theme.strong, theme.text, theme.key),
         Some(_) => (theme.dim, theme.dim, theme.dim),
     };
-    let help =
-        choice.place.map_or_else(|| choice.help.clone(), |place| format!("in {} · {}", place.title(), choice.help));
+    let help = in_full(choice);
     let mut spans = vec![Span::styled(text::elide(&command, names), strong)];
     if !choice.argument.is_empty() {
         spans.push(Span::styled(format!(" {}", choice.argument), theme.dim));

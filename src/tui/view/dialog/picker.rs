@@ -23,9 +23,14 @@ pub(super) fn draw(state: &State, picker: &Picker, canvas: &mut Canvas<'_>, area
     let inner = canvas.dialog(area, area.width.min(90), area.height, title);
     let folder = shorten(&picker.folder, home);
     let x = canvas.text(inner, inner.x, inner.y, "path ", theme.dim);
-    canvas.input(Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner }, &picker.input, true);
-    let folder = text::elide(&folder, usize::from(inner.width));
-    canvas.text(inner, inner.x, inner.y + 1, &folder, theme.title);
+    let typed = Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner };
+    canvas.input(typed, &picker.input, true);
+    if picker.input.text().is_empty() {
+        canvas.text(typed, typed.x + 1, typed.y, "a .gguf or .safetensors file, typed or chosen below", theme.dim);
+    }
+    let x = canvas.text(inner, inner.x, inner.y + 1, "in   ", theme.dim);
+    let folder = text::elide(&folder, usize::from(inner.right().saturating_sub(x)));
+    canvas.text(inner, x, inner.y + 1, &folder, theme.title);
     let list = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
     let choices = picker.choices();
     let offset = scrolled(state.geometry.dialog_offset, picker.cursor, choices.len(), usize::from(list.height));

@@ -26,7 +26,7 @@ pub(super) fn menu(state: &State, menu: &PresetMenu, canvas: &mut Canvas<'_>, ar
             canvas.buf.set_style(Rect { y, height: 1, ..inner }, theme.cursor);
         }
     }
-    let words = "in place of mask, rules and lifted protections; one step, which can be undone";
+    let words = "takes the place of mask and rules, as one step that can be undone";
     let y = inner.y + menu.offers.len() as u16 + 1;
     canvas.text(inner, inner.x, y, words, theme.dim);
     geometry.dialog = area_of(Rect { height: menu.offers.len() as u16, ..inner });

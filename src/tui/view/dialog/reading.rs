@@ -76,6 +76,7 @@ fn signs(search: &str, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
             theme.ternary,
         ),
         ("~ [a, b]", "from a sample; the truth lies in the interval in 95 of 100 cases", theme.ternary),
+        ("(6.89)", "of what does not go ternary: what its SQNR would be if it did", theme.dim),
         ("6.89…", "of a folder: not all that goes ternary is measured yet", theme.dim),
     ];
     let all = Fate::ALL.into_iter().map(of_fate);

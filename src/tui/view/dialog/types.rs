@@ -24,7 +24,10 @@ pub(super) fn menu(menu: &TypeMenu, canvas: &mut Canvas<'_>, area: Rect, geometr
     let rows = menu.offers.len().min(usize::from(inner.height.saturating_sub(2)).max(1));
     let top = (menu.cursor + 1).saturating_sub(rows);
     for (y, (i, offer)) in (inner.y..).zip(menu.offers.iter().enumerate().skip(top).take(rows)) {
-        canvas.line(inner, y, &line(menu, offer, theme, usize::from(inner.width)));
+        // A reason is told once.
+        let above = i.checked_sub(1).filter(|_| y > inner.y).and_then(|above| menu.offers.get(above));
+        let again = above.is_some_and(|above| above.bytes.is_err() && above.bytes == offer.bytes);
+        canvas.line(inner, y, &line(menu, offer, again, theme, usize::from(inner.width)));
         if i == menu.cursor {
             canvas.buf.set_style(Rect { y, height: 1, ..inner }, theme.cursor);
         }
@@ -37,11 +40,12 @@ pub(super) fn menu(menu: &TypeMenu, canvas: &mut Canvas<'_>, area: Rect, geometr
 }
 
 /// Sign, name, size, and what it is or why it cannot be had.
-fn line(menu: &TypeMenu, offer: &TypeOffer, theme: &Theme, width: usize) -> Line<'static> {
+fn line(menu: &TypeMenu, offer: &TypeOffer, again: bool, theme: &Theme, width: usize) -> Line<'static> {
     let rest = width.saturating_sub(NAME + SIZE + 5);
     let sign = if menu.present == Some(offer.chosen) { " ▸ " } else { "   " };
     let (name, size, words) = match &offer.bytes {
         Ok(bytes) => (theme.text, text::bytes(*bytes), offer.chosen.describe().to_owned()),
+        Err(_) if again => (theme.dim, "—".to_owned(), "as above".to_owned()),
         Err(why) => (theme.dim, "—".to_owned(), why.clone()),
     };
     Line::from(vec![

@@ -29,7 +29,10 @@ struct Drawing<'a, 'b> {
 
 pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, geometry: &mut Geometry) {
     let page = session.pages.page;
-    let (list, beside) = panes(page, state.size);
+    let (mut list, beside) = panes(page, state.size);
+    if page == Page::Problems && session.pages.problems.list.is_empty() {
+        list.height += beside.height;
+    }
     let (list, beside) = (rect(list), rect(beside));
     let mut drawing = Drawing { state, session, canvas, geometry };
     let inner = drawing.canvas.boxed(list, "");

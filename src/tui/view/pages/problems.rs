@@ -28,9 +28,11 @@ pub(super) fn draw(drawing: &mut Drawing<'_, '_>, inner: Rect, beneath: Rect) {
     drawing.list(rows, page.cursor, len, true, |canvas, row| {
         page.list.get(row).map_or_else(Line::default, |problem| problem_line(problem, width, canvas.theme))
     });
-    let inside = airy(drawing.canvas.boxed(beneath, ""));
-    let lines = page.selected().map(|problem| whole(problem, inside.width, theme)).unwrap_or_default();
-    drawing.canvas.lines(inside, &lines);
+    if let Some(problem) = page.selected() {
+        let inside = airy(drawing.canvas.boxed(beneath, ""));
+        let lines = whole(problem, inside.width, theme);
+        drawing.canvas.lines(inside, &lines);
+    }
 }
 
 /// What was looked at and found in order, and what was not looked at.
@@ -64,10 +66,15 @@ fn nothing(drawing: &mut Drawing<'_, '_>, rows: Rect) {
 /// How many there are, and how the check of every weight stands.
 fn status(check: &Check, [errors, warnings, notes]: [usize; 3], width: usize, theme: &Theme) -> Line<'static> {
     let of = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let counted = |n: usize, (sign, what): (&str, &str), style: Style| match n {
+        0 => Span::styled(format!("no {what}s  "), theme.dim),
+        n => Span::styled(format!("{sign} {}  ", of(n, what)), style),
+    };
     let mut spans = vec![
-        Span::styled(format!("✗ {}  ", of(errors, "error")), if errors > 0 { theme.error } else { theme.dim }),
-        Span::styled(format!("⚠ {}  ", of(warnings, "warning")), if warnings > 0 { theme.warning } else { theme.dim }),
-        Span::styled(format!("· {}   ", of(notes, "note")), theme.dim),
+        counted(errors, ("✗", "error"), theme.error),
+        counted(warnings, ("⚠", "warning"), theme.warning),
+        counted(notes, ("·", "note"), theme.dim),
+        Span::raw(" "),
     ];
     let used: usize = spans.iter().map(Span::width).sum();
     match check {

@@ -73,7 +73,7 @@ fn facts(session: &Session, item: Item, theme: &Theme, roomy: bool) -> Vec<Vec<S
         Span::styled(format!("{name} "), theme.dim),
         Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
     ]);
-    if !exact {
+    if !exact && estimate.low < estimate.high {
         let (low, high) = (sqnr_db(estimate.high.max(estimate.value)), sqnr_db(estimate.low));
         let words = format!("[{}, {}] over {measured} of {all}", text::decibels(low), text::decibels(high));
         facts.push(vec![Span::styled(words, theme.dim)]);
@@ -139,7 +139,9 @@ fn sensitivity(session: &Session, item: Item, canvas: &mut Canvas<'_>, area: Rec
         return;
     }
     let greatest = children.iter().filter_map(|(_, e, _)| *e).fold(0.0, f64::max);
-    super::heading(canvas, area, "Sensitivity", "rel MSE by part");
+    let sort = session.sort;
+    let order = if sort.is_natural() { String::new() } else { format!(", by {}", sort.column.title()) };
+    super::heading(canvas, area, "Sensitivity", &format!("rel MSE by part{order}"));
     let area = super::below(area, 1);
     if children.len() <= usize::from(area.height) {
         rows(&children, greatest, canvas, area);

@@ -66,7 +66,9 @@ pub(super) fn draw(sight: &Sight<'_>, canvas: &mut Canvas<'_>, area: Rect, geome
             Column { group, format, report }
         })
         .collect();
-    heading(canvas, area, "Methods", &format!("{} by group size", matrix.figure.name()));
+    let sampled = columns.iter().any(|c| matches!(c.report, Ok(Some(report)) if !report.exact));
+    let sampled = if sampled { " · sampled" } else { "" };
+    heading(canvas, area, "Methods", &format!("{} by group size{sampled}", matrix.figure.name()));
     let weighted = sight.weighted();
     let names = Names::of(usize::from(area.width), columns.len());
     let width = (usize::from(area.width).saturating_sub(names.width()) / columns.len()).clamp(5, 14);

@@ -234,8 +234,8 @@ fn scrolling(
     let more = lines.len().saturating_sub(top + height);
     if more > 0 {
         // In the border below, where it covers no figure.
-        let keys = if pane.focused { "pgdn" } else { "enter, then pgdn" };
-        let words = format!(" ▾ {}: {keys} ", text::counted(more, "more line"));
+        let keys = if pane.focused { "pgdn" } else { "enter, pgdn" };
+        let words = format!(" ▾ {more} more: {keys} ");
         let border = Rect { height: area.height + 1, ..area };
         canvas.text(border, area.x, area.bottom(), &words, canvas.theme.accent);
     }
