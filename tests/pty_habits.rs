@@ -263,7 +263,7 @@ fn the_demo_begins_with_a_tour_until_that_was_taken_or_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = Session::start(folder.path(), &["demo"]);
     session.wait_text("Tour");
-    session.wait_text("go to a layer with");
+    session.wait_text("go to a tensor with");
     session.send("j");
     session.wait_text("takes that back");
     session.send("K");

@@ -275,7 +275,7 @@ fn a_budget_is_typed_in_either_unit_and_enter_takes_it() {
 
 /// The hint of a key, if it is hinted at.
 fn hint(app: &App, key: &str) -> Option<&'static str> {
-    app.state.settings.keymap.hints(&app.state).find(|(shown, _)| *shown == key).map(|(_, word)| word)
+    app.state.settings.keymap.hints(&app.state).find(|(shown, ..)| *shown == key).map(|(_, word, _)| word)
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn the_result_of_an_export_is_compared_with_its_source() {
     let effects = app.press("J G C");
     assert!(matches!(effects.as_slice(), [Effect::Open(path)] if *path == out), "{effects:?}");
     assert_eq!(app.session().screen, Screen::Compare);
-    let words = |app: &App| app.state.settings.keymap.hints(&app.state).map(|(_, word)| word).collect::<Vec<_>>();
+    let words = |app: &App| app.state.settings.keymap.hints(&app.state).map(|(_, word, _)| word).collect::<Vec<_>>();
     let mut app = exporting();
     app.press("J G");
     let (ended, both) = (words(&app), ["open the result", "compare with the source"]);

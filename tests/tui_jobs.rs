@@ -305,7 +305,7 @@ fn what_came_to_nothing_can_be_tried_again() {
 fn only_keys_that_have_something_to_act_on_are_hinted() {
     let mut app = App::on(&layered());
     app.press("J");
-    let hinted = |app: &App, key: &str| app.state.settings.keymap.hints(&app.state).any(|(k, _)| k == key);
+    let hinted = |app: &App, key: &str| app.state.settings.keymap.hints(&app.state).any(|(k, ..)| k == key);
     let keys =
         |app: &App| ["p", "c", "f", "r", "o", "C", "l"].into_iter().filter(|k| hinted(app, k)).collect::<String>();
     assert_eq!(keys(&app), "");

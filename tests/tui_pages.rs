@@ -29,7 +29,7 @@ fn pages(app: &App) -> &Pages {
 
 /// Words of the hints of what is on the screen.
 fn hints(app: &App) -> Vec<&'static str> {
-    app.state.settings.keymap.hints(&app.state).map(|(_, words)| words).collect()
+    app.state.settings.keymap.hints(&app.state).map(|(_, words, _)| words).collect()
 }
 
 /// The pages of a model, with what these keys ask for read.

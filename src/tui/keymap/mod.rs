@@ -95,6 +95,8 @@ pub struct HelpRow<'a> {
     pub keys: &'a str,
     /// What it does.
     pub help: &'static str,
+    /// The command that does the same.
+    pub command: &'static str,
 }
 
 /// Every key and what it does, as it holds for this run of the program.
@@ -215,12 +217,12 @@ impl Keymap {
     /// Every key with what it does, context by context.
     pub fn rows(&self) -> impl Iterator<Item = HelpRow<'_>> {
         let keyed = self.bindings().filter(|b| !b.shown.is_empty());
-        keyed.map(|b| HelpRow { context: b.context, keys: &b.shown, help: b.help() })
+        keyed.map(|b| HelpRow { context: b.context, keys: &b.shown, help: b.help(), command: b.action.name() })
     }
 
-    /// The hints of a state: key and word; last those that lead to everything else. Without a model, what needs one is
+    /// The hints of a state: key, word and what the key does; last those that lead to everything else. Without a model, what needs one is
     /// left out.
-    pub fn hints(&self, state: &State) -> impl Iterator<Item = (&str, &'static str)> {
+    pub fn hints(&self, state: &State) -> impl Iterator<Item = (&str, &'static str, Action)> {
         const LAST: [Action; 3] = [Action::Palette, Action::Help, Action::Quit];
         let context = Context::of(state);
         let of = move |last: bool| {
@@ -235,7 +237,9 @@ impl Keymap {
                 .filter(move |b| has_use(state, context, b.action))
         };
         let hinted = of(false).chain(of(true)).filter(|b| !b.shown.is_empty());
-        hinted.filter_map(move |b| Some((b.shown.split(' ').next()?, useful::hint(state, context, b.action, b.hint?))))
+        hinted.filter_map(move |b| {
+            Some((b.shown.split(' ').next()?, useful::hint(state, context, b.action, b.hint?), b.action))
+        })
     }
 }
 

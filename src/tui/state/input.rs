@@ -6,6 +6,8 @@ pub struct TextInput {
     text: String,
     /// Byte position, always on a character boundary.
     cursor: usize,
+    /// Whether it is a path that was proposed and not touched yet: one that begins anew replaces it.
+    proposed: bool,
 }
 
 /// A change to a line of text, or a movement in it.
@@ -35,7 +37,12 @@ impl TextInput {
     /// This text with the cursor behind it.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { cursor: text.len(), text }
+        Self { cursor: text.len(), text, proposed: false }
+    }
+
+    /// A path that is proposed, the cursor behind it: typing `/` or `~` there begins another one.
+    pub fn proposal(path: impl Into<String>) -> Self {
+        Self { proposed: true, ..Self::new(path) }
     }
 
     /// The text.
@@ -72,6 +79,11 @@ impl TextInput {
 
     /// Applies an edit; whether the text changed.
     pub fn apply(&mut self, edit: TextEdit) -> bool {
+        if std::mem::take(&mut self.proposed) && matches!(edit, TextEdit::Insert('/' | '~')) {
+            *self = Self::default();
+            self.apply(edit);
+            return true;
+        }
         let (before, after) = self.split();
         // A letter and its accents are one sign.
         let ((_, previous), (next, _)) = (crate::text::ends(before), crate::text::ends(after));
@@ -102,6 +114,21 @@ impl TextInput {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_begins_anew_replaces_one_that_was_proposed() {
+        let mut input = TextInput::proposal("/a/b.gguf");
+        assert!(input.apply(TextEdit::Insert('~')) && input.apply(TextEdit::Insert('/')));
+        assert_eq!(input.text(), "~/");
+        let mut touched = TextInput::proposal("/a/b");
+        touched.apply(TextEdit::Home);
+        touched.apply(TextEdit::End);
+        touched.apply(TextEdit::Insert('/'));
+        assert_eq!(touched.text(), "/a/b/");
+        let mut name = TextInput::proposal("/a/b.gguf");
+        name.apply(TextEdit::Insert('2'));
+        assert_eq!(name.text(), "/a/b.gguf2");
+    }
 
     #[test]
     fn edits_keep_to_character_boundaries() {

@@ -140,6 +140,8 @@ impl Picker {
     /// Shows another folder; its entries are still to be read.
     pub fn enter(&mut self, folder: PathBuf) {
         self.folder = folder;
+        // They are for the folder that one begins in.
+        self.recent.clear();
         self.entries = None;
         self.cursor = 0;
     }

@@ -68,7 +68,7 @@ impl QuantizeForm {
     /// A form with this path, and the usual beside it.
     pub fn new(path: String, threads: usize, memory: u64, problem: Option<String>) -> Self {
         Self {
-            path: TextInput::new(path),
+            path: TextInput::proposal(path),
             verify: Verify::Hash,
             threads: TextInput::new(threads.max(1).to_string()),
             memory: TextInput::new(in_whole_units(memory)),

@@ -237,7 +237,7 @@ fn open_save(state: &mut State) {
     let stem = source.file_stem().map_or_else(|| "model".to_owned(), |s| s.to_string_lossy().into_owned());
     let path = state.out_folder(source).join(format!("{stem}-sensitivity"));
     let text = shorten(&path, state.settings.home.as_deref());
-    state.dialog = Some(Dialog::SaveChart(SaveForm { path: TextInput::new(text), exists: None, problem: None }));
+    state.dialog = Some(Dialog::SaveChart(SaveForm { path: TextInput::proposal(text), exists: None, problem: None }));
 }
 
 pub(super) fn act_save(state: &mut State, action: Action) -> Vec<Effect> {

@@ -103,9 +103,7 @@ fn end(state: &mut State, id: JobId, status: ExportStatus) -> Vec<Effect> {
     if state.jobs.active().next().is_some() {
         return Vec::new();
     }
-    if matches!(state.asking(), Some(Dialog::Quit)) {
-        state.asked();
-    }
+    // The question whether to quit stays: a key that was meant for it must not go elsewhere.
     if state.quit_when_done { vec![Effect::Quit(Exit::Done)] } else { Vec::new() }
 }
 

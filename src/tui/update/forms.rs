@@ -18,7 +18,7 @@ pub(super) fn open_save(state: &mut State) -> Vec<Effect> {
     let file = crate::tui::state::command::recipe_name(&session.model.path);
     let path = state.out_folder(&session.model.path).join(file);
     let text = crate::tui::state::command::shorten(&path, state.settings.home.as_deref());
-    state.dialog = Some(Dialog::SaveRecipe(SaveForm { path: TextInput::new(text), exists: None, problem: None }));
+    state.dialog = Some(Dialog::SaveRecipe(SaveForm { path: TextInput::proposal(text), exists: None, problem: None }));
     Vec::new()
 }
 

@@ -18,6 +18,8 @@ use crate::tui::state::{Area, Dialog, Drag, Screen, Session, State};
 
 /// Clicks closer than this are one double click.
 pub(super) const DOUBLE_CLICK: Duration = Duration::from_millis(400);
+/// Columns of a row's mark.
+const MARK: usize = 3;
 /// Rows a notch of the wheel moves.
 const NOTCH: usize = 3;
 
@@ -235,7 +237,9 @@ fn click_tree(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
         state.last_click = None;
         return Vec::new();
     }
+    // The mark before the name: a click on it does what the key does, a second one soon after it nothing.
+    let marked = usize::from(column - area.x) < MARK;
     let double = state.last_click.is_some_and(|(at, on)| on == line && now.saturating_sub(at) < DOUBLE_CLICK);
-    state.last_click = if double { None } else { Some((now, line)) };
-    if double { act(state, Action::ToggleTernary) } else { Vec::new() }
+    state.last_click = if double && !marked { None } else { Some((now, line)) };
+    if double != marked { act(state, Action::ToggleTernary) } else { Vec::new() }
 }

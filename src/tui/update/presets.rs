@@ -49,7 +49,7 @@ pub(super) fn take(state: &mut State, preset: Preset) {
     }
     let path = state.out_folder(&session.model.path).join(recipe_name(&session.model.path));
     let text = shorten(&path, state.settings.home.as_deref());
-    state.dialog = Some(Dialog::ReadRecipe(SaveForm { path: TextInput::new(text), exists: None, problem: None }));
+    state.dialog = Some(Dialog::ReadRecipe(SaveForm { path: TextInput::proposal(text), exists: None, problem: None }));
 }
 
 pub(super) fn act_file(state: &mut State, action: Action) -> Vec<Effect> {

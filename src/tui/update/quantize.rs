@@ -76,6 +76,11 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Edit(edit) if form.type_number(edit) => {}
         Action::Edit(TextEdit::Insert(' ')) if form.field != QuantizeField::Path => return change(state, true),
         Action::Edit(TextEdit::Insert(c)) if form.field == QuantizeField::Overwrite => match c {
+            // The answer to the question that start has asked.
+            'y' if form.problem.as_deref() == Some(EXISTS) => {
+                replace(form, true);
+                return start(state);
+            }
             'y' => replace(form, true),
             'n' => replace(form, false),
             '?' => reading::open_help(state),

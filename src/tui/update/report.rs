@@ -26,7 +26,7 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
 }
 
 fn ask(state: &mut State, path: String) {
-    state.dialog = Some(Dialog::SaveReport(SaveForm { path: TextInput::new(path), exists: None, problem: None }));
+    state.dialog = Some(Dialog::SaveReport(SaveForm { path: TextInput::proposal(path), exists: None, problem: None }));
 }
 
 /// Writes it to the path that was given with the command; what is there already is asked about.

@@ -17,15 +17,22 @@ use crate::tui::state::command::default_out;
 use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::notice::Notice;
 use crate::tui::state::tree::Item;
-use crate::tui::state::{Session, State, Tone};
+use crate::tui::state::geometry::Spot;
+use crate::tui::state::{Area, Geometry, Session, State, Tone};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::gauge;
 
-pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
+pub(super) fn draw(
+    state: &State,
+    session: &Session,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    geometry: &mut Geometry,
+) {
     canvas.line(area, area.y, &totals(session, canvas, area.width));
     quality(state, session, canvas, Rect { y: area.y + 1, height: 1, ..area });
     command(state, session, canvas, Rect { y: area.y + 2, height: 1, ..area });
-    hints(state, canvas, area);
+    hints(state, canvas, area, geometry);
 }
 
 /// Columns below which bits per weight stand without those of the source, so that format and method have room.
@@ -81,7 +88,7 @@ fn quality(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
     if notes > 0 {
         parts.insert(
             1.min(parts.len()),
-            vec![Span::styled(format!("  ⚠ {}", text::counted(notes, "note")), theme.warning)],
+            vec![Span::styled(format!("  ⚠ {}", text::counted(notes, "warning")), theme.warning)],
         );
     }
     if errors > 0 {
@@ -263,7 +270,7 @@ fn command(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect
 const MESSAGE: usize = 3;
 
 /// The hints of what has the keys in the last row of the bar, or the newest message while it is fresh.
-pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, bar: Rect) {
+pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, bar: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     if let Some(notice) = state.notices.shown(state.now) {
         return message(state, notice, canvas, bar);
@@ -274,7 +281,7 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, bar: Rect) {
     let hints: Vec<_> = state.settings.keymap.hints(state).collect();
     // Commands, help and quit are worth more than what is in the middle.
     let (kept, last) = hints.split_at(hints.len().saturating_sub(if context == Context::Browse { 3 } else { 0 }));
-    let width = |(key, word): &(&str, &str)| text::width(key) + 1 + text::width(word) + 2;
+    let width = |(key, word, _): &(&str, &str, Action)| text::width(key) + 1 + text::width(word) + 2;
     let mut room = usize::from(area.width).saturating_sub(1 + last.iter().map(width).sum::<usize>());
     let mut x = area.x + 1;
     let fitting = kept.iter().take_while(|hint| match room.checked_sub(width(hint)) {
@@ -285,9 +292,12 @@ pub(super) fn hints(state: &State, canvas: &mut Canvas<'_>, bar: Rect) {
         None => false,
     });
     let shown: Vec<_> = fitting.chain(last).copied().collect();
-    for (key, word) in shown {
+    for (key, word, action) in shown {
+        let begin = x;
         x = canvas.text(area, x, area.y, key, theme.key);
-        x = canvas.text(area, x + 1, area.y, word, theme.dim) + 2;
+        x = canvas.text(area, x + 1, area.y, word, theme.dim);
+        geometry.spots.push((Area { x: begin, y: area.y, width: x - begin, height: 1 }, Spot::Act(action)));
+        x += 2;
     }
 }
 

@@ -78,12 +78,12 @@ fn screen(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geo
             Some(slider) if session.screen == Screen::Tensors => {
                 slider::draw(state, session, slider, canvas, bottom, geometry);
             }
-            _ => bar::draw(state, session, canvas, bottom),
+            _ => bar::draw(state, session, canvas, bottom, geometry),
         }
     } else {
         welcome(state, canvas, body);
         bar::job(state, canvas, Rect { y: bottom.y + 1, height: 1, ..bottom });
-        bar::hints(state, canvas, bottom);
+        bar::hints(state, canvas, bottom, geometry);
     }
     if let Some(open) = &state.dialog {
         dialog::draw(state, open, canvas, body, geometry);

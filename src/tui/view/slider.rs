@@ -24,7 +24,7 @@ pub(super) fn draw(
     figures(state, session, slider, canvas, row(1));
     let right = super::bar::job(state, canvas, row(2));
     what(state, session, slider, canvas, Rect { width: right.saturating_sub(area.x), ..row(2) });
-    super::bar::hints(state, canvas, area);
+    super::bar::hints(state, canvas, area, geometry);
 }
 
 /// The track with its ends, and the handle on it. Left of the handle is what ternary tensors save no more.

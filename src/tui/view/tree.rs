@@ -480,7 +480,7 @@ impl Row {
             spans.push(Span::styled(" ".repeat(empty.sum()), theme.dim));
         }
         if columns.why > 0 {
-            spans.push(Span::styled(format!(" {}", text::elide(&self.why, columns.why)), theme.dim));
+            spans.push(Span::styled(format!(" {}", text::elide(&self.why, columns.why - 1)), theme.dim));
         }
         Line::from(spans)
     }

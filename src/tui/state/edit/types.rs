@@ -4,7 +4,7 @@
 use super::{Outcome, Target, rules_for, toggle_tensor, with_rules};
 use crate::engine::codec::DType;
 use crate::engine::model::{Model, Tensor};
-use crate::engine::plan::{Action, Precision, Protection, Recipe};
+use crate::engine::plan::{Action, Precision, Protection, Reason, Recipe};
 use crate::engine::ternary::{Format, Method};
 use crate::tui::state::fate::stays;
 use crate::tui::state::plan::PlanState;
@@ -248,6 +248,8 @@ pub struct TypeOffer {
     pub chosen: TargetType,
     /// Bytes of the target with it, or why it cannot be had.
     pub bytes: Result<u64, String>,
+    /// How many of its tensors get another format for their shape, and which.
+    pub falls_back: Option<(usize, DType)>,
 }
 
 /// The menu of types for a target.
@@ -269,20 +271,25 @@ impl TypeMenu {
     /// The menu, its cursor on what holds now.
     pub fn new(model: &Model, state: &PlanState, target: &Target) -> Self {
         let members = Members::of(model, state, target);
-        let bytes = |recipe: &Recipe| -> u64 {
+        let comes_to = |recipe: &Recipe| {
             let plan = state.live().plan_of(model, recipe);
-            target.tensors().iter().map(|tensor| plan.decisions[*tensor].new_bytes).fold(0, u64::saturating_add)
+            let decisions = || target.tensors().iter().map(|tensor| &plan.decisions[*tensor]);
+            let mut fell = decisions().filter(|d| matches!(d.reason, Reason::FellBack { .. })).map(|d| d.new_type);
+            let falls_back = fell.next().map(|dtype| (1 + fell.count(), dtype));
+            (decisions().map(|d| d.new_bytes).fold(0, u64::saturating_add), falls_back)
         };
         let tried = |chosen| match refusal(model, state, target, &members, chosen) {
             Some(why) => Outcome::Refused(why),
             None => set(model, state, target, &members, chosen),
         };
-        let offer = |chosen| TypeOffer {
-            chosen,
-            bytes: match tried(chosen) {
-                Outcome::Changed(_, recipe) => Ok(bytes(&recipe)),
-                Outcome::NeedsConfirmation(why) | Outcome::Refused(why) => Err(why),
-            },
+        let offer = |chosen| match tried(chosen) {
+            Outcome::Changed(_, recipe) => {
+                let (bytes, falls_back) = comes_to(&recipe);
+                TypeOffer { chosen, bytes: Ok(bytes), falls_back }
+            }
+            Outcome::NeedsConfirmation(why) | Outcome::Refused(why) => {
+                TypeOffer { chosen, bytes: Err(why), falls_back: None }
+            }
         };
         let offers: Vec<TypeOffer> = TargetType::all().map(offer).collect();
         let present = members.present(state);

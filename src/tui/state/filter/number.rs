@@ -31,8 +31,7 @@ pub(super) fn ranges(word: &str, bytes: bool) -> Result<Vec<(f64, f64)>, String>
             continue;
         }
         let Some((low, high)) = part.split_once("..") else {
-            let number = parse(part, bytes)?;
-            all.push((number, number));
+            all.push(single_or_dash(part, bytes)?);
             continue;
         };
         let end = |text: &str, open: f64| if text.is_empty() { Ok(open) } else { parse(text, bytes) };
@@ -43,6 +42,20 @@ pub(super) fn ranges(word: &str, bytes: bool) -> Result<Vec<(f64, f64)>, String>
         all.push((low, high));
     }
     Ok(all)
+}
+
+/// A number, or two with a dash between them: `4-12`.
+fn single_or_dash(part: &str, bytes: bool) -> Result<(f64, f64), String> {
+    let single = parse(part, bytes);
+    let dash = part.find('-').filter(|at| *at > 0 && single.is_err());
+    let Some((low, high)) = dash.map(|at| (&part[..at], &part[at + 1..])) else {
+        return single.map(|number| (number, number));
+    };
+    match (parse(low, bytes), parse(high, bytes)) {
+        (Ok(low), Ok(high)) if low <= high => Ok((low, high)),
+        (Ok(_), Ok(_)) => Err(format!("{part} is empty: the first is the greater one")),
+        _ => Err(format!("'{part}' is no number")),
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +78,10 @@ mod tests {
         assert_eq!(ranges("4..12", false), Ok(vec![(4.0, 12.0)]));
         assert_eq!(ranges("..3,8", false), Ok(vec![(f64::NEG_INFINITY, 3.0), (8.0, 8.0)]));
         assert!(ranges("12..4", false).unwrap_err().contains("greater"));
+        assert_eq!(ranges("4-12,20", false), Ok(vec![(4.0, 12.0), (20.0, 20.0)]));
+        assert_eq!(ranges("1e-3", false), Ok(vec![(1e-3, 1e-3)]));
+        assert!(ranges("12-4", false).unwrap_err().contains("greater"));
+        assert!(ranges("4-x", false).unwrap_err().contains("no number"));
         assert_eq!(ranges("-3..-1", false), Ok(vec![(-3.0, -1.0)]));
     }
 }

@@ -76,7 +76,9 @@ fn clicked(geometry: &mut Geometry, inner: Rect, line: usize, action: Action) {
 fn quit(state: &State, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let active = state.jobs.active().count();
-    let (what, wait, cancel) = if let (1, Some(job)) = (active, state.jobs.current()) {
+    let (what, wait, cancel) = if active == 0 {
+        ("No export runs any more.".to_owned(), "quit", "quit")
+    } else if let (1, Some(job)) = (active, state.jobs.current()) {
         let what = format!("{} is not finished.", text::elide(&job.name(), 40));
         (what, "wait for it, then quit", "cancel it and quit; nothing is left of it")
     } else {

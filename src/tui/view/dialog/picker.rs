@@ -66,7 +66,7 @@ pub(super) fn draw(state: &State, picker: &Picker, canvas: &mut Canvas<'_>, area
 
 /// Whether a choice lies in no folder that is shown.
 fn is_apart(choice: &Choice) -> bool {
-    matches!(choice, Choice::Parent | Choice::Demo)
+    matches!(choice, Choice::Parent | Choice::Demo | Choice::Recent(_))
 }
 
 fn line(picker: &Picker, choice: &Choice, state: &State, theme: &Theme, width: usize) -> Line<'static> {

@@ -47,7 +47,9 @@ fn offer(state: &State, preset: Preset, totals: Option<Totals>, theme: &Theme, w
         line.push_span(Span::styled("there is nothing of the kind here", theme.dim));
         return line;
     }
-    line.push_span(Span::styled(right(&format!("{} tensors", totals.ternary_tensors), 14), theme.dim));
+    if width >= 66 {
+        line.push_span(Span::styled(right(&format!("{} tensors", totals.ternary_tensors), 14), theme.dim));
+    }
     line.push_span(Span::raw("  "));
     if width >= 70 {
         line.spans.extend(gauge::bar(8, totals.ternary_share(), theme.ternary, theme.track));

@@ -108,6 +108,7 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
                 && (search.is_empty()
                     || row.keys.contains(help.search.text())
                     || told(row.help)
+                    || told(row.command)
                     || told(context.title()))
         };
         let rows = state.settings.keymap.rows().filter(wanted);
@@ -118,7 +119,8 @@ pub(super) fn help(state: &State, help: &HelpText, canvas: &mut Canvas<'_>, area
         }
     }
     if !search.is_empty() {
-        section("Signs", signs(&search, columns, theme));
+        let all = if "signs legend marks".contains(&search) { "" } else { &search };
+        section("Signs", signs(all, columns, theme));
     }
     if lines.is_empty() {
         lines.push(Line::from(Span::styled("no key and no command is like this", theme.dim)));

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use super::area_of;
 use crate::text;
 use crate::tui::state::Geometry;
-use crate::tui::state::edit::{TypeMenu, TypeOffer};
+use crate::tui::state::edit::{TargetType, TypeMenu, TypeOffer};
 use crate::tui::theme::Theme;
 use crate::tui::view::draw::Canvas;
 use crate::tui::view::tree::{left, right};
@@ -17,7 +17,7 @@ const SIZE: usize = 12;
 
 pub(super) fn menu(menu: &TypeMenu, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
-    let width = area.width.min(84);
+    let width = area.width.min(100);
     let label = text::elide(&menu.label, usize::from(width).saturating_sub(16));
     let inner = canvas.dialog(area, width, menu.offers.len() as u16 + 4, &format!("Type of {label}"));
     // Where not all lines have room, the one under the cursor does.
@@ -44,7 +44,15 @@ fn line(menu: &TypeMenu, offer: &TypeOffer, again: bool, theme: &Theme, width: u
     let rest = width.saturating_sub(NAME + SIZE + 5);
     let sign = if menu.present == Some(offer.chosen) { " ▸ " } else { "   " };
     let (name, size, words) = match &offer.bytes {
-        Ok(bytes) => (theme.text, text::bytes(*bytes), offer.chosen.describe().to_owned()),
+        Ok(bytes) => {
+            let words = match (offer.chosen, offer.falls_back) {
+                (TargetType::Ternary(_), Some((n, dtype))) => {
+                    format!("{dtype} where rows do not divide: {}", text::counted(n, "tensor"))
+                }
+                _ => offer.chosen.describe().to_owned(),
+            };
+            (theme.text, text::bytes(*bytes), words)
+        }
         Err(_) if again => (theme.dim, "—".to_owned(), "as above".to_owned()),
         Err(why) => (theme.dim, "—".to_owned(), why.clone()),
     };
