@@ -34,7 +34,7 @@ fn a_whole_sitting() {
     session.wait_gone("2 selected");
     walk(&mut session, &[("\x1b", "/28")]);
     // A budget: every figure comes in, a size is typed and accepted.
-    walk(&mut session, &[("B", "21 of 21 free tensors ternary"), ("6.5", "18 of 21 free")]);
+    walk(&mut session, &[("B", "21 of 21 free ternary"), ("6.5", "18 of 21 free")]);
     walk(&mut session, &[("\r", "u takes it back")]);
     // Another method for one tensor.
     walk(&mut session, &[("g", "1/28"), ("jjj", "blk.0.attn_k.weight"), ("4", "4 Methods"), ("\r", "esc: tree")]);

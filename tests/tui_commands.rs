@@ -313,7 +313,7 @@ fn what_keeps_a_size_out_of_reach_is_named() {
     let nearest = slider(&app).nearest();
     assert!(nearest.starts_with("0.5 bpw cannot be reached; nearest: ") && nearest.ends_with(" KiB)"), "{nearest}");
     let why = slider(&app).obstacle(&app.model(), &app.session().plan).unwrap();
-    assert!(why.contains("output.weight, protected (space twice on it overrides)"), "{why}");
+    assert!(why.contains("output.weight, protected (c on it offers smaller types, space twice overrides)"), "{why}");
     app.press("enter");
     assert!(app.notice().ends_with(&why), "{}", app.notice());
 }

@@ -99,6 +99,25 @@ fn the_sign_of_a_folder_and_what_is_before_it_folds() {
 }
 
 #[test]
+fn a_click_on_a_mark_toggles_and_one_on_a_hint_does_what_its_key_does() {
+    let mut app = on_tensor();
+    let (tree, line) = (app.state.geometry.tree, line_of(&app, QUERY));
+    let tensor = app.tensor(QUERY);
+    let ternary = |app: &App| app.session().plan.decision(tensor).is_ternary();
+    let before = ternary(&app);
+    mouse(&mut app, DOWN, tree.x + 1, line);
+    assert_ne!(ternary(&app), before);
+    mouse(&mut app, DOWN, tree.x + 1, line);
+    assert_ne!(ternary(&app), before, "the second click of two is one too many");
+    click(&mut app, Spot::Act(Action::Undo));
+    assert_eq!(ternary(&app), before);
+    app.press("down");
+    render(&mut app, LARGE, &Theme::dark());
+    click(&mut app, Spot::Act(Action::Help));
+    assert_eq!(context(&app), Context::Help);
+}
+
+#[test]
 fn the_wheel_moves_what_lies_under_it() {
     let mut app = on_tensor();
     app.press("enter");

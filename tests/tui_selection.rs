@@ -120,7 +120,7 @@ fn a_star_takes_the_tensor_in_all_layers_with_one_rule() {
         "all there is, and still the selection's"
     );
     assert_eq!(app.recipe().method, Method::Exact, "the model's own is changed from its row");
-    assert_eq!(app.notice(), "method twn for blk.*.attn_q.weight");
+    assert_eq!(app.notice(), "method twn for blk.*.attn_q.weight · exact [twn] refit absmean max");
     app.press("esc");
     app.go("blk.3.");
     app.press("*");

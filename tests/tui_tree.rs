@@ -199,7 +199,7 @@ fn w_goes_to_the_tensor_with_the_greatest_error_of_those_in_sight() {
     let mut app = App::on(&layered());
     app.press("L");
     assert!(app.press("w").is_empty());
-    let words = "nothing is measured yet: measuring 6; w again, or S to watch";
+    let words = "nothing is measured yet: measuring 6, then it is told";
     assert!(app.notice() == words && app.session().scan, "{}", app.notice());
     app.settle();
     app.serve();
@@ -255,11 +255,15 @@ fn w_asks_for_what_is_not_measured_and_looks_beyond_a_single_ternary_tensor() {
     app.deliver(&wants[0]);
     app.settle();
     app.press("w");
-    let missing = format!("; measuring {} more: w again, or S to watch", eligible - 1);
+    let missing = format!("; measuring {} more, then it is told again", eligible - 1);
     assert!(app.notice().contains("the worst of 1 measured"), "{}", app.notice());
     assert!(app.notice().ends_with(&missing), "{}", app.notice());
+    let at_first = app.selected().to_owned();
     app.settle();
     app.serve();
+    assert!(app.notice().starts_with("all is measured now: "), "{}", app.notice());
+    assert!(app.notice().ends_with("the worst of 2 measured"), "{}", app.notice());
+    assert!(app.notice().contains("it stays") == (app.selected() == at_first), "{}", app.notice());
     app.go("");
     app.press("w");
     assert!(app.notice().ends_with("the worst of 2 measured"), "those that go ternary: {}", app.notice());

@@ -165,7 +165,7 @@ fn the_method_changes_for_what_is_selected() {
         (Method::Twn, 0),
         "of the model as a whole: the default"
     );
-    assert_eq!(app.notice(), "method twn for the model");
+    assert_eq!(app.notice(), "method twn for the model · exact [twn] refit absmean max");
     app.go(QUERY);
     app.press("m");
     assert_eq!(app.recipe().method, Method::Twn, "a tensor that stays has none: {}", app.notice());
@@ -514,6 +514,36 @@ fn quitting_asks_while_an_export_runs() {
 }
 
 #[test]
+fn the_question_whether_to_quit_outlives_the_export() {
+    let mut app = App::on(&layered());
+    queue(&mut app, 1);
+    app.press("q");
+    let finished = summary(&app);
+    job(&mut app, JobEvent::ExportFinished(1, finished));
+    assert!(matches!(app.state.dialog, Some(Dialog::Quit)), "a key that answers it must not go to the tree");
+    assert!(matches!(app.press("w").as_slice(), [Effect::Quit(Exit::Done)]));
+}
+
+#[test]
+fn what_cannot_be_seen_is_not_done() {
+    let mut app = App::on(&layered());
+    let (rules, row) = (app.recipe().clone(), app.selected().to_owned());
+    app.send(Event::Resize(40, 10));
+    app.press("down space L Q : m");
+    app.send(Event::Paste("x".to_owned()));
+    assert_eq!((app.recipe(), app.selected()), (&rules, row.as_str()));
+    assert!(app.state.dialog.is_none());
+    queue(&mut app, 1);
+    assert!(app.press("q").is_empty());
+    assert!(app.press("x s").is_empty() && app.state.dialog.is_none(), "the question can be answered");
+    assert!(matches!(app.press("q c").as_slice(), [Effect::Quit(Exit::Done)]));
+    app.state.dialog = None;
+    app.send(Event::Resize(80, 24));
+    app.press("down");
+    assert_ne!(app.selected(), row);
+}
+
+#[test]
 fn a_signal_ends_the_program_at_once() {
     let mut app = App::on(&layered());
     queue(&mut app, 1);
@@ -546,6 +576,21 @@ fn the_picker_walks_folders_and_opens_files() {
     let effects = app.press("enter");
     assert!(matches!(effects.as_slice(), [Effect::Open(f)] if *f == folder.join("a.gguf")), "{effects:?}");
     assert!(app.state.opening.is_some() && app.state.next_wake().is_some());
+}
+
+#[test]
+fn a_name_that_was_typed_in_full_is_the_one_that_opens() {
+    let mut app = App::empty();
+    update::open_picker(&mut app.state);
+    let folder = app.folder.path().to_owned();
+    app.show_folder(&folder, vec![entry("out.gguf", false), entry("t.gguf", false), entry("t2.gguf", false)]);
+    app.type_text("t");
+    let Some(Dialog::Picker(picker)) = &app.state.dialog else { panic!("closed") };
+    let names = picker.choices().iter().filter_map(|c| picker.path_of(c)).map(|(path, _)| path).collect::<Vec<_>>();
+    assert_eq!(names, ["t.gguf", "t2.gguf", "out.gguf"].map(|name| folder.join(name)), "what begins so comes first");
+    app.type_text(".gguf");
+    let effects = app.press("enter");
+    assert!(matches!(effects.as_slice(), [Effect::Open(f)] if *f == folder.join("t.gguf")), "{effects:?}");
 }
 
 #[test]

@@ -51,6 +51,9 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
 
 fn take_in(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
+        // What is done unseen is not what was meant.
+        Event::Key(key) if state.is_blind() => press_blind(state, &key),
+        Event::Mouse(_) | Event::Paste(_) if state.is_blind() => Vec::new(),
         Event::Key(key) => press(state, &key),
         Event::Mouse(mouse) => mouse::update(state, mouse),
         Event::Paste(text) => forms::paste(state, &text),
@@ -94,6 +97,17 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
     let mut effects = press(state, &KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
     effects.extend(press(state, &KeyEvent { modifiers: key.modifiers - KeyModifiers::ALT, ..*key }));
     effects
+}
+
+/// A key while nothing can be shown: it quits, and answers the question which that may ask.
+fn press_blind(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    let asked = matches!(state.dialog, Some(Dialog::Quit));
+    let context = if asked { Context::Quit } else { Context::Browse };
+    match state.settings.keymap.resolve(context, key) {
+        Some(action) if key.kind != KeyEventKind::Release && asked => exports::act_quit(state, action),
+        Some(Action::Quit) if key.kind != KeyEventKind::Release => quit(state),
+        _ => Vec::new(),
+    }
 }
 
 /// Does what an action means in the present context.
@@ -215,6 +229,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
     let mut effects = compare::settle(state);
     effects.extend(pages::settle(state));
     effects.extend(wants::settle(state));
+    browse::follow_worst(state);
     effects.extend(memory::settle(state));
     effects.extend(tour::settle(state));
     if let Some(session) = &mut state.session

@@ -29,7 +29,7 @@ pub(super) static BINDINGS: &[Binding] = &[
     on(C::Jobs, &[key(K::PageDown)], "pgdn", Action::PageDown),
     on(C::Jobs, &[key(K::Home), ch('g')], "home g", Action::Top),
     on(C::Jobs, &[key(K::End), ch('G')], "end G", Action::Bottom),
-    on(C::Jobs, &[key(K::Enter), ch('y')], "enter y", Action::Accept),
+    on(C::Jobs, &[ch('y'), key(K::Enter)], "y enter", Action::Accept).hint("yes, cancel it"),
     on(C::Jobs, &[key(K::Esc), ch('J'), ch('n')], "esc J", Action::Back).hint("close"),
     on(C::Jobs, &[ch('q'), ctrl('c')], "q ctrl-c", Action::Quit).hint("quit"),
     on(C::Quantize, &[key(K::Enter)], "enter", Action::Accept).hint("start"),

@@ -94,6 +94,12 @@ impl Sort {
         Some(if back { sort.reversed() } else { sort })
     }
 
+    /// What [`Sort::named`] reads.
+    pub fn command(self) -> String {
+        let back = if self == Self::by(self.column) { "" } else { "-" };
+        format!("{back}{}", self.column.word())
+    }
+
     /// The other way round.
     #[must_use]
     pub fn reversed(self) -> Self {

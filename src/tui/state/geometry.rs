@@ -9,6 +9,9 @@ use super::pages::Page;
 use crate::engine::preview::Window;
 use crate::tui::action::Action;
 
+/// The least size that there is room on for anything but its being too small.
+pub const MIN_SIZE: (u16, u16) = (60, 16);
+
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Area {

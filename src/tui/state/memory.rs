@@ -24,6 +24,9 @@ pub struct Memory {
     pub open: Vec<String>,
     /// The filter in force.
     pub filter: String,
+    /// What rows are sorted by, as the command says it; empty where it is their own order.
+    #[serde(default)]
+    pub sort: String,
     /// The recipe as it was edited; none where it was not.
     pub recipe: Option<Recipe>,
     /// What it was before that: edits of another recipe are not put back.
@@ -45,6 +48,7 @@ impl Memory {
             by_role: tree.grouping() == Grouping::Roles,
             open,
             filter: session.filter.in_force().to_owned(),
+            sort: if session.sort.is_natural() { String::new() } else { session.sort.command() },
             recipe: edited.then(|| session.plan.recipe().clone()),
             started: edited.then(|| started.clone()),
         }

@@ -230,11 +230,21 @@ impl State {
         self.notices.push(tone, text, self.now);
     }
 
+    /// Whether the screen is too small to show what keys would do.
+    pub fn is_blind(&self) -> bool {
+        let (least, (columns, rows)) = (geometry::MIN_SIZE, self.size);
+        columns > 0 && rows > 0 && (columns < least.0 || rows < least.1)
+    }
+
     /// Whether an action has something to act on in the list of exports.
     pub fn fits_job(&self, action: Action) -> bool {
         let dialog = if let Some(Dialog::Jobs(dialog)) = self.dialog { dialog } else { JobsDialog::default() };
         let job = self.jobs.selected(&dialog);
+        if dialog.cancelling.is_some() {
+            return matches!(action, Action::Accept | Action::Back);
+        }
         match action {
+            Action::Accept => false,
             Action::PauseJob => job.is_some_and(|job| job.stage().is_some()),
             Action::CancelJob => job.is_some_and(|job| job.state.is_active()),
             Action::RunJobNext => job.is_some_and(Job::is_queued) && self.jobs.waiting().count() > 1,

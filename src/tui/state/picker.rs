@@ -103,6 +103,10 @@ impl Picker {
         let name = if typed == "~" { String::new() } else { name };
         let offered = |path: &Path| self.without.as_deref() != Some(path);
         let mut choices = Vec::new();
+        let entries = self.matching(&name, &offered);
+        // Who has typed a name in full means it, whatever else contains it.
+        let exact = entries.first().filter(|(rank, _)| *rank == 0).map(|(_, entry)| Choice::Entry(*entry));
+        choices.extend(exact.clone());
         if self.demo && typed.is_empty() {
             choices.push(Choice::Demo);
         }
@@ -113,15 +117,27 @@ impl Picker {
         if name.is_empty() && self.folder.parent().is_some() {
             choices.push(Choice::Parent);
         }
-        if let Some(Ok(entries)) = &self.entries {
-            let matches = |e: &Entry| {
-                e.name.to_lowercase().contains(&name)
-                    && (!e.name.starts_with('.') || name.starts_with('.'))
-                    && (e.folder || offered(&self.folder.join(&e.name)))
-            };
-            choices.extend((0..entries.len()).filter(|i| matches(&entries[*i])).map(Choice::Entry));
-        }
+        choices.extend(entries.into_iter().skip(usize::from(exact.is_some())).map(|(_, entry)| Choice::Entry(entry)));
         choices
+    }
+
+    /// What lies in the folder and has this in its name: first what is called so, then what begins so.
+    fn matching(&self, name: &str, offered: &impl Fn(&Path) -> bool) -> Vec<(usize, usize)> {
+        let Some(Ok(entries)) = &self.entries else { return Vec::new() };
+        let matches = |e: &Entry| {
+            e.name.to_lowercase().contains(name)
+                && (!e.name.starts_with('.') || name.starts_with('.'))
+                && (e.folder || offered(&self.folder.join(&e.name)))
+        };
+        let rank = |e: &Entry| match e.name.to_lowercase() {
+            full if full == name => 0,
+            full if full.starts_with(name) => 1,
+            _ => 2,
+        };
+        let found = entries.iter().enumerate().filter(|(_, e)| matches(e));
+        let mut found: Vec<(usize, usize)> = found.map(|(i, e)| (rank(e), i)).collect();
+        found.sort_by_key(|(rank, _)| *rank);
+        found
     }
 
     /// The path of a choice, and whether it is a folder.

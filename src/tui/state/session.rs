@@ -123,6 +123,11 @@ pub struct Sweeps {
 }
 
 impl Sweeps {
+    /// Whether figures that were asked for are still to come.
+    pub fn is_measuring(&self) -> bool {
+        self.outstanding > 0 || self.more || self.unfinished
+    }
+
     /// Goes back to the first tensor of which something else becomes: it may be measured in another format.
     pub fn follow(&mut self, changed: &Changed) {
         let first = match changed {
@@ -238,6 +243,8 @@ pub struct Session {
     pub armed: Option<usize>,
     /// The tensor that the cursor was taken to last as the one with the greatest error.
     pub worst: Option<usize>,
+    /// Whether that was said of a part of what is being measured: it is said again when all is.
+    pub worst_of_part: bool,
     /// Tensors that are to be measured exactly, not only sampled.
     pub exact: std::collections::BTreeSet<usize>,
     /// Whether everything that may go ternary is to be measured.
@@ -285,6 +292,7 @@ impl Session {
             shown: None,
             armed: None,
             worst: None,
+            worst_of_part: false,
             exact: std::collections::BTreeSet::new(),
             scan: false,
             sweeps: Sweeps::default(),

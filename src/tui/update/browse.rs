@@ -119,7 +119,10 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
                 return Some("tabs are of tensors, and this is a folder".to_owned());
             }
         }
-        Action::Worst => return Some(to_worst(session)),
+        Action::Worst => {
+            let been = session.tree.selected_tensor().filter(|tensor| session.worst == Some(*tensor));
+            return Some(to_worst(session, been.is_some()));
+        }
         Action::ToggleLogAxis => session.log_axis = !session.log_axis,
         Action::MeasureExactly => return Some(measure(session)),
         Action::Back if session.drop_selection() => {}
@@ -131,7 +134,7 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
 
 /// Puts the cursor on the tensor with the greatest error among those in the tree: of those that go ternary; of all that
 /// may where fewer than two do, and where the cursor is on the worst of them already. What is not measured yet is asked for.
-fn to_worst(session: &mut Session) -> String {
+fn to_worst(session: &mut Session, again: bool) -> String {
     let sqnr = |tensor: &usize| {
         let node = session.node_of(*tensor)?;
         let key = Column::Sqnr.key(&session.summaries.of(Item::Node(node)));
@@ -148,15 +151,16 @@ fn to_worst(session: &mut Session) -> String {
     let worst = |of: &[(usize, usize, f64)]| of.iter().min_by(|a, b| a.2.total_cmp(&b.2)).copied();
     let ternary: Vec<usize> = all.iter().copied().filter(|t| session.plan.decision(*t).is_ternary()).collect();
     let known = measured(&ternary);
-    let been = worst(&known).is_some_and(|(tensor, ..)| session.tree.selected_tensor() == Some(tensor));
+    let been = again && worst(&known).is_some_and(|(tensor, ..)| session.tree.selected_tensor() == Some(tensor));
     let wider = ternary.len() < all.len() && (ternary.len() < 2 || been);
     let known = if wider { measured(&all) } else { known };
     let found = worst(&known);
     session.scan |= missing > 0;
+    session.worst_of_part = missing > 0;
     let Some((tensor, node, db)) = found else {
         return match missing {
             0 => "nothing here can be measured".to_owned(),
-            n => format!("nothing is measured yet: measuring {n}; w again, or S to watch"),
+            n => format!("nothing is measured yet: measuring {n}, then it is told"),
         };
     };
     let name = text::escape(&session.model.tensors[tensor].name);
@@ -165,11 +169,29 @@ fn to_worst(session: &mut Session) -> String {
     let of = if wider && !ternary.is_empty() { " of all that may go ternary" } else { "" };
     let mut words = format!("{name}: SQNR {sign}{} dB, the worst of {} measured{of}", text::decibels(db), known.len());
     if missing > 0 {
-        words += &format!("; measuring {missing} more: w again, or S to watch");
+        words += &format!("; measuring {missing} more, then it is told again");
     }
     session.worst = Some(tensor);
     session.show_node(node);
     words
+}
+
+/// Tells again which tensor is the worst when all is measured of which only a part was, and goes there if the cursor has
+/// stayed where that led.
+pub(super) fn follow_worst(state: &mut State) {
+    let Some(session) = state.session.as_mut().filter(|s| s.worst_of_part && !s.sweeps.is_measuring()) else { return };
+    if session.worst != session.tree.selected_tensor() && session.worst.is_some() {
+        session.worst_of_part = false;
+        state.notify(Tone::Info, "all is measured now: w goes to the worst");
+        return;
+    }
+    let before = session.worst;
+    let words = to_worst(session, false);
+    let stays = if before.is_some() && session.worst == before { "it stays: " } else { "" };
+    // What could not be measured is not waited for.
+    session.worst_of_part = false;
+    state.notify(Tone::Info, format!("all is measured now: {stays}{words}"));
+    state.wants_changed = true;
 }
 
 /// The keys that put the rows in another order; what they say.

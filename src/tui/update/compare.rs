@@ -25,10 +25,15 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
 pub(super) fn choose(state: &mut State) -> Vec<Effect> {
     let Some(session) = &state.session else { return opening::open_picker(state) };
     let open = Some(session.model.path.clone());
+    // What was exported in this run is what one mostly wants to see beside its source.
+    let finished = state.jobs.all().iter().rev().filter(|job| job.is_finished());
+    let results: Vec<PathBuf> = finished.map(|job| job.out().to_owned()).collect();
     let effects = opening::open_picker(state);
     if let Some(Dialog::Picker(picker)) = &mut state.dialog {
         picker.purpose = Purpose::Compare;
         picker.without = open;
+        picker.recent.retain(|path| !results.contains(path));
+        picker.recent.splice(..0, results);
     }
     effects
 }

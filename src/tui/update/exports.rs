@@ -248,6 +248,7 @@ fn open_result(state: &mut State, id: JobId) -> Vec<Effect> {
 pub(super) fn act_quit(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::CancelAndQuit => return vec![Effect::Quit(Exit::Done)],
+        Action::QuitWhenDone if state.jobs.active().next().is_none() => return vec![Effect::Quit(Exit::Done)],
         Action::QuitWhenDone => {
             state.dialog = None;
             state.quit_when_done = true;

@@ -114,7 +114,9 @@ fn copy(state: &mut State, what: Copying) -> Vec<Effect> {
             let (bytes, lines) = (text::bytes(text.len() as u64), text.lines().count());
             let lines = if lines == 1 { String::new() } else { format!(", {lines} lines") };
             // Nothing tells whether it arrives.
-            let condition = state.settings.multiplexer.map_or_else(String::new, |m| format!(" · {}", m.condition()));
+            // What it needs is told the first time.
+            let condition =
+                state.settings.multiplexer.take().map_or_else(String::new, |m| format!(" · needs {}", m.condition()));
             let words = format!("{} sent to the terminal's clipboard: {bytes}{lines}{condition}", what.title());
             state.notify(Tone::Good, words);
             vec![Effect::Copy(text)]

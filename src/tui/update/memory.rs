@@ -7,6 +7,7 @@ use super::browse;
 use crate::engine::model::Model;
 use crate::engine::model::tree::Grouping;
 use crate::tui::effect::Effect;
+use crate::tui::state::columns::Sort;
 use crate::tui::state::memory::Memory;
 use crate::tui::state::tree::Item;
 use crate::tui::state::{State, Tone};
@@ -62,6 +63,10 @@ pub(super) fn recalled(state: &mut State, model: &Arc<Model>, memory: &Memory) -
     }
     if !memory.open.is_empty() && session.tree.open_only(&memory.open) && told.is_empty() {
         told.push("folds");
+    }
+    if let Some(sort) = Sort::named(&memory.sort).filter(|sort| *sort != session.sort) {
+        session.sort_by(sort, now);
+        told.push("order");
     }
     if let Item::Node(node) = memory.row(session) {
         let before = session.tree.selected();

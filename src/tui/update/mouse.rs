@@ -241,5 +241,5 @@ fn click_tree(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     let marked = usize::from(column - area.x) < MARK;
     let double = state.last_click.is_some_and(|(at, on)| on == line && now.saturating_sub(at) < DOUBLE_CLICK);
     state.last_click = if double && !marked { None } else { Some((now, line)) };
-    if double != marked { act(state, Action::ToggleTernary) } else { Vec::new() }
+    if double == marked { Vec::new() } else { act(state, Action::ToggleTernary) }
 }

@@ -5,15 +5,20 @@ use crate::engine::plan::{Mask, Protection, Shared};
 use crate::engine::ternary::Method;
 use crate::text;
 use crate::tui::action::Action;
+use crate::tui::keymap::Context;
 use crate::tui::state::edit::{self, Outcome};
 use crate::tui::state::plan::PlanState;
 use crate::tui::state::{Session, State, Tone};
 
 pub(super) fn act(state: &mut State, action: Action) {
+    let back = state.settings.keymap.key_of(Context::of(state), Action::Redo).map(str::to_owned);
     let Some(session) = &mut state.session else { return };
     let (tone, text) = match action {
         Action::Undo => match session.plan.undo(&session.model) {
-            Some(name) => (Tone::Info, stepped("undone", &name, session.plan.next_undo())),
+            Some(name) => {
+                let back = back.map_or_else(String::new, |key| format!(" · {key} redoes it"));
+                (Tone::Info, stepped("undone", &name, session.plan.next_undo()) + &back)
+            }
             None => (Tone::Info, "nothing to undo".to_owned()),
         },
         Action::Redo => match session.plan.redo(&session.model) {

@@ -21,7 +21,10 @@ const EXISTS: &str = "the file exists: replace it? (y/n)";
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
     let Some(session) = &state.session else { return Vec::new() };
     if !session.plan.plan().changes_anything() && !session.model.is_converted() {
-        state.notify(Tone::Warning, "nothing to do: choose tensors first (space), or another mask (L)");
+        match session.model.require_sound() {
+            Err(why) => state.notify(Tone::Error, why.to_string()),
+            Ok(()) => state.notify(Tone::Warning, "nothing to do: choose tensors first (space), or another mask (L)"),
+        }
         return Vec::new();
     }
     let out = default_out(&session.model.path, state.out_folder(&session.model.path), session.plan.recipe());

@@ -14,21 +14,15 @@ use crate::text;
 use crate::tui::action::Action;
 use crate::tui::keymap::Context;
 use crate::tui::state::command::default_out;
+use crate::tui::state::geometry::Spot;
 use crate::tui::state::jobs::whole_seconds;
 use crate::tui::state::notice::Notice;
 use crate::tui::state::tree::Item;
-use crate::tui::state::geometry::Spot;
 use crate::tui::state::{Area, Geometry, Session, State, Tone};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::gauge;
 
-pub(super) fn draw(
-    state: &State,
-    session: &Session,
-    canvas: &mut Canvas<'_>,
-    area: Rect,
-    geometry: &mut Geometry,
-) {
+pub(super) fn draw(state: &State, session: &Session, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     canvas.line(area, area.y, &totals(session, canvas, area.width));
     quality(state, session, canvas, Rect { y: area.y + 1, height: 1, ..area });
     command(state, session, canvas, Rect { y: area.y + 2, height: 1, ..area });

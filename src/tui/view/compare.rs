@@ -117,13 +117,13 @@ fn heading(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect
     if compare.b.is_some() && area.height > 2 {
         let forms = total(compare);
         let fits = |words: &&String| text::width(words) <= usize::from(area.width);
-        let words = forms.iter().find(fits).unwrap_or(&forms[1]);
+        let words = forms.iter().find(fits).unwrap_or(&forms[2]);
         canvas.text(area, area.x, area.y + 2, words, theme.text);
     }
 }
 
 /// The error of all that differ together, with and without what was not compared.
-fn total(compare: &Compare) -> [String; 2] {
+fn total(compare: &Compare) -> [String; 3] {
     let (all, ternary) = (&compare.total.all, &compare.total.ternary);
     let so_far = if compare.stage == Stage::Running { " so far" } else { "" };
     let of = |verdict| compare.verdicts(verdict);
@@ -135,6 +135,7 @@ fn total(compare: &Compare) -> [String; 2] {
     ];
     let apart: Vec<String> = apart.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let apart = apart.join(", ");
+    let mut brief = None;
     let words = if all.1 > 0 {
         let figures = |(errors, over): &(ErrorSums, usize), what: &str| {
             let (rel, db) = (text::number(errors.rel_mse()), text::decibels(errors.sqnr_db()));
@@ -143,6 +144,7 @@ fn total(compare: &Compare) -> [String; 2] {
         };
         // What an export says of its output comes first, then what else was changed beside it.
         if ternary.1 > 0 && ternary.1 < all.1 {
+            brief = Some(format!("{}{so_far}", figures(ternary, "ternary")));
             let with = format!("SQNR {} dB with {} more", text::decibels(all.0.sqnr_db()), all.1 - ternary.1);
             format!("{}{so_far}; {with}", figures(ternary, "ternary"))
         } else {
@@ -154,10 +156,11 @@ fn total(compare: &Compare) -> [String; 2] {
         "total: nothing compared yet".to_owned()
     } else {
         let short = format!("total: no tensor could be compared{so_far}");
-        return [format!("{short}: {apart}"), short];
+        return [format!("{short}: {apart}"), short.clone(), short];
     };
     let rest = if apart.is_empty() { String::new() } else { format!("; not compared: {apart}") };
-    [format!("{words}{rest}"), words]
+    let brief = brief.unwrap_or_else(|| words.clone());
+    [format!("{words}{rest}"), words, brief]
 }
 
 /// What a finished comparison says, in a few words: the worst of it where there is room for no more.
@@ -210,11 +213,13 @@ fn filters(state: &State, compare: &Compare, canvas: &mut Canvas<'_>, area: Rect
         geometry.spots.push((place(x, width), Spot::Act(Action::ShowPairs(show))));
         x += width;
     }
-    let words = if compare.by_error { " by difference" } else { " by name" };
-    let order =
-        Line::from(vec![Span::styled(key(Action::SortPairs).to_owned(), theme.key), Span::styled(words, theme.dim)]);
-    let width = order.width() as u16;
-    if line.width() as u16 + width < area.width {
+    let forms = if compare.by_error { [" by difference", " by diff"] } else { [" by name", " name"] };
+    let order = |words: &'static str| {
+        Line::from(vec![Span::styled(key(Action::SortPairs).to_owned(), theme.key), Span::styled(words, theme.dim)])
+    };
+    let room = usize::from(area.width).saturating_sub(line.width());
+    if let Some(order) = forms.map(order).into_iter().find(|order| order.width() < room) {
+        let width = order.width() as u16;
         canvas.line(Rect { x: area.right() - width, width, ..area }, area.y, &order);
         geometry.spots.push((place(area.right() - width, width), Spot::Act(Action::SortPairs)));
     }

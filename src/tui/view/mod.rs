@@ -24,7 +24,7 @@ use crate::text;
 use draw::Canvas;
 
 /// The least screen that is drawn on.
-pub const MIN_SIZE: (u16, u16) = (60, 16);
+pub use crate::tui::state::geometry::MIN_SIZE;
 
 /// Columns from which on the tree stays in sight while the preview has the keys.
 const ROOM_FOR_BOTH: u16 = 120;
@@ -37,7 +37,7 @@ pub fn draw(state: &State, theme: &Theme, frame: &mut Frame<'_>) -> Geometry {
         let mut canvas = Canvas { buf: frame.buffer_mut(), theme, cursor: None };
         canvas.fill(area);
         if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
-            too_small(&mut canvas, area);
+            too_small(state, &mut canvas, area);
         } else if state.appearance.ascii {
             text::in_ascii(ascii::ASCII, || screen(state, &mut canvas, area, &mut geometry));
         } else {
@@ -143,12 +143,14 @@ fn welcome(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-fn too_small(canvas: &mut Canvas<'_>, area: Rect) {
-    let lines = [
-        format!("{}×{} is too small", area.width, area.height),
-        format!("needs {}×{}", MIN_SIZE.0, MIN_SIZE.1),
-        "q quits".to_owned(),
-    ];
+fn too_small(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let keys = match state.dialog {
+        Some(Dialog::Quit) => "an export runs: w waits for it, c cancels it, s stays",
+        _ => "q quits; other keys do nothing",
+    };
+    let mut lines =
+        vec![format!("{}×{} is too small", area.width, area.height), format!("needs {}×{}", MIN_SIZE.0, MIN_SIZE.1)];
+    lines.extend(draw::wrap(keys, usize::from(area.width.max(8))));
     let top = area.y + area.height.saturating_sub(lines.len() as u16) / 2;
     for (y, line) in (top..area.bottom()).zip(&lines) {
         canvas.centred(area, y, line, canvas.theme.text);

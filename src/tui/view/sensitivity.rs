@@ -175,7 +175,9 @@ fn draw_map(view: &Sensitivity, canvas: &mut Canvas<'_>, area: Rect, columns: &C
             canvas.text(area, columns.x(area, column), sums, &words, style);
         }
     }
-    canvas.text(foot, foot.x, foot.y, "  layer", theme.dim);
+    let hidden = roles.saturating_sub(first + height);
+    let words = if hidden > 0 { format!("  ▾ {hidden} more roles") } else { "  layer".to_owned() };
+    canvas.text(foot, foot.x, foot.y, &text::clip(&words, usize::from(NAMES) - 1), theme.dim);
     chart::labels(canvas.buf, foot, &labels);
     geometry.map =
         Area { x: area.x + NAMES, y: area.y, width: columns.count as u16 * columns.width, height: height as u16 };
@@ -341,8 +343,7 @@ fn describe(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let stays = |bytes: u64| text::bytes(bytes);
     let becomes = match what_if(&session.plan, cell.first) {
         Some((format, _)) if !decision.is_ternary() => {
-            let layout = format.dtype().layout();
-            let bytes = layout.map(|l| tensor.elements() / l.block_len as u64 * l.block_bytes as u64);
+            let bytes = format.dtype().bytes_for(tensor.elements());
             format!(
                 "stays {}{}",
                 tensor.dtype,

@@ -52,6 +52,11 @@ pub(super) fn quantize(
     let rest = Rect { y: y + 1, height: inner.bottom().saturating_sub(y + 1), ..inner };
     let lines: Vec<Line<'_>> = warnings.into_iter().chain(summary).collect();
     canvas.lines(rest, &lines);
+    let missing = lines.len().saturating_sub(usize::from(rest.height));
+    if missing > 0 {
+        let border = Rect { y: inner.bottom(), height: 1, ..inner };
+        canvas.right(border, border.y, &format!(" {missing} more on a larger screen "), theme.dim);
+    }
 }
 
 fn draw_field(session: &Session, form: &QuantizeForm, field: QuantizeField, canvas: &mut Canvas<'_>, line: Rect) {

@@ -221,7 +221,8 @@ fn running(job: &Job, stage: Stage, now: Duration, columns: usize, theme: &Theme
         Stage::Verify => ("total", "read back"),
         Stage::Prepare | Stage::Sync | Stage::Finish => ("", ""),
     };
-    let detail = format!("{} of {} {moved}", text::bytes(state.done), text::bytes(state.total));
+    // The share goes by work: bytes that are copied are a little of it.
+    let detail = format!("of the work · {} of {} {moved}", text::bytes(state.done), text::bytes(state.total));
     let mut lines = vec![if name.is_empty() { Line::default() } else { bar(name, state.fraction(), detail) }];
     if let Some((index, bytes, done)) = state.current {
         let share = if bytes == 0 { 0.0 } else { (done as f64 / bytes as f64).min(1.0) };

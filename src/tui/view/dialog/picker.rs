@@ -20,7 +20,7 @@ pub(super) fn draw(state: &State, picker: &Picker, canvas: &mut Canvas<'_>, area
         Purpose::Open => "Open a model",
         Purpose::Compare => "Compare with which model?",
     };
-    let inner = canvas.dialog(area, area.width.min(90), area.height, title);
+    let inner = canvas.dialog(area, area.width.min(90), area.height.saturating_sub(1), title);
     let folder = shorten(&picker.folder, home);
     let x = canvas.text(inner, inner.x, inner.y, "path ", theme.dim);
     let typed = Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner };

@@ -101,7 +101,10 @@ fn plan(session: &Session, theme: &Theme) -> Vec<Line<'static>> {
     add("data", format!("{} → {}", text::bytes(totals.bytes), text::bytes(totals.new_bytes)));
     add("bits per weight", format!("{:.2} → {:.2}", totals.bpw(), totals.new_bpw()));
     if totals.converted_tensors > 0 {
-        add("recoded", format!("{} to another type that is not ternary", text::counted(totals.converted_tensors, "tensor")));
+        add(
+            "recoded",
+            format!("{} to another type that is not ternary", text::counted(totals.converted_tensors, "tensor")),
+        );
     }
     if totals.overridden > 0 {
         add("overridden", format!("{} protections", totals.overridden));

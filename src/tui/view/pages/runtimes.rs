@@ -67,13 +67,10 @@ fn head(used: &[Used], width: usize, theme: &Theme) -> Vec<Line<'static>> {
         format!("{} {tensors} {}", u.dtype, text::bytes(u.bytes))
     };
     let words = format!("matrices of this plan: {}", used.iter().map(one).collect::<Vec<_>>().join(" · "));
-    vec![
-        Line::from(Span::styled(text::clip(&words, width), theme.text)),
-        Line::from(Span::styled(
-            LEGENDS.into_iter().find(|words| text::width(words) <= width).unwrap_or(LEGENDS[1]),
-            theme.dim,
-        )),
-    ]
+    let mut lines = paragraph(&words, width as u16, theme.text);
+    let legend = LEGENDS.into_iter().find(|words| text::width(words) <= width).unwrap_or(LEGENDS[1]);
+    lines.push(Line::from(Span::styled(legend, theme.dim)));
+    lines
 }
 
 fn sign(runs: Runs, theme: &Theme) -> (&'static str, Style) {

@@ -47,8 +47,10 @@ fn items(subject: &Subjected<'_>, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     let db = sqnr_db(estimate.value);
     let exact = subject.report.exact;
     let sign = if exact { "" } else { "~" };
+    // Of what stays, or gets another type, it is what it would be.
+    let ternary = subject.session.plan.decision(subject.tensor).is_ternary();
     let mut sqnr = vec![
-        Span::styled("SQNR ", theme.dim),
+        Span::styled(if ternary { "SQNR " } else { "SQNR if ternary " }, theme.dim),
         Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
     ];
     if !exact {

@@ -146,14 +146,18 @@ pub(super) fn legend(
     columns: u16,
 ) -> Line<'static> {
     let theme = canvas.theme;
-    let roomy = columns >= 48;
-    let beyond = |at: f64, end: f64| {
-        if at == end || !roomy { String::new() } else { format!(" ({})", figure(end)) }
-    };
-    let (low, high) = (beyond(range.low, range.least), beyond(range.high, range.greatest));
-    let mut line = Line::from(Span::styled(format!("{}{low} ", figure(range.low)), theme.text));
+    let mut line = Line::from(Span::styled(format!("{} ", figure(range.low)), theme.text));
     line.spans.extend(heat::legend(12, ramp, theme.text));
-    line.push_span(Span::styled(format!(" {}{high}", figure(range.high)), theme.text));
+    line.push_span(Span::styled(format!(" {}", figure(range.high)), theme.text));
+    let beyond = match (range.low == range.least, range.high == range.greatest) {
+        (true, true) => return line,
+        (false, true) => format!("  least {}", figure(range.least)),
+        (true, false) => format!("  most {}", figure(range.greatest)),
+        (false, false) => format!("  beyond {} … {}", figure(range.least), figure(range.greatest)),
+    };
+    if line.width() + text::width(&beyond) <= usize::from(columns) {
+        line.push_span(Span::styled(beyond, theme.dim));
+    }
     line
 }
 

@@ -252,12 +252,14 @@ fn figures(
 }
 
 /// What the signs mean, and what the methods do; rows taken.
-pub(super) fn legend(canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+pub(super) fn legend(weighted: bool, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let theme = canvas.theme;
     let item = |words: &str| vec![Span::styled(words.to_owned(), theme.dim)];
-    let lines = flow(
-        vec![item("▶ chosen"), item("★ best of its column"), item("✕ cannot be had"), item("enter: choose and apply")],
-        area.width,
-    );
+    let mut items = vec![item("▶ chosen"), item("★ best of its column"), item("✕ cannot be had")];
+    if !weighted {
+        items.push(item("imx: by importance, with --imatrix"));
+    }
+    items.push(item("enter: choose and apply"));
+    let lines = flow(items, area.width);
     canvas.lines(area, &lines)
 }

@@ -332,7 +332,7 @@ fn parts(subject: &Subjected<'_>, sight: &Sight<'_>, canvas: &mut Canvas<'_>, ar
         }
         Tab::Methods => {
             let used = matrix::draw(sight, canvas, area, geometry);
-            let used = used + 1 + matrix::legend(canvas, below(area, used + 1));
+            let used = used + 1 + matrix::legend(sight.weighted(), canvas, below(area, used + 1));
             let used = used + 1 + methods::legend(canvas, below(area, used + 1));
             experts::draw(subject, canvas, below(area, used + 1));
         }

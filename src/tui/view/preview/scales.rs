@@ -108,7 +108,8 @@ pub(super) fn draw(subject: &Subjected<'_>, canvas: &mut Canvas<'_>, area: Rect)
         let share = scales.native as f64 / scales.blocks.max(1) as f64;
         detail += &format!(" · {} already ternary", text::percent(share));
     }
-    detail += if log { " · log" } else { " · linear" };
+    let axis = if log { "log · " } else { "linear · " };
+    detail.insert_str(0, axis);
     super::heading(canvas, area, "Scales", &detail);
     let Some((low, high, greatest)) = both.axis(log) else {
         canvas.text(area, area.x, area.y + 1, "no scales", theme.dim);
