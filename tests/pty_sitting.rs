@@ -74,6 +74,8 @@ fn a_terminal_that_is_resized_while_the_program_works() {
     session.resize(20, 5);
     session.wait_text("too small");
     session.resize(100, 30);
+    // Keys do nothing until there is something to be seen.
+    session.wait_text("Overview");
     walk(&mut session, &[("J", "read back and equal"), ("\x03", "")]);
     assert_eq!(session.end(), 0);
 }

@@ -421,8 +421,10 @@ fn a_copy_says_that_it_was_sent_and_what_must_pass_it_on() {
     };
     assert_eq!(said(&mut app, None), "name sent to the terminal's clipboard: 19 B");
     let tmux = said(&mut app, Some(Multiplexer::Tmux));
-    assert_eq!(tmux, "name sent to the terminal's clipboard: 19 B · tmux: set -g set-clipboard on");
-    assert!(said(&mut app, Some(Multiplexer::Screen)).ends_with("· screen: if the terminal takes OSC 52"));
+    assert_eq!(tmux, "name sent to the terminal's clipboard: 19 B · needs tmux: set -g set-clipboard on");
+    app.press("y n");
+    assert_eq!(app.notice(), "name sent to the terminal's clipboard: 19 B", "that is told once");
+    assert!(said(&mut app, Some(Multiplexer::Screen)).ends_with("· needs screen: if the terminal takes OSC 52"));
 }
 
 #[test]

@@ -109,9 +109,12 @@ fn a_click_on_a_mark_toggles_and_one_on_a_hint_does_what_its_key_does() {
     assert_ne!(ternary(&app), before);
     mouse(&mut app, DOWN, tree.x + 1, line);
     assert_ne!(ternary(&app), before, "the second click of two is one too many");
+    // A message stands where the hints are.
+    app.state.notices.dismiss();
+    render(&mut app, LARGE, &Theme::dark());
     click(&mut app, Spot::Act(Action::Undo));
     assert_eq!(ternary(&app), before);
-    app.press("down");
+    app.state.notices.dismiss();
     render(&mut app, LARGE, &Theme::dark());
     click(&mut app, Spot::Act(Action::Help));
     assert_eq!(context(&app), Context::Help);

@@ -325,7 +325,10 @@ fn a_cell_of_the_table_is_applied_to_the_tensor_its_role_or_the_model() {
     assert_eq!((app.recipe().format, app.recipe().method), (Format::Q2_0, Method::Twn));
     assert_eq!(asked(&app, EXPERTS), Some((Format::Q2_0, Method::Twn)));
     app.press("u u");
-    assert_eq!(app.notice(), "undone: twn q2_0 for role attn_q · next: twn q2_0 for blk.0.attn_q.weight");
+    assert_eq!(
+        app.notice(),
+        "undone: twn q2_0 for role attn_q · next: twn q2_0 for blk.0.attn_q.weight · ctrl-r redoes it"
+    );
     assert_eq!(asked(&app, "blk.1.attn_q.weight"), None);
 }
 

@@ -312,9 +312,9 @@ fn steps_back_say_what_comes_next() {
     app.press("* space t L");
     assert_eq!(app.recipe().layers, Mask::All);
     app.press("u");
-    assert_eq!(app.notice(), "undone: mask all · next: TQ1_0 blk.*.attn_q.weight");
+    assert_eq!(app.notice(), "undone: mask all · next: TQ1_0 blk.*.attn_q.weight · ctrl-r redoes it");
     app.press("u u");
-    assert_eq!(app.notice(), "undone: ternary blk.*.attn_q.weight");
+    assert_eq!(app.notice(), "undone: ternary blk.*.attn_q.weight · ctrl-r redoes it");
     app.press("ctrl-r");
     assert_eq!(app.notice(), "redone: ternary blk.*.attn_q.weight · next: TQ1_0 blk.*.attn_q.weight");
     let role: Pattern = Pattern::Role(RoleSet::Attention);

@@ -133,10 +133,10 @@ fn undo_and_redo_name_their_step() {
     app.press("space L u");
     assert_eq!(
         (app.recipe().layers, app.notice()),
-        (Mask::Experts, "undone: mask all · next: ternary blk.0.attn_q.weight")
+        (Mask::Experts, "undone: mask all · next: ternary blk.0.attn_q.weight · ctrl-r redoes it")
     );
     app.press("u");
-    assert_eq!(app.notice(), "undone: ternary blk.0.attn_q.weight");
+    assert_eq!(app.notice(), "undone: ternary blk.0.attn_q.weight · ctrl-r redoes it");
     assert!(!app.ternary(QUERY));
     app.press("u");
     assert_eq!(app.notice(), "nothing to undo");
@@ -328,7 +328,7 @@ fn the_quantize_dialog_asks_for_what_it_needs() {
     assert_eq!(form.path.text(), "~/model-ternary-tq2_0.gguf");
     assert!(matches!(effects.as_slice(), [Effect::Probe { path, .. }] if *path == out));
 
-    // A file is there: the first Enter asks, the answer and the second one start.
+    // A file is there: the first Enter asks, the answer starts.
     let found = |found| Target { path: out.clone(), found, folder_exists: true, ..Target::default() };
     app.send(Event::Probed(found(Found::File)));
     assert!(app.press("enter").is_empty());
@@ -336,10 +336,11 @@ fn the_quantize_dialog_asks_for_what_it_needs() {
     assert_eq!(form.field, QuantizeField::Overwrite);
     let question = form.problem.clone().unwrap();
     assert!(question.contains("(y/n)"), "{question}");
-    app.press("y");
+    app.press("n");
     let Some(Dialog::Quantize(form)) = &app.state.dialog else { panic!("closed") };
-    assert_eq!((form.overwrite, form.problem.as_deref()), (true, None), "the answer ends the question");
-    let effects = app.press("enter");
+    assert!(!form.overwrite);
+    app.press("enter");
+    let effects = app.press("y");
     let [Effect::Export { options, plan, .. }] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((&options.out, options.force, options.verify), (&out, true, Verify::Hash));
     assert_eq!(plan.totals.ternary_tensors, 2);

@@ -229,17 +229,19 @@ impl Theme {
     pub fn sixteen() -> Self {
         let fg = |colour: Color| Style::new().fg(colour);
         let bold = Modifier::BOLD;
+        // Said, not left out: what is written over a border is not to keep its colour.
+        let own = fg(Color::Reset);
         Self {
-            text: Style::new(),
-            dim: Style::new().add_modifier(Modifier::DIM),
-            strong: Style::new().add_modifier(bold),
+            text: own,
+            dim: own.add_modifier(Modifier::DIM),
+            strong: own.add_modifier(bold),
             border: fg(Color::DarkGray),
             title: fg(Color::Blue).add_modifier(bold),
             cursor: Style::new().add_modifier(Modifier::REVERSED),
             cursor_idle: Style::new().add_modifier(Modifier::UNDERLINED),
             accent: fg(Color::Cyan),
             ternary: fg(Color::Cyan),
-            kept: Style::new(),
+            kept: own,
             protected: fg(Color::Magenta),
             warning: fg(Color::Yellow).add_modifier(bold),
             error: fg(Color::Red).add_modifier(bold),

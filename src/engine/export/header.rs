@@ -40,6 +40,7 @@ pub(super) fn lay_out(model: &Model, plan: &Plan, recipe: &Recipe, options: &Exp
     let kvs = metadata(model, plan, recipe, options)?;
     let groups = groups(model, options);
     let count = groups.len();
+    let rows_first = writes_rows_first(model, plan);
     let pieces = groups.into_iter().enumerate().map(|(i, tensors)| {
         let mut entries = if i == 0 { kvs.clone() } else { Vec::new() };
         let mut path = options.out.clone();
@@ -47,7 +48,10 @@ pub(super) fn lay_out(model: &Model, plan: &Plan, recipe: &Recipe, options: &Exp
             path = shard_path(&options.out, i, count);
             entries.extend(split_entries(i, count, model.tensors.len()));
         }
-        let infos = tensors.iter().map(|t| header_tensor(model, plan, *t)).collect::<Result<Vec<HeaderTensor>>>()?;
+        let infos = tensors
+            .iter()
+            .map(|t| header_tensor(model, plan, rows_first, *t))
+            .collect::<Result<Vec<HeaderTensor>>>()?;
         // Alignment is written in the first shard only; the others have the default.
         let alignment = if i == 0 { model.alignment } else { crate::engine::format::gguf::DEFAULT_ALIGNMENT };
         let header = Header::lay_out(&entries, &infos, alignment)
@@ -57,7 +61,7 @@ pub(super) fn lay_out(model: &Model, plan: &Plan, recipe: &Recipe, options: &Exp
     pieces.collect()
 }
 
-fn header_tensor(model: &Model, plan: &Plan, index: usize) -> Result<HeaderTensor> {
+fn header_tensor(model: &Model, plan: &Plan, rows_first: bool, index: usize) -> Result<HeaderTensor> {
     let (tensor, decision) = (&model.tensors[index], &plan.decisions[index]);
     let number = decision.new_type.number().ok_or_else(|| {
         let hint =
@@ -66,7 +70,7 @@ fn header_tensor(model: &Model, plan: &Plan, index: usize) -> Result<HeaderTenso
         Error::tensor(&model.path, &tensor.name, what)
     })?;
     let mut dims = tensor.dims.to_vec();
-    if writes_rows_first(model, plan) {
+    if rows_first {
         dims.reverse();
     }
     Ok(HeaderTensor { name: tensor.name.clone(), dims, number, bytes: decision.new_bytes })
@@ -75,8 +79,8 @@ fn header_tensor(model: &Model, plan: &Plan, index: usize) -> Result<HeaderTenso
 /// ruvllm's files write dimensions rows first, and a file of its architecture with its ternary type is read so. A source
 /// that has both and was read the other way (by `--dims`) keeps its order.
 pub(super) fn writes_rows_first(model: &Model, plan: &Plan) -> bool {
-    let otherwise = !model.rows_first && model.tensors.iter().any(|t| t.dtype == DType::T158);
-    is_ruvllm(model) && !otherwise && plan.decisions.iter().any(|d| d.new_type == DType::T158)
+    let otherwise = || !model.rows_first && model.tensors.iter().any(|t| t.dtype == DType::T158);
+    is_ruvllm(model) && !otherwise() && plan.decisions.iter().any(|d| d.new_type == DType::T158)
 }
 
 fn is_ruvllm(model: &Model) -> bool {

@@ -67,7 +67,9 @@ pub(super) fn opened(state: &mut State, path: &Path, model: Result<Arc<Model>, S
 
 /// Opens the picker in the folder of the model, or in the working folder.
 pub fn open_picker(state: &mut State) -> Vec<Effect> {
-    let beside = state.session.as_ref().and_then(|s| s.model.path.parent()).filter(|p| p.is_absolute());
+    // What passes, as the demo does, lies in no folder of the user's.
+    let lasting = state.session.as_ref().map(|s| &s.model.path).filter(|path| !state.passes(path));
+    let beside = lasting.and_then(|path| path.parent()).filter(|p| p.is_absolute());
     let folder = beside.unwrap_or(&state.settings.folder).to_owned();
     open_picker_in(state, &folder)
 }

@@ -139,12 +139,12 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
     let db = sqnr_db(error.value);
     let (sign, more) = match sum.is_exact() {
         true => ("", ""),
-        false if partial => ("", "…"),
+        false if partial => ("", " so far"),
         false => ("~", ""),
     };
     let sqnr = vec![
         Span::styled("SQNR ", theme.dim),
-        Span::styled(format!("{sign}{}{more} dB", text::decibels(db)), theme.sqnr(db)),
+        Span::styled(format!("{sign}{} dB{more}", text::decibels(db)), theme.sqnr(db)),
     ];
     let (low, high) = (sqnr_db(error.high.max(error.value)), sqnr_db(error.low));
     let interval =

@@ -16,8 +16,8 @@ use crate::tui::view::tree::left;
 pub(super) fn draw(state: &State, palette: &Palette, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let told = u16::from(palette.problem.is_some());
-    let lines = (palette.choices.len() as u16).saturating_add(told);
-    let height = lines.clamp(1, area.height.saturating_sub(4).min(20)) + 4;
+    // As high whatever is found: the line that one types in stays where it is.
+    let height = area.height.min(24);
     let inner = canvas.dialog(area, area.width.min(90), height, "Commands");
     let x = canvas.text(inner, inner.x, inner.y, ":", theme.key);
     canvas.input(Rect { x, width: inner.right().saturating_sub(x), height: 1, ..inner }, &palette.input, true);

@@ -72,7 +72,7 @@ fn is_apart(choice: &Choice) -> bool {
 fn line(picker: &Picker, choice: &Choice, state: &State, theme: &Theme, width: usize) -> Line<'static> {
     match choice {
         Choice::Demo => {
-            Line::from(vec![Span::styled("★ ", theme.accent), Span::styled("built-in demo (MoE, 5 MB)", theme.text)])
+            Line::from(vec![Span::styled("★ ", theme.accent), Span::styled("built-in demo (MoE, 20 MB)", theme.text)])
         }
         Choice::Recent(path) => {
             let path = shorten(path, state.settings.home.as_deref());

@@ -64,14 +64,14 @@ fn facts(session: &Session, item: Item, theme: &Theme, roomy: bool) -> Vec<Vec<S
         facts.push(vec![Span::styled(format!("{name} … {measured} of {all} measured"), theme.dim)]);
         return facts;
     }
-    let sign = match exact {
-        true => "",
-        false if partial => "…",
-        false => "~",
+    let (sign, more) = match exact {
+        true => ("", ""),
+        false if partial => ("", " so far"),
+        false => ("~", ""),
     };
     facts.push(vec![
         Span::styled(format!("{name} "), theme.dim),
-        Span::styled(format!("{sign}{} dB", text::decibels(db)), theme.sqnr(db)),
+        Span::styled(format!("{sign}{} dB{more}", text::decibels(db)), theme.sqnr(db)),
     ]);
     if !exact && estimate.low < estimate.high {
         let (low, high) = (sqnr_db(estimate.high.max(estimate.value)), sqnr_db(estimate.low));
