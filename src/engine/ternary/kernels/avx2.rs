@@ -225,9 +225,9 @@ impl Avx2 {
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 fn blocks<S: Source>(l: Avx2, task: Task, w: &[S::Raw], out: &mut [u8], stats: &mut BlockStats) -> usize {
     match task.format.block_len() {
-        256 => quantize::blocks::<Avx2, S, 16>(l, task, w, out, stats),
-        128 => quantize::blocks::<Avx2, S, 8>(l, task, w, out, stats),
-        64 => quantize::blocks::<Avx2, S, 4>(l, task, w, out, stats),
+        256 => quantize::blocks::<Avx2, S, 16, 4>(l, task, w, out, stats),
+        128 => quantize::blocks::<Avx2, S, 8, 4>(l, task, w, out, stats),
+        64 => quantize::blocks::<Avx2, S, 4, 8>(l, task, w, out, stats),
         _ => 0,
     }
 }
@@ -265,6 +265,11 @@ impl Lanes for Avx2 {
     type Signs = [__m256i; 2];
 
     #[inline(always)]
+    fn ahead<T>(self, from: &T, by: usize) {
+        // A hint, which may point anywhere.
+        op!(_mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(from).wrapping_add(by).cast()));
+    }
+    #[inline(always)]
     fn splat(self, x: f32) -> [__m256; 2] {
         op!([_mm256_set1_ps(x); 2])
     }
@@ -298,6 +303,10 @@ impl Lanes for Avx2 {
         op!([_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])])
     }
     #[inline(always)]
+    fn sub(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])])
+    }
+    #[inline(always)]
     fn mul(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
         op!([_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])])
     }
@@ -312,6 +321,10 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn max(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
         op!([_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn min(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_min_ps(a[0], b[0]), _mm256_min_ps(a[1], b[1])])
     }
     #[inline(always)]
     fn above(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
@@ -332,6 +345,10 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn sub_where(self, a: [__m256; 2], m: [__m256; 2], x: [__m256; 2]) -> [__m256; 2] {
         op!([_mm256_sub_ps(a[0], _mm256_and_ps(m[0], x[0])), _mm256_sub_ps(a[1], _mm256_and_ps(m[1], x[1]))])
+    }
+    #[inline(always)]
+    fn choose(self, m: [__m256; 2], a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_blendv_ps(b[0], a[0], m[0]), _mm256_blendv_ps(b[1], a[1], m[1])])
     }
     #[inline(always)]
     fn bits(self, m: [__m256; 2]) -> u32 {
@@ -401,6 +418,57 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn greatest(self, x: [__m256; 2]) -> f32 {
         op!(self.greatest_of_eight(_mm256_max_ps(x[0], x[1])))
+    }
+
+    #[inline(always)]
+    fn eights(self, a: f32, b: f32) -> [__m256; 2] {
+        op!([_mm256_set1_ps(a), _mm256_set1_ps(b)])
+    }
+    #[inline(always)]
+    fn next(self, x: [__m256; 2]) -> [__m256; 2] {
+        op!({
+            let order = _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 7);
+            [_mm256_permutevar8x32_ps(x[0], order), _mm256_permutevar8x32_ps(x[1], order)]
+        })
+    }
+    #[inline(always)]
+    fn totals(self, of: [[[__m256; 2]; 8]; 2]) -> [__m256; 2] {
+        op!({
+            let mut totals = [_mm256_setzero_ps(); 2];
+            for half in 0..2 {
+                let mut x = [_mm256_setzero_ps(); 8];
+                for i in 0..8 {
+                    x[i] = _mm256_add_ps(of[half][i][0], of[half][i][1]);
+                }
+                for i in 0..4 {
+                    x[i] = _mm256_hadd_ps(x[2 * i], x[2 * i + 1]);
+                }
+                let (low, high) = (_mm256_hadd_ps(x[0], x[1]), _mm256_hadd_ps(x[2], x[3]));
+                let crossed = _mm256_permute2f128_ps::<0x21>(low, high);
+                totals[half] = _mm256_add_ps(crossed, _mm256_blend_ps::<0xf0>(low, high));
+            }
+            totals
+        })
+    }
+    #[inline(always)]
+    fn greatest_of_eights(self, x: [__m256; 2]) -> [__m256; 2] {
+        op!({
+            let mut greatest = x;
+            for x in &mut greatest {
+                *x = _mm256_max_ps(*x, _mm256_permute2f128_ps::<0x01>(*x, *x));
+                *x = _mm256_max_ps(*x, _mm256_permute_ps::<0x4e>(*x));
+                *x = _mm256_max_ps(*x, _mm256_permute_ps::<0xb1>(*x));
+            }
+            greatest
+        })
+    }
+    #[inline(always)]
+    fn crest(self, x: [__m256; 2]) -> [__m256; 2] {
+        op!(self.greatest_of_eights([_mm256_max_ps(x[0], x[1]); 2]))
+    }
+    #[inline(always)]
+    fn firsts(self, x: [__m256; 2]) -> [f32; 2] {
+        op!([_mm256_cvtss_f32(x[0]), _mm256_cvtss_f32(x[1])])
     }
 
     #[inline(always)]

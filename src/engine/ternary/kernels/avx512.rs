@@ -78,9 +78,9 @@ impl Avx512 {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 fn blocks<S: Source>(l: Avx512, task: Task, w: &[S::Raw], out: &mut [u8], stats: &mut BlockStats) -> usize {
     match task.format.block_len() {
-        256 => quantize::blocks::<Avx512, S, 16>(l, task, w, out, stats),
-        128 => quantize::blocks::<Avx512, S, 8>(l, task, w, out, stats),
-        64 => quantize::blocks::<Avx512, S, 4>(l, task, w, out, stats),
+        256 => quantize::blocks::<Avx512, S, 16, 4>(l, task, w, out, stats),
+        128 => quantize::blocks::<Avx512, S, 8, 4>(l, task, w, out, stats),
+        64 => quantize::blocks::<Avx512, S, 4, 8>(l, task, w, out, stats),
         _ => 0,
     }
 }
@@ -118,6 +118,10 @@ impl Lanes for Avx512 {
     type Signs = u64;
 
     #[inline(always)]
+    fn ahead<T>(self, from: &T, by: usize) {
+        self.0.ahead(from, by);
+    }
+    #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
         op!(_mm512_set1_ps(x))
     }
@@ -144,6 +148,10 @@ impl Lanes for Avx512 {
         op!(_mm512_add_ps(a, b))
     }
     #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_sub_ps(a, b))
+    }
+    #[inline(always)]
     fn mul(self, a: __m512, b: __m512) -> __m512 {
         op!(_mm512_mul_ps(a, b))
     }
@@ -158,6 +166,10 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn max(self, a: __m512, b: __m512) -> __m512 {
         op!(_mm512_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_min_ps(a, b))
     }
     #[inline(always)]
     fn above(self, a: __m512, b: __m512) -> __mmask16 {
@@ -178,6 +190,10 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn sub_where(self, a: __m512, m: __mmask16, x: __m512) -> __m512 {
         op!(_mm512_mask_sub_ps(a, m, a, x))
+    }
+    #[inline(always)]
+    fn choose(self, m: __mmask16, a: __m512, b: __m512) -> __m512 {
+        op!(_mm512_mask_mov_ps(b, m, a))
     }
     #[inline(always)]
     fn bits(self, m: __mmask16) -> u32 {
@@ -235,6 +251,57 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn greatest(self, x: __m512) -> f32 {
         op!(self.0.greatest_of_eight(_mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x))))
+    }
+
+    #[inline(always)]
+    fn eights(self, a: f32, b: f32) -> __m512 {
+        op!(_mm512_insertf32x8::<1>(_mm512_set1_ps(a), _mm256_set1_ps(b)))
+    }
+    #[inline(always)]
+    fn next(self, x: __m512) -> __m512 {
+        op!({
+            let order = _mm512_setr_epi32(1, 2, 3, 4, 5, 6, 7, 7, 9, 10, 11, 12, 13, 14, 15, 15);
+            _mm512_permutexvar_ps(order, x)
+        })
+    }
+    #[inline(always)]
+    fn totals(self, [a, b]: [[__m512; 8]; 2]) -> __m512 {
+        op!({
+            // Quarters of a register: two of the one's sum, two of the other's; then one of each, for this i and i + 4;
+            // then one lane of each for i, i + 1, and at last for four.
+            let mut x = [_mm512_setzero_ps(); 8];
+            for i in 0..8 {
+                let (low, high) = (_mm512_shuffle_f32x4::<0x44>(a[i], b[i]), _mm512_shuffle_f32x4::<0xee>(a[i], b[i]));
+                x[i] = _mm512_add_ps(low, high);
+            }
+            for i in 0..4 {
+                let (even, odd) = (x[i], x[i + 4]);
+                let (even, odd) = (_mm512_shuffle_f32x4::<0x88>(even, odd), _mm512_shuffle_f32x4::<0xdd>(even, odd));
+                x[i] = _mm512_add_ps(even, odd);
+            }
+            for i in 0..2 {
+                let (low, high) = (x[2 * i], x[2 * i + 1]);
+                x[i] = _mm512_add_ps(_mm512_unpacklo_ps(low, high), _mm512_unpackhi_ps(low, high));
+            }
+            let all = _mm512_add_ps(_mm512_shuffle_ps::<0x44>(x[0], x[1]), _mm512_shuffle_ps::<0xee>(x[0], x[1]));
+            _mm512_shuffle_f32x4::<0xd8>(all, all)
+        })
+    }
+    #[inline(always)]
+    fn greatest_of_eights(self, x: __m512) -> __m512 {
+        op!({
+            let x = _mm512_max_ps(x, _mm512_shuffle_f32x4::<0xb1>(x, x));
+            let x = _mm512_max_ps(x, _mm512_permute_ps::<0x4e>(x));
+            _mm512_max_ps(x, _mm512_permute_ps::<0xb1>(x))
+        })
+    }
+    #[inline(always)]
+    fn crest(self, x: __m512) -> __m512 {
+        op!(self.greatest_of_eights(_mm512_max_ps(x, _mm512_shuffle_f32x4::<0x4e>(x, x))))
+    }
+    #[inline(always)]
+    fn firsts(self, x: __m512) -> [f32; 2] {
+        op!([_mm512_cvtss_f32(x), _mm_cvtss_f32(_mm512_extractf32x4_ps::<2>(x))])
     }
 
     #[inline(always)]

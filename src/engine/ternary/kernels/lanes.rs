@@ -18,6 +18,10 @@ pub(super) trait Lanes: Copy {
     /// Which of 64 weights are negative.
     type Signs: Copy;
 
+    /// Asks for what is so many values further on, which may be behind the end: it will be wanted soon.
+    #[inline(always)]
+    fn ahead<T>(self, _from: &T, _by: usize) {}
+
     fn splat(self, x: f32) -> Self::V;
     fn singles(self, from: &[f32; 16]) -> Self::V;
     /// From f16 bits, little-endian.
@@ -27,11 +31,14 @@ pub(super) trait Lanes: Copy {
 
     fn abs(self, x: Self::V) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
     fn sqrt(self, x: Self::V) -> Self::V;
     /// The greater; of NaN anything.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The lesser; of NaN anything.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
     /// Where a > b.
     fn above(self, a: Self::V, b: Self::V) -> Self::M;
     /// Where a ≥ b.
@@ -42,6 +49,8 @@ pub(super) trait Lanes: Copy {
     fn add_where(self, sum: Self::V, m: Self::M, x: Self::V) -> Self::V;
     /// `a − x` where `m`, else `a`.
     fn sub_where(self, a: Self::V, m: Self::M, x: Self::V) -> Self::V;
+    /// `a` where `m`, else `b`.
+    fn choose(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V;
     /// Lane l as bit l.
     fn bits(self, m: Self::M) -> u32;
 
@@ -62,6 +71,19 @@ pub(super) trait Lanes: Copy {
     fn total_of_wide(self, x: Self::W) -> f64;
     /// The greatest lane.
     fn greatest(self, x: Self::V) -> f32;
+
+    /// `a` in the first eight lanes, `b` in the others.
+    fn eights(self, a: f32, b: f32) -> Self::V;
+    /// Lane l + 1 in lane l; the last of each eight stays.
+    fn next(self, x: Self::V) -> Self::V;
+    /// The sum of the lanes of each of sixteen, in any order.
+    fn totals(self, of: [[Self::V; 8]; 2]) -> Self::V;
+    /// The greatest lane of each eight, in all of the eight.
+    fn greatest_of_eights(self, x: Self::V) -> Self::V;
+    /// The greatest lane of all, in all.
+    fn crest(self, x: Self::V) -> Self::V;
+    /// The first lane of each eight.
+    fn firsts(self, x: Self::V) -> [f32; 2];
 
     /// Writes the lanes of `m` one after the other to the front of `to`, whose rest is not kept.
     fn compress(self, m: Self::M, x: Self::V, to: &mut [f32; 16]);

@@ -32,9 +32,9 @@ impl Neon {
     pub(super) fn blocks(self, task: Task, weights: Weights<'_>, out: &mut [u8], stats: &mut BlockStats) -> usize {
         fn of<S: Source>(l: Neon, task: Task, w: &[S::Raw], out: &mut [u8], stats: &mut BlockStats) -> usize {
             match task.format.block_len() {
-                256 => quantize::blocks::<Neon, S, 16>(l, task, w, out, stats),
-                128 => quantize::blocks::<Neon, S, 8>(l, task, w, out, stats),
-                64 => quantize::blocks::<Neon, S, 4>(l, task, w, out, stats),
+                256 => quantize::blocks::<Neon, S, 16, 4>(l, task, w, out, stats),
+                128 => quantize::blocks::<Neon, S, 8, 4>(l, task, w, out, stats),
+                64 => quantize::blocks::<Neon, S, 4, 8>(l, task, w, out, stats),
                 _ => 0,
             }
         }
@@ -236,6 +236,10 @@ impl Lanes for Neon {
         each!(4, i => vaddq_f32(a[i], b[i]))
     }
     #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        each!(4, i => vsubq_f32(a[i], b[i]))
+    }
+    #[inline(always)]
     fn mul(self, a: Self::V, b: Self::V) -> Self::V {
         each!(4, i => vmulq_f32(a[i], b[i]))
     }
@@ -250,6 +254,10 @@ impl Lanes for Neon {
     #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         each!(4, i => vmaxnmq_f32(a[i], b[i]))
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        each!(4, i => vminnmq_f32(a[i], b[i]))
     }
     #[inline(always)]
     fn above(self, a: Self::V, b: Self::V) -> Self::M {
@@ -270,6 +278,10 @@ impl Lanes for Neon {
     #[inline(always)]
     fn sub_where(self, a: Self::V, m: Self::M, x: Self::V) -> Self::V {
         each!(4, i => vsubq_f32(a[i], vreinterpretq_f32_u32(vandq_u32(m[i], vreinterpretq_u32_f32(x[i])))))
+    }
+    #[inline(always)]
+    fn choose(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V {
+        each!(4, i => vbslq_f32(m[i], a[i], b[i]))
     }
     #[inline(always)]
     fn bits(self, m: Self::M) -> u32 {
@@ -325,6 +337,45 @@ impl Lanes for Neon {
     #[inline(always)]
     fn greatest(self, x: Self::V) -> f32 {
         op!(vmaxnmvq_f32(vmaxnmq_f32(vmaxnmq_f32(x[0], x[1]), vmaxnmq_f32(x[2], x[3]))))
+    }
+
+    #[inline(always)]
+    fn eights(self, a: f32, b: f32) -> Self::V {
+        each!(4, i => vdupq_n_f32(if i < 2 { a } else { b }))
+    }
+    #[inline(always)]
+    fn next(self, x: Self::V) -> Self::V {
+        each!(4, i => {
+            let after = if i % 2 == 0 { x[i + 1] } else { vdupq_laneq_f32::<3>(x[i]) };
+            vextq_f32::<1>(x[i], after)
+        })
+    }
+    #[inline(always)]
+    fn totals(self, of: [[Self::V; 8]; 2]) -> Self::V {
+        op!({
+            let mut totals = [vdupq_n_f32(0.0); 4];
+            for i in 0..4 {
+                let mut four = [vdupq_n_f32(0.0); 4];
+                for n in 0..4 {
+                    let x = of[i / 2][4 * (i % 2) + n];
+                    four[n] = vaddq_f32(vaddq_f32(x[0], x[1]), vaddq_f32(x[2], x[3]));
+                }
+                totals[i] = vpaddq_f32(vpaddq_f32(four[0], four[1]), vpaddq_f32(four[2], four[3]));
+            }
+            totals
+        })
+    }
+    #[inline(always)]
+    fn greatest_of_eights(self, x: Self::V) -> Self::V {
+        each!(4, i => vdupq_n_f32(vmaxnmvq_f32(vmaxnmq_f32(x[i & 2], x[(i & 2) + 1]))))
+    }
+    #[inline(always)]
+    fn crest(self, x: Self::V) -> Self::V {
+        self.splat(self.greatest(x))
+    }
+    #[inline(always)]
+    fn firsts(self, x: Self::V) -> [f32; 2] {
+        op!([vgetq_lane_f32::<0>(x[0]), vgetq_lane_f32::<0>(x[2])])
     }
 
     #[inline(always)]

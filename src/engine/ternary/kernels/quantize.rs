@@ -11,14 +11,18 @@ use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
 use crate::engine::ternary::Method;
 use crate::engine::ternary::block::kept_from;
 
+/// How many sixteens of weights further on memory is asked.
+const AHEAD: usize = 128;
+
 /// Least f16 bits of a normal scale, and of infinity.
 const NORMAL: u16 = 0x0400;
 const INFINITE: u16 = 0x7c00;
 
 /// Codes blocks of 16·N weights one after the other until one is not ordinary; returns how many were coded. `stats` has
-/// theirs and nothing of the next.
+/// theirs and nothing of the next. B blocks are looked at together: a scale takes long to follow from a block, and meanwhile
+/// others can be summed.
 #[inline(always)]
-pub(super) fn blocks<L: Lanes, S: Source, const N: usize>(
+pub(super) fn blocks<L: Lanes, S: Source, const N: usize, const B: usize>(
     l: L,
     task: Task,
     weights: &[S::Raw],
@@ -26,32 +30,37 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize>(
     stats: &mut BlockStats,
 ) -> usize {
     let bytes = task.format.block_bytes();
+    let exact = task.method == Method::Exact && task.whole.is_none();
     let mut codes = Codes([0; 256]);
-    let zero = l.splat(0.0);
-    let (mut a, mut b) = ([zero; N], [zero; N]);
-    let mut open = [NONE_OPEN; 2];
+    let mut a = [[l.splat(0.0); N]; B];
+    let mut open = [NONE_OPEN; B];
     let mut done = 0;
-    // Two at a time: a scale takes long to follow from a block, and meanwhile the other block can be summed.
-    for (weights, out) in weights.chunks(32 * N).zip(out.chunks_mut(2 * bytes)) {
-        let mut blocks = weights.chunks_exact(16 * N).filter_map(|w| w.as_chunks::<16>().0.first_chunk::<N>());
-        let (Some(first), second) = (blocks.next(), blocks.next()) else { return done };
-        let Some(first_look) = look::<L, S, N>(l, task, first, &mut a) else { return done };
-        let second_look = second.and_then(|second| look::<L, S, N>(l, task, second, &mut b));
-        let exact = task.method == Method::Exact && task.whole.is_none();
-        let scales = match second_look {
-            _ if !exact => [0.0; 2],
-            Some(second) => support::best_scales::<L, S, N>(l, [&a, &b], [first_look.known, second.known], &mut open),
-            None => support::best_scales::<L, S, N>(l, [&a, &a], [first_look.known; 2], &mut open),
-        };
-        let Some(head) = head(l, task, &first_look, scales[0], &a) else { return done };
-        let second_head = second_look.and_then(|look| self::head(l, task, &look, scales[1], &b));
-        finish::<L, S, N>(l, first, None, &a, &head, &mut codes, stats);
-        pack(l, task.format, head.bits, &codes.0[..16 * N], &mut out[..bytes]);
-        done += 1;
-        let (Some(head), Some(second)) = (second_head, second) else { return done };
-        finish::<L, S, N>(l, second, None, &b, &head, &mut codes, stats);
-        pack(l, task.format, head.bits, &codes.0[..16 * N], &mut out[bytes..]);
-        done += 1;
+    let all = weights.as_chunks::<16>().0.as_chunks::<N>().0;
+    for (blocks, out) in all.chunks(B).zip(out.chunks_mut(B * bytes)) {
+        let mut looks = [Look { known: Known::NOTHING, native: None }; B];
+        let mut ordinary = 0;
+        for (block, a) in blocks.iter().zip(&mut a) {
+            let Some(look) = look::<L, S, N>(l, task, block, a) else { break };
+            looks[ordinary] = look;
+            ordinary += 1;
+        }
+        let mut scales = [0.0; B];
+        if exact && ordinary > 0 {
+            // Where there are fewer, the first stands for the others.
+            for i in ordinary..B {
+                (a[i], looks[i]) = (a[0], looks[0]);
+            }
+            scales = support::best_scales::<L, S, N, B>(l, &a, &looks.map(|look| look.known), &mut open);
+        }
+        for (i, (block, out)) in blocks[..ordinary].iter().zip(out.chunks_mut(bytes)).enumerate() {
+            let Some(head) = head(l, task, &looks[i], scales[i], &a[i]) else { return done };
+            finish::<L, S, N>(l, block, None, &a[i], &head, &mut codes, stats);
+            pack(l, task.format, head.bits, &codes.0[..16 * N], out);
+            done += 1;
+        }
+        if ordinary < blocks.len() {
+            return done;
+        }
     }
     done
 }
@@ -77,7 +86,7 @@ pub(super) fn weighted_block<L: Lanes, S: Source, const N: usize>(
     let exact = match regarded {
         _ if task.method != Method::Exact || task.whole.is_some() => 0.0,
         Some(importance) => weighted::best_scale(l, &a, importance, look.known.greatest),
-        None => support::best_scales::<L, S, N>(l, [&a, &a], [look.known; 2], &mut [NONE_OPEN; 2])[0],
+        None => support::best_scales::<L, S, N, 2>(l, &[a, a], &[look.known; 2], &mut [NONE_OPEN; 2])[0],
     };
     let Some(head) = head(l, task, &look, exact, &a) else { return false };
     finish::<L, S, N>(l, weights, Some(importance), &a, &head, &mut codes, stats);
@@ -125,6 +134,7 @@ fn look<L: Lanes, S: Source, const N: usize>(
     for j in 0..N / 2 {
         let (x, y) = (l.abs(S::load(l, &weights[2 * j])), l.abs(S::load(l, &weights[2 * j + 1])));
         (a[2 * j], a[2 * j + 1]) = (x, y);
+        l.ahead(&weights[2 * j], AHEAD);
         sums = (l.add(sums.0, x), l.add(sums.1, y));
         squares = (l.add(squares.0, l.mul(x, x)), l.add(squares.1, l.mul(y, y)));
         tops = l.max(tops, l.max(x, y));

@@ -22,8 +22,11 @@ use super::lanes::{Lanes, SPAN, Source};
 
 /// Thresholds of a round.
 const POINTS: usize = 6;
-/// Those of the first round, in units of [`GUESS`]·Σa²/Σa.
-const AROUND: [f32; POINTS] = [0.7, 0.9, 1.0, 1.1, 1.4, 2.4];
+/// Those of the first round, in units of [`GUESS`]·Σa²/Σa, after 0 and before the greatest magnitude; for two blocks.
+const AROUND: [f32; 16] = {
+    let infinite = f32::INFINITY;
+    [0.0, 0.7, 0.9, 1.0, 1.1, 1.4, 2.4, infinite, 0.0, 0.7, 0.9, 1.0, 1.1, 1.4, 2.4, infinite]
+};
 /// The best threshold of normal weights in units of Σa²/Σa; of weights with heavier tails it is not far from there.
 const GUESS: f32 = 0.489;
 /// Further rounds, while more than [`MANY`] magnitudes are left between the limits.
@@ -45,8 +48,16 @@ struct Prefix {
 }
 
 impl Prefix {
+    const NONE: Self = Self { sum: 0.0, count: 0.0 };
+
     fn gain(self) -> f64 {
         if self.count > 0.0 { self.sum * self.sum / self.count } else { 0.0 }
+    }
+
+    /// The one of greater gain; of equal ones the shorter.
+    fn better(self, other: Self) -> Self {
+        let (mine, others) = (self.gain(), other.gain());
+        if others > mine || others == mine && other.count < self.count { other } else { self }
     }
 }
 
@@ -59,6 +70,8 @@ pub(super) struct Known {
 }
 
 impl Known {
+    pub const NOTHING: Self = Self { total: 0.0, square: 0.0, greatest: 0.0 };
+
     /// The mean, and half of it or a little less: as d* is no less than the mean, what is not above is in no best support.
     #[inline(always)]
     fn least<const N: usize>(self) -> (f32, f32) {
@@ -82,50 +95,71 @@ pub(super) type Open = [f32; 16 * (N_MOST + 1)];
 /// No magnitudes.
 pub(super) const NONE_OPEN: Open = [0.0; 16 * (N_MOST + 1)];
 
-/// The scales of the magnitudes of two blocks. Each step is done for both before the next one: a step takes long to follow
-/// from the one before it, and meanwhile the other block's can be done.
+/// The scales of the magnitudes of an even number of blocks. Each step is done for all of them before the next one: a step
+/// takes long to follow from the one before it, and meanwhile those of other blocks can be done.
 #[inline(always)]
-pub(super) fn best_scales<L: Lanes, S: Source, const N: usize>(
+pub(super) fn best_scales<L: Lanes, S: Source, const N: usize, const B: usize>(
     l: L,
-    a: [&[L::V; N]; 2],
-    known: [Known; 2],
-    open: &mut [Open; 2],
-) -> [f64; 2] {
-    let (mut t, mut h) = ([[0.0; 17]; 2], [[0.0; 17]; 2]);
-    for i in 0..2 {
-        let Known { total, square, greatest } = known[i];
-        let guess = GUESS * square / total;
-        t[i] = [greatest; 17];
-        (t[i][0], h[i][0]) = (0.0, total);
-        for (to, around) in t[i][1..=POINTS].iter_mut().zip(AROUND) {
-            *to = lesser(around * guess, greatest);
+    a: &[[L::V; N]; B],
+    known: &[Known; B],
+    open: &mut [Open; B],
+) -> [f64; B] {
+    let zero = l.splat(0.0);
+    let (mut t, mut h) = ([zero; B], [zero; B]);
+    for i in (0..B).step_by(2) {
+        (t[i], h[i]) = first_round::<L, N>(l, [&a[i], &a[i + 1]], [known[i], known[i + 1]]);
+    }
+    let mut searches = [Search { bound: 0.0, limits: (0.0, 0.0) }; B];
+    for i in (0..B).step_by(2) {
+        let margins = [known[i], known[i + 1]].map(|known| {
+            // No threshold is above the greatest magnitude, and no mean of two of the last chord is above half of it.
+            let last = lesser(AROUND[POINTS] * GUESS * known.square / known.total, known.greatest);
+            margin(greater(last, 0.5 * known.greatest) / known.least::<N>().0)
+        });
+        let mut bounds = [0.0; 2];
+        let limits = enclose(l, t[i], h[i], &mut bounds, margins);
+        for j in 0..2 {
+            let (low, high) = limits[j];
+            searches[i + j] = Search { bound: bounds[j], limits: (greater(low, known[i + j].least::<N>().1), high) };
         }
-        excess::<L, N>(l, a[i], &t[i], &mut h[i]);
     }
-    let mut searches = [Search { bound: 0.0, limits: (0.0, 0.0) }; 2];
-    for i in 0..2 {
-        let (mean, least) = known[i].least::<N>();
-        let reach = greater(t[i][POINTS], 0.5 * known[i].greatest);
-        let Search { bound, limits } = &mut searches[i];
-        *limits = enclose(l, &t[i], &h[i], bound, margin(reach / mean));
-        limits.0 = greater(limits.0, least);
+    let mut parts = [(Prefix::NONE, 0); B];
+    for i in 0..B {
+        parts[i] = settle::<L, S, N>(l, &a[i], known[i], &mut searches[i], &mut open[i]);
     }
-    let mut parts = [(Prefix { sum: 0.0, count: 0.0 }, 0); 2];
-    for i in 0..2 {
-        parts[i] = settle::<L, S, N>(l, a[i], known[i], &mut searches[i], &mut open[i]);
-    }
-    let mut scales = [0.0; 2];
-    for i in 0..2 {
+    let mut scales = [0.0; B];
+    for i in 0..B {
         let ((certain, found), (low, high)) = (parts[i], searches[i].limits);
-        let best = if S::SHORT && found as f32 * high <= EXACT * low {
-            best_of_short(l, certain, &mut open[i], found)
-        } else {
+        let best = if !S::SHORT || found as f32 * high > EXACT * low {
             best_in_order(certain, &mut open[i][..found])
+        } else if found < 16 && certain.count > 0.0 {
+            best_of_few(l, certain, &mut open[i], found)
+        } else {
+            best_of_short(l, certain, &mut open[i], found)
         };
         scales[i] = best.sum / best.count;
     }
     scales
 }
+
+/// The thresholds of the first round of two blocks, and H there: eight lanes for each.
+#[inline(always)]
+fn first_round<L: Lanes, const N: usize>(l: L, a: [&[L::V; N]; 2], known: [Known; 2]) -> (L::V, L::V) {
+    let guess = known.map(|known| GUESS * known.square / known.total);
+    let greatest = l.eights(known[0].greatest, known[1].greatest);
+    let t = l.min(l.mul(l.singles(&AROUND), l.eights(guess[0], guess[1])), greatest);
+    let mut thresholds = [0.0; 16];
+    l.store(t, &mut thresholds);
+    let (first, second) = thresholds.split_at(8);
+    let sums = l.totals([excess::<L, N>(l, a[0], first), excess::<L, N>(l, a[1], second)]);
+    let h = l.max(l.sub(sums, l.mul(t, l.splat((16 * N) as f32))), l.splat(0.0));
+    // H(0) is the total, and above the greatest magnitude there is nothing.
+    let first_lanes = l.above(l.splat(1.0), l.singles(&ORDINALS));
+    (t, l.add_where(h, first_lanes, l.eights(known[0].total, known[1].total)))
+}
+
+/// The number of each lane among its eight.
+const ORDINALS: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
 /// Parts a block by what a search knows, after further rounds where much is open.
 #[inline(always)]
@@ -152,33 +186,38 @@ fn settle<L: Lanes, S: Source, const N: usize>(
 #[inline(always)]
 fn narrow<L: Lanes, const N: usize>(l: L, a: &[L::V; N], mean: f32, search: &mut Search) {
     let (low, high) = search.limits;
-    let (mut t, mut h) = ([high; 17], [0.0; 17]);
-    for i in 0..POINTS - 1 {
-        t[i + 1] = low + i as f32 / (POINTS - 1) as f32 * (high - low);
+    let mut t = ORDINALS;
+    for t in &mut t {
+        *t = low + (high - low) * lesser(greater(*t - 1.0, 0.0) / (POINTS - 1) as f32, 1.0);
     }
-    excess::<L, N>(l, a, &t, &mut h);
-    (t[0], h[0]) = (t[1], h[1]);
-    let last = h[POINTS];
-    h[POINTS + 1..].fill(last);
-    let limits = enclose(l, &t, &h, &mut search.bound, margin(high / mean));
+    let sums = excess::<L, N>(l, a, &t);
+    let mut h = [0.0; 16];
+    l.store(l.totals([sums, sums]), &mut h);
+    for (h, t) in h.iter_mut().zip(t) {
+        *h = greater(*h - (16 * N) as f32 * t, 0.0);
+    }
+    for half in h.chunks_mut(8) {
+        (half[0], half[7]) = (half[1], half[6]);
+    }
+    let mut bounds = [search.bound; 2];
+    let [limits, _] = enclose(l, l.singles(&t), l.singles(&h), &mut bounds, [margin(high / mean); 2]);
+    search.bound = bounds[0];
     search.limits = (greater(limits.0, low), lesser(limits.1, high));
 }
 
-/// H at the thresholds from the second on.
+/// Sums of max(a, t) in lanes, for eight thresholds but the first and the last.
 #[inline(always)]
-fn excess<L: Lanes, const N: usize>(l: L, a: &[L::V; N], t: &[f32; 17], h: &mut [f32; 17]) {
-    let (mut thresholds, mut sums) = ([l.splat(0.0); POINTS], [l.splat(0.0); POINTS]);
-    for i in 0..POINTS {
-        thresholds[i] = l.splat(t[i + 1]);
+fn excess<L: Lanes, const N: usize>(l: L, a: &[L::V; N], t: &[f32]) -> [L::V; 8] {
+    let (mut thresholds, mut sums) = ([l.splat(0.0); POINTS], [l.splat(0.0); 8]);
+    for (to, t) in thresholds.iter_mut().zip(&t[1..]) {
+        *to = l.splat(*t);
     }
     for x in a {
         for i in 0..POINTS {
-            sums[i] = l.add(sums[i], l.max(*x, thresholds[i]));
+            sums[i + 1] = l.add(sums[i + 1], l.max(*x, thresholds[i]));
         }
     }
-    for i in 0..POINTS {
-        h[i + 1] = greater(l.total(sums[i]) - (16 * N) as f32 * t[i + 1], 0.0);
-    }
+    sums
 }
 
 /// By what part of the bound t·H(t), and t times a chord, may be wrong, if t and the thresholds are no more than `reach`
@@ -194,37 +233,34 @@ fn margin(reach: f32) -> f32 {
     UNIT * reach * (reach + 1.0)
 }
 
-/// Between which thresholds the greatest t·H(t) may lie, given thresholds in ascending order, the first and last of which
-/// enclose it already, and H at each. Raises `bound` to what the greatest is at least.
+/// Between which thresholds the greatest t·H(t) of each of two blocks may lie, given eight thresholds of each in ascending
+/// order, the first and last of which enclose it already, and H at each. Raises the bounds to what the greatest is at least.
 #[inline(always)]
-fn enclose<L: Lanes>(l: L, t: &[f32; 17], h: &[f32; 17], bound: &mut f32, margin: f32) -> (f32, f32) {
-    // A lane for each pair of neighbours.
-    let pairs = |x: &[f32; 17]| {
-        let (first, second) = (x.first_chunk(), x.last_chunk());
-        (first.map_or(l.splat(0.0), |x| l.singles(x)), second.map_or(l.splat(0.0), |x| l.singles(x)))
-    };
-    let ((t1, t2), (h1, h2)) = (pairs(t), pairs(h));
-    let zero = l.splat(0.0);
-    let all = l.at_least(zero, zero);
-    *bound = greater(*bound, l.greatest(l.mul(t2, h2)) * (1.0 - margin));
-    let least = *bound * (1.0 - margin);
+fn enclose<L: Lanes>(l: L, t1: L::V, h1: L::V, bounds: &mut [f32; 2], margins: [f32; 2]) -> [(f32, f32); 2] {
+    // A lane for each pair of neighbours; the last of eight is no pair.
+    let (t2, h2) = (l.next(t1), l.next(h1));
+    let (zero, margins) = (l.splat(0.0), l.eights(margins[0], margins[1]));
+    let less = l.sub(l.splat(1.0), margins);
+    let bound = l.mul(l.greatest_of_eights(l.mul(t2, h2)), less);
+    let bound = l.max(bound, l.eights(bounds[0], bounds[1]));
+    *bounds = l.firsts(bound);
+    let least = l.mul(bound, less);
     // t·(p − t·fall)/width ≥ least, where p² ≥ 4·fall·least·width, between the solutions low = 2·least·width/s and
     // high = s/(2·fall).
     let h1 = l.max(h1, h2);
-    let (width, fall) = (l.sub_where(t2, all, t1), l.sub_where(h1, all, h2));
+    let (width, fall) = (l.sub(t2, t1), l.sub(h1, h2));
     let p = l.add(l.mul(h1, width), l.mul(fall, t1));
-    let (twice, wanted) = (l.add(fall, fall), l.mul(width, l.splat(2.0 * least)));
-    let rest = l.sub_where(l.mul(p, p), all, l.mul(twice, wanted));
+    let (twice, wanted) = (l.add(fall, fall), l.mul(width, l.add(least, least)));
+    let rest = l.sub(l.mul(p, p), l.mul(twice, wanted));
     let s = l.add(p, l.sqrt(l.max(rest, zero)));
     let low = l.max(l.div(wanted, s), t1);
-    // Highs are negative here.
-    let high = l.max(l.sub_where(zero, all, l.div(s, twice)), l.sub_where(zero, all, t2));
-    let there = l.without(l.without(l.above(p, zero), l.above(zero, rest)), l.above(l.add(low, high), zero));
-    let not_there = l.without(all, there);
-    let lows = l.sub_where(l.sub_where(zero, there, low), not_there, l.splat(f32::MAX));
-    let low = -l.greatest(lows);
-    let high = l.greatest(l.sub_where(zero, there, high));
-    (low * (1.0 - APART), high * (1.0 + APART))
+    let high = l.min(l.div(s, twice), t2);
+    let there = l.without(l.without(l.above(p, zero), l.above(zero, rest)), l.above(low, high));
+    // The least low as the greatest of their negatives.
+    let lows = l.choose(there, l.sub(zero, low), l.splat(f32::MIN));
+    let low = l.firsts(l.mul(l.greatest_of_eights(lows), l.splat(APART - 1.0)));
+    let high = l.firsts(l.mul(l.greatest_of_eights(l.choose(there, high, zero)), l.splat(1.0 + APART)));
+    [(low[0], high[0]), (low[1], high[1])]
 }
 
 /// The greater; of NaN the second.
@@ -239,6 +275,50 @@ fn lesser(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
+/// What [`best_of_short`] finds, of at most fifteen open magnitudes and a prefix before them, without a branch unless two
+/// are about as good.
+#[inline(always)]
+fn best_of_few<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize) -> Prefix {
+    let (zero, one) = (l.splat(0.0), l.splat(1.0));
+    // Lanes behind the last have a magnitude that none reaches: theirs is the prefix before all.
+    let there = l.above(l.splat(found as f32), l.singles(&PLACES));
+    let few = l.singles(&open.as_chunks::<16>().0[0]);
+    let x = l.choose(there, few, l.splat(f32::INFINITY));
+    let mut magnitudes = [0.0; 16];
+    l.store(l.choose(there, few, zero), &mut magnitudes);
+    let (mut sums, mut counts) = ((zero, zero), (zero, zero));
+    for i in 0..8 {
+        let (even, odd) = (l.splat(magnitudes[2 * i]), l.splat(magnitudes[2 * i + 1]));
+        let counted = (l.at_least(even, x), l.at_least(odd, x));
+        sums = (l.add_where(sums.0, counted.0, even), l.add_where(sums.1, counted.1, odd));
+        counts = (l.add_where(counts.0, counted.0, one), l.add_where(counts.1, counted.1, one));
+    }
+    let (sums, counts) = (l.add(sums.0, sums.1), l.add(counts.0, counts.1));
+    let (sum, count) = (l.add(l.splat(certain.sum as f32), sums), l.add(l.splat(certain.count as f32), counts));
+    let gains = l.div(l.mul(sum, sum), count);
+    let near = l.mul(l.crest(gains), l.splat(NEAR));
+    let mut ends = l.bits(l.at_least(gains, near)) & ((2 << found) - 1);
+    let (mut all_sums, mut all_counts) = ([0.0; 16], [0.0; 16]);
+    l.store(sums, &mut all_sums);
+    l.store(counts, &mut all_counts);
+    let prefix = |ends: u32| {
+        let at = ends.trailing_zeros() as usize & 15;
+        Prefix { sum: certain.sum + f64::from(all_sums[at]), count: certain.count + f64::from(all_counts[at]) }
+    };
+    let mut best = prefix(ends);
+    ends &= ends.wrapping_sub(1);
+    while ends != 0 {
+        best = best.better(prefix(ends));
+        ends &= ends - 1;
+    }
+    best
+}
+
+/// Places of sixteen lanes.
+const PLACES: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+/// What a gain in f32 is at least of the greatest, if its prefix may be the best: six roundings each.
+const NEAR: f32 = 1.0 - 32.0 / (1 << 24) as f32;
+
 /// The prefix of greatest gain that ends with one of the open magnitudes, or before them. Sixteen at once: each lane has a
 /// magnitude and adds up those that are not below it. Equal ones belong to all of them: the best prefix cuts no run of
 /// equal magnitudes. Their sums must be exact in f32. Gains are in f32 first; those that may be the best then in f64.
@@ -249,7 +329,7 @@ fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize)
     let open = &open.as_chunks::<16>().0[..found.div_ceil(16)];
     let (zero, one) = (l.splat(0.0), l.splat(1.0));
     let (certain_sum, certain_count) = (l.splat(certain.sum as f32), l.splat(certain.count as f32));
-    let (mut best, mut gain) = (certain, certain.gain());
+    let mut best = certain;
     for lanes in open {
         let x = l.singles(lanes);
         let (mut sums, mut counts) = ((zero, zero), (zero, zero));
@@ -264,8 +344,7 @@ fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize)
         let (sums, counts) = (l.add(sums.0, sums.1), l.add(counts.0, counts.1));
         let (sum, count) = (l.add(certain_sum, sums), l.add(certain_count, counts));
         let gains = l.div(l.mul(sum, sum), count);
-        // Six roundings each of these gains.
-        let near = l.greatest(gains).max(gain as f32) * (1.0 - 32.0 / (1 << 24) as f32);
+        let near = l.greatest(gains).max(best.gain() as f32) * NEAR;
         let mut ends = l.bits(l.at_least(gains, l.splat(near)));
         let (mut all_sums, mut all_counts) = ([0.0; 16], [0.0; 16]);
         l.store(sums, &mut all_sums);
@@ -273,11 +352,7 @@ fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize)
         while ends != 0 {
             let at = ends.trailing_zeros() as usize & 15;
             let sum = certain.sum + f64::from(all_sums[at]);
-            let prefix = Prefix { sum, count: certain.count + f64::from(all_counts[at]) };
-            let new = prefix.gain();
-            if new > gain || new == gain && prefix.count < best.count {
-                (best, gain) = (prefix, new);
-            }
+            best = best.better(Prefix { sum, count: certain.count + f64::from(all_counts[at]) });
             ends &= ends - 1;
         }
     }
@@ -288,12 +363,10 @@ fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize)
 #[inline(always)]
 fn best_in_order(certain: Prefix, open: &mut [f32]) -> Prefix {
     open.sort_unstable_by(|a, b| b.total_cmp(a));
-    let (mut now, mut best, mut gain) = (certain, certain, certain.gain());
+    let (mut now, mut best) = (certain, certain);
     for x in open {
         now = Prefix { sum: now.sum + f64::from(*x), count: now.count + 1.0 };
-        if now.gain() > gain {
-            (gain, best) = (now.gain(), now);
-        }
+        best = best.better(now);
     }
     best
 }
