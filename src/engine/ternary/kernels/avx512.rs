@@ -184,6 +184,10 @@ impl Lanes for Avx512 {
         m & !out
     }
     #[inline(always)]
+    fn at_least_of(self, m: __mmask16, a: __m512, b: __m512) -> __mmask16 {
+        op!(_mm512_mask_cmp_ps_mask::<_CMP_GE_OQ>(m, a, b))
+    }
+    #[inline(always)]
     fn add_where(self, sum: __m512, m: __mmask16, x: __m512) -> __m512 {
         op!(_mm512_mask_add_ps(sum, m, sum, x))
     }
@@ -198,6 +202,11 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn bits(self, m: __mmask16) -> u32 {
         u32::from(m)
+    }
+
+    #[inline(always)]
+    fn many(self, m: __mmask16) -> usize {
+        self.0.ones(u32::from(m))
     }
 
     #[inline(always)]

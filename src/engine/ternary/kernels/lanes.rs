@@ -45,6 +45,8 @@ pub(super) trait Lanes: Copy {
     fn at_least(self, a: Self::V, b: Self::V) -> Self::M;
     /// Lanes of `m` that are not in `out`.
     fn without(self, m: Self::M, out: Self::M) -> Self::M;
+    /// Lanes of `m` where a ≥ b.
+    fn at_least_of(self, m: Self::M, a: Self::V, b: Self::V) -> Self::M;
     /// `sum + x` where `m`, else `sum`, which is not −0.
     fn add_where(self, sum: Self::V, m: Self::M, x: Self::V) -> Self::V;
     /// `a − x` where `m`, else `a`.
@@ -53,6 +55,11 @@ pub(super) trait Lanes: Copy {
     fn choose(self, m: Self::M, a: Self::V, b: Self::V) -> Self::V;
     /// Lane l as bit l.
     fn bits(self, m: Self::M) -> u32;
+    /// How many lanes.
+    #[inline(always)]
+    fn many(self, m: Self::M) -> usize {
+        self.bits(m).count_ones() as usize
+    }
 
     fn store(self, x: Self::V, to: &mut [f32; 16]);
 

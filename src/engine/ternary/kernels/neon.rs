@@ -272,6 +272,10 @@ impl Lanes for Neon {
         each!(4, i => vbicq_u32(m[i], out[i]))
     }
     #[inline(always)]
+    fn at_least_of(self, m: Self::M, a: Self::V, b: Self::V) -> Self::M {
+        each!(4, i => vandq_u32(m[i], vcgeq_f32(a[i], b[i])))
+    }
+    #[inline(always)]
     fn add_where(self, sum: Self::V, m: Self::M, x: Self::V) -> Self::V {
         each!(4, i => vaddq_f32(sum[i], vreinterpretq_f32_u32(vandq_u32(m[i], vreinterpretq_u32_f32(x[i])))))
     }

@@ -52,8 +52,12 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize, const B: usize>(
             }
             scales = support::best_scales::<L, S, N, B>(l, &a, &looks.map(|look| look.known), &mut open);
         }
+        let mut heads = [None; B];
+        for i in 0..ordinary {
+            heads[i] = head(l, task, &looks[i], scales[i], &a[i]);
+        }
         for (i, (block, out)) in blocks[..ordinary].iter().zip(out.chunks_mut(bytes)).enumerate() {
-            let Some(head) = head(l, task, &looks[i], scales[i], &a[i]) else { return done };
+            let Some(head) = heads[i] else { return done };
             finish::<L, S, N>(l, block, None, &a[i], &head, &mut codes, stats);
             pack(l, task.format, head.bits, &codes.0[..16 * N], out);
             done += 1;
@@ -101,6 +105,7 @@ struct Rule {
 }
 
 /// How a block is to be coded, and what is known of it.
+#[derive(Clone, Copy)]
 struct Head {
     /// Bits of the scale, and the scale.
     bits: u16,

@@ -16,8 +16,6 @@
 //!   prefix whose gain is the best one but for rounding has its t = S/2k where the parabola reaches the bound, and keeps all
 //!   above t but for what is as near to t as rounding, by less than the limits are moved apart.
 
-use std::hint::black_box;
-
 use super::lanes::{Lanes, SPAN, Source};
 
 /// Thresholds of a round.
@@ -52,6 +50,13 @@ impl Prefix {
 
     fn gain(self) -> f64 {
         if self.count > 0.0 { self.sum * self.sum / self.count } else { 0.0 }
+    }
+
+    /// What is left of it without what is below the magnitude of a lane, the lowest of `ends`.
+    #[inline(always)]
+    fn without(self, sums: &[f32; 16], counts: &[f32; 16], ends: u32) -> Self {
+        let at = ends.trailing_zeros() as usize & 15;
+        Self { sum: self.sum - f64::from(sums[at]), count: self.count - f64::from(counts[at]) }
     }
 
     /// The one of greater gain; of equal ones the shorter.
@@ -129,13 +134,13 @@ pub(super) fn best_scales<L: Lanes, S: Source, const N: usize, const B: usize>(
     }
     let mut scales = [0.0; B];
     for i in 0..B {
-        let ((certain, found), (low, high)) = (parts[i], searches[i].limits);
+        let ((all, found), (low, high)) = (parts[i], searches[i].limits);
         let best = if !S::SHORT || found as f32 * high > EXACT * low {
-            best_in_order(certain, &mut open[i][..found])
-        } else if found < 16 && certain.count > 0.0 {
-            best_of_few(l, certain, &mut open[i], found)
+            best_in_order(all, &mut open[i][..found])
+        } else if found < 16 {
+            best_of_few(l, all, &mut open[i], found)
         } else {
-            best_of_short(l, certain, &mut open[i], found)
+            best_of_short(l, all, &mut open[i], found)
         };
         scales[i] = best.sum / best.count;
     }
@@ -275,40 +280,21 @@ fn lesser(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
 }
 
-/// What [`best_of_short`] finds, of at most fifteen open magnitudes and a prefix before them, without a branch unless two
-/// are about as good.
+/// What [`best_of_short`] finds, of at most fifteen open magnitudes, without a branch unless two prefixes are about as good.
 #[inline(always)]
-fn best_of_few<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize) -> Prefix {
-    let (zero, one) = (l.splat(0.0), l.splat(1.0));
-    // Lanes behind the last have a magnitude that none reaches: theirs is the prefix before all.
+fn best_of_few<L: Lanes>(l: L, all: Prefix, open: &mut Open, found: usize) -> Prefix {
     let there = l.above(l.splat(found as f32), l.singles(&PLACES));
-    let few = l.singles(&open.as_chunks::<16>().0[0]);
-    let x = l.choose(there, few, l.splat(f32::INFINITY));
-    let mut magnitudes = [0.0; 16];
-    l.store(l.choose(there, few, zero), &mut magnitudes);
-    let (mut sums, mut counts) = ((zero, zero), (zero, zero));
-    for i in 0..8 {
-        let (even, odd) = (l.splat(magnitudes[2 * i]), l.splat(magnitudes[2 * i + 1]));
-        let counted = (l.at_least(even, x), l.at_least(odd, x));
-        sums = (l.add_where(sums.0, counted.0, even), l.add_where(sums.1, counted.1, odd));
-        counts = (l.add_where(counts.0, counted.0, one), l.add_where(counts.1, counted.1, one));
-    }
-    let (sums, counts) = (l.add(sums.0, sums.1), l.add(counts.0, counts.1));
-    let (sum, count) = (l.add(l.splat(certain.sum as f32), sums), l.add(l.splat(certain.count as f32), counts));
-    let gains = l.div(l.mul(sum, sum), count);
-    let near = l.mul(l.crest(gains), l.splat(NEAR));
-    let mut ends = l.bits(l.at_least(gains, near)) & ((2 << found) - 1);
-    let (mut all_sums, mut all_counts) = ([0.0; 16], [0.0; 16]);
-    l.store(sums, &mut all_sums);
-    l.store(counts, &mut all_counts);
-    let prefix = |ends: u32| {
-        let at = ends.trailing_zeros() as usize & 15;
-        Prefix { sum: certain.sum + f64::from(all_sums[at]), count: certain.count + f64::from(all_counts[at]) }
-    };
-    let mut best = prefix(ends);
+    let x = l.singles(&open.as_chunks::<16>().0[0]);
+    let mut few = [0.0; 16];
+    l.store(l.choose(there, x, l.splat(f32::INFINITY)), &mut few);
+    let gains = Gains::of(l, all, l.choose(there, x, l.splat(behind(all, found))), &[few]);
+    let near = l.mul(l.crest(gains.all), l.splat(NEAR));
+    let mut ends = gains.not_below(l, near) & ((2 << found) - 1);
+    let (sums, counts) = gains.lanes(l);
+    let mut best = all.without(&sums, &counts, ends);
     ends &= ends.wrapping_sub(1);
     while ends != 0 {
-        best = best.better(prefix(ends));
+        best = best.better(all.without(&sums, &counts, ends));
         ends &= ends - 1;
     }
     best
@@ -319,40 +305,71 @@ const PLACES: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.
 /// What a gain in f32 is at least of the greatest, if its prefix may be the best: six roundings each.
 const NEAR: f32 = 1.0 - 32.0 / (1 << 24) as f32;
 
-/// The prefix of greatest gain that ends with one of the open magnitudes, or before them. Sixteen at once: each lane has a
-/// magnitude and adds up those that are not below it. Equal ones belong to all of them: the best prefix cuts no run of
-/// equal magnitudes. Their sums must be exact in f32. Gains are in f32 first; those that may be the best then in f64.
+/// The magnitude of lanes behind the last: one that none reaches, for the prefix before all, or, where there is none, 0.
 #[inline(always)]
-fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize) -> Prefix {
-    // What was written behind the last is not one of them; zeros count nowhere but with each other.
-    open[found..found + 16].fill(0.0);
-    let open = &open.as_chunks::<16>().0[..found.div_ceil(16)];
-    let (zero, one) = (l.splat(0.0), l.splat(1.0));
-    let (certain_sum, certain_count) = (l.splat(certain.sum as f32), l.splat(certain.count as f32));
-    let mut best = certain;
-    for lanes in open {
-        let x = l.singles(lanes);
+fn behind(all: Prefix, found: usize) -> f32 {
+    if all.count > found as f64 { f32::INFINITY } else { 0.0 }
+}
+
+/// Prefixes that end with each of sixteen magnitudes.
+struct Gains<L: Lanes> {
+    /// What is left out of all: sums, and how many.
+    sums: L::V,
+    counts: L::V,
+    /// Gains of what is left.
+    all: L::V,
+}
+
+impl<L: Lanes> Gains<L> {
+    /// Each lane adds up what of the open magnitudes is below its own. Their sums must be exact in f32.
+    #[inline(always)]
+    fn of(l: L, all: Prefix, x: L::V, open: &[[f32; 16]]) -> Self {
+        let (zero, one) = (l.splat(0.0), l.splat(1.0));
         let (mut sums, mut counts) = ((zero, zero), (zero, zero));
         for magnitudes in open {
             for i in 0..8 {
                 let (even, odd) = (l.splat(magnitudes[2 * i]), l.splat(magnitudes[2 * i + 1]));
-                let counted = (l.at_least(even, x), l.at_least(odd, x));
-                sums = (l.add_where(sums.0, counted.0, even), l.add_where(sums.1, counted.1, odd));
-                counts = (l.add_where(counts.0, counted.0, one), l.add_where(counts.1, counted.1, one));
+                let below = (l.above(x, even), l.above(x, odd));
+                sums = (l.add_where(sums.0, below.0, even), l.add_where(sums.1, below.1, odd));
+                counts = (l.add_where(counts.0, below.0, one), l.add_where(counts.1, below.1, one));
             }
         }
         let (sums, counts) = (l.add(sums.0, sums.1), l.add(counts.0, counts.1));
-        let (sum, count) = (l.add(certain_sum, sums), l.add(certain_count, counts));
-        let gains = l.div(l.mul(sum, sum), count);
-        let near = l.greatest(gains).max(best.gain() as f32) * NEAR;
-        let mut ends = l.bits(l.at_least(gains, l.splat(near)));
-        let (mut all_sums, mut all_counts) = ([0.0; 16], [0.0; 16]);
-        l.store(sums, &mut all_sums);
-        l.store(counts, &mut all_counts);
+        let (sum, count) = (l.sub(l.splat(all.sum as f32), sums), l.sub(l.splat(all.count as f32), counts));
+        Self { sums, counts, all: l.div(l.mul(sum, sum), count) }
+    }
+
+    /// Bits of the lanes whose gains are not below.
+    #[inline(always)]
+    fn not_below(&self, l: L, least: L::V) -> u32 {
+        l.bits(l.at_least(self.all, least))
+    }
+
+    #[inline(always)]
+    fn lanes(&self, l: L) -> ([f32; 16], [f32; 16]) {
+        let (mut sums, mut counts) = ([0.0; 16], [0.0; 16]);
+        l.store(self.sums, &mut sums);
+        l.store(self.counts, &mut counts);
+        (sums, counts)
+    }
+}
+
+/// The prefix of greatest gain that ends with one of the open magnitudes, or before them; `all` is the longest. Sixteen at
+/// once. Equal ones belong to all of them: the best prefix cuts no run of equal magnitudes. Their sums must be exact in
+/// f32. Gains are in f32 first; those that may be the best then in f64.
+#[inline(always)]
+fn best_of_short<L: Lanes>(l: L, all: Prefix, open: &mut Open, found: usize) -> Prefix {
+    // What was written behind the last is not one of them.
+    open[found..found + 16].fill(f32::INFINITY);
+    let (mut best, open) = (all, &open.as_chunks::<16>().0[..=found / 16]);
+    for lanes in open {
+        let x = l.singles(lanes);
+        let there = l.above(l.splat(f32::INFINITY), x);
+        let gains = Gains::of(l, all, l.choose(there, x, l.splat(behind(all, found))), open);
+        let near = l.greatest(gains.all).max(best.gain() as f32) * NEAR;
+        let (mut ends, (sums, counts)) = (gains.not_below(l, l.splat(near)), gains.lanes(l));
         while ends != 0 {
-            let at = ends.trailing_zeros() as usize & 15;
-            let sum = certain.sum + f64::from(all_sums[at]);
-            best = best.better(Prefix { sum, count: certain.count + f64::from(all_counts[at]) });
+            best = best.better(all.without(&sums, &counts, ends));
             ends &= ends - 1;
         }
     }
@@ -361,17 +378,17 @@ fn best_of_short<L: Lanes>(l: L, certain: Prefix, open: &mut Open, found: usize)
 
 /// The same one after the other, for sums that f32 does not hold.
 #[inline(always)]
-fn best_in_order(certain: Prefix, open: &mut [f32]) -> Prefix {
-    open.sort_unstable_by(|a, b| b.total_cmp(a));
-    let (mut now, mut best) = (certain, certain);
+fn best_in_order(all: Prefix, open: &mut [f32]) -> Prefix {
+    open.sort_unstable_by(f32::total_cmp);
+    let (mut now, mut best) = (all, all);
     for x in open {
-        now = Prefix { sum: now.sum + f64::from(*x), count: now.count + 1.0 };
+        now = Prefix { sum: now.sum - f64::from(*x), count: now.count - 1.0 };
         best = best.better(now);
     }
     best
 }
 
-/// What is above `high`; and what is between, put into `open`, with how many they are.
+/// What is above `low`; and how many of it are not above `high`: these are put into `open`.
 #[inline(always)]
 fn part<L: Lanes, S: Source, const N: usize>(
     l: L,
@@ -379,29 +396,28 @@ fn part<L: Lanes, S: Source, const N: usize>(
     (low, high, greatest): (f32, f32, f32),
     open: &mut Open,
 ) -> (Prefix, usize) {
-    let zero = l.splat(0.0);
-    let short = S::SHORT && greatest <= SPAN * high;
+    let short = S::SHORT && greatest <= SPAN * low;
     let (low, high) = (l.splat(low), l.splat(high));
-    let mut sums = zero;
-    let mut wide = l.wide_splat(0.0);
-    let (mut count, mut found) = (0, 0);
-    // Were the number of vectors known here, the loop would be unrolled and its counts be added in vectors, at twice the
-    // cost.
-    for x in &a[..black_box(N)] {
-        let x = *x;
-        let (in_low, in_high) = (l.above(x, low), l.above(x, high));
-        if short {
-            sums = l.add_where(sums, in_high, x);
-        } else {
-            wide = l.wide_add_where(wide, in_high, x);
-        }
-        count += l.bits(in_high).count_ones();
-        let between = l.without(in_low, in_high);
+    let (mut sums, mut counts) = (l.splat(0.0), l.splat(0.0));
+    let mut found = 0;
+    for x in a {
+        let above = l.above(*x, low);
+        sums = l.add_where(sums, above, *x);
+        counts = l.add_where(counts, above, l.splat(1.0));
+        let between = l.at_least_of(above, high, *x);
         if let Some(to) = open.get_mut(found..).and_then(|to| to.first_chunk_mut::<16>()) {
-            l.compress(between, x, to);
+            l.compress(between, *x, to);
         }
-        found += l.bits(between).count_ones() as usize;
+        found += l.many(between);
     }
-    let sum = if short { l.wide_total(sums) } else { l.total_of_wide(wide) };
-    (Prefix { sum, count: f64::from(count) }, found)
+    let sum = if short {
+        l.wide_total(sums)
+    } else {
+        let mut sums = l.wide_splat(0.0);
+        for x in a {
+            sums = l.wide_add_where(sums, l.above(*x, low), *x);
+        }
+        l.total_of_wide(sums)
+    };
+    (Prefix { sum, count: f64::from(l.total(counts)) }, found)
 }
