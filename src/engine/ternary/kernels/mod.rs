@@ -21,6 +21,9 @@ mod avx2;
 mod avx512;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod codes;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
+mod digits_x86;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod lanes;
 #[cfg(target_arch = "aarch64")]
