@@ -189,6 +189,31 @@ fn recipe_dialog() {
     shoot_both(&mut app, "save_recipe_error");
 }
 
+#[test]
+fn report_dialog() {
+    let mut app = measured();
+    app.press("y w ctrl-u");
+    shoot(&mut app, "save_report_empty");
+    app.type_text("report.md");
+    shoot(&mut app, "save_report");
+    let path = app.path("report.md");
+    app.press("enter");
+    app.send(Event::ReportWritten { path: path.clone(), result: Saved::Exists });
+    shoot_both(&mut app, "save_report_exists");
+    app.press("enter");
+    app.send(Event::ReportWritten { path, result: Saved::Failed("report.md: no space left on device".to_owned()) });
+    shoot_both(&mut app, "save_report_error");
+}
+
+#[test]
+fn quantize_dialog_with_what_cannot_be() {
+    let mut app = measured();
+    app.press("Q tab tab tab tab tab");
+    app.type_text("100");
+    app.press("B enter");
+    shoot_both(&mut app, "quantize_memory");
+}
+
 fn queue(app: &mut App, id: u64, name: &str) {
     support_tui::exports::queue(app, id, name);
 }

@@ -85,6 +85,13 @@ fn other_themes() {
         let mut app = measured();
         app.pass(std::time::Duration::from_secs(60));
         shoot(&mut app, &format!("theme_{}", theme.name()), &Theme::of(theme));
+        for (keys, what) in [("5", "map"), ("S", "sensitivity")] {
+            let mut app = measured();
+            app.press(keys);
+            app.serve();
+            app.pass(std::time::Duration::from_secs(60));
+            shoot(&mut app, &format!("theme_{}_{what}", theme.name()), &Theme::of(theme));
+        }
     }
 }
 
@@ -94,6 +101,14 @@ fn in_ascii() {
     app.pass(std::time::Duration::from_secs(60));
     app.state.appearance.ascii = true;
     shoot(&mut app, "ascii", &Theme::of(ThemeName::None));
+    for (keys, what) in [("5", "map"), ("S", "sensitivity"), ("B", "budget"), ("Q", "quantize")] {
+        let mut app = measured();
+        app.press(keys);
+        app.serve();
+        app.pass(std::time::Duration::from_secs(60));
+        app.state.appearance.ascii = true;
+        shoot(&mut app, &format!("ascii_{what}"), &Theme::of(ThemeName::None));
+    }
 }
 
 /// Sixteen colours are what a terminal of sixteen has.

@@ -220,6 +220,31 @@ fn the_slider_goes_by_tensors_by_twentieths_and_to_its_ends() {
 }
 
 #[test]
+fn rules_that_leave_nothing_free_can_be_set_aside() {
+    let mut app = App::on(&layered());
+    app.press("L");
+    app.go("blk.");
+    app.press("m");
+    app.press("S");
+    app.serve();
+    app.press("esc B");
+    assert_eq!(slider(&app).budget.free().len(), 0, "{:?}", app.rules());
+    let recipe = app.recipe().clone();
+    app.press("x");
+    app.serve();
+    assert_eq!((slider(&app).budget.free().len(), slider(&app).budget.pinned().len()), (6, 0));
+    assert_eq!(app.recipe(), &recipe, "nothing is done yet");
+    app.press("home enter u");
+    assert_eq!(app.recipe(), &recipe);
+    // What says no more than the model's own method goes with it.
+    app.go("");
+    app.press("m");
+    assert!(app.recipe().rules.is_empty(), "{:?}", app.rules());
+    app.press("B x");
+    assert_eq!(app.notice(), "no rule makes anything ternary");
+}
+
+#[test]
 fn the_slider_goes_by_single_tensors_too() {
     let mut app = after("B");
     app.press("home");

@@ -88,7 +88,7 @@ fn no_key_makes_it_ternary_and_each_says_why() {
 #[test]
 fn undoing_and_other_recipes_do_not_forget_it() {
     let mut app = measured();
-    app.press("u ctrl-r L L L");
+    app.press("u ctrl-r L L");
     assert_eq!(app.recipe().layers, tritscope::engine::plan::Mask::All);
     assert_eq!(app.all_ternary(), [GOOD]);
 }

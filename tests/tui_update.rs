@@ -201,15 +201,16 @@ fn a_folder_gets_one_rule_only_where_that_makes_nothing_else_ternary() {
 }
 
 #[test]
-fn masks_go_round_and_an_empty_one_says_so() {
+fn masks_go_round_past_empty_ones_and_an_empty_one_says_so() {
     let mut app = App::on(&dense());
     assert!(app.session().plan.plan().notes.iter().any(|n| n.code == "no-experts"));
     app.press("L");
     assert_eq!(app.all_ternary(), ["blk.0.ffn_up.weight"]);
     app.press("L");
-    assert_eq!(app.recipe().layers, Mask::Custom);
-    app.press("L");
+    assert_eq!(app.recipe().layers, Mask::Custom, "nothing else selects anything");
     assert!(app.notice().contains("selects nothing"), "{}", app.notice());
+    app.press("L");
+    assert_eq!(app.recipe().layers, Mask::All, "there are no experts to stop at");
 }
 
 #[test]

@@ -161,6 +161,9 @@ pub(super) fn save_text(path: &Path, text: &str, overwrite: bool) -> Result<bool
     // Temporary files are for their owner alone; this one is not to stay temporary.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    if !folder.is_dir() {
+        return Err(Error::Usage(format!("{}: its folder does not exist", path.display())));
+    }
     let mut file = builder.prefix(".tritscope").tempfile_in(folder).map_err(|e| io("create", nameless(&e)))?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(|e| io("write", e))?;
     let kept = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };

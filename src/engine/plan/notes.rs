@@ -95,15 +95,18 @@ pub(super) fn notes_on_formats(model: &Model, decisions: &Decisions, tally: &Tal
         }
     }
     notes.extend(foreign_architecture(model, tally));
-    let mut forced: BTreeMap<(&str, DType), u64> = BTreeMap::new();
-    for Shared { decision, tensors, .. } in decisions.shared() {
+    let mut forced: BTreeMap<(&str, DType, bool), u64> = BTreeMap::new();
+    for Shared { decision, tensors, first, .. } in decisions.shared() {
         if let (Some(why), Step::Convert(to)) = (&decision.forced, decision.step) {
-            *forced.entry((why, to)).or_default() += tensors;
+            let was_ternary = model.tensors[*first].dtype.is_ternary();
+            *forced.entry((why, to, was_ternary)).or_default() += tensors;
         }
     }
-    for ((why, to), count) in forced {
-        let text = format!("{} converted to {to}: {why}", tensors(count));
-        notes.push(Diagnostic::file(Severity::Note, "converted", text));
+    for ((why, to, was_ternary), count) in forced {
+        // What was ternary takes more room then: nobody asks for that.
+        let (severity, what) = if was_ternary { (Severity::Warning, "ternary ") } else { (Severity::Note, "") };
+        let text = format!("{what}{} converted to {to}: {why}", tensors(count));
+        notes.push(Diagnostic::file(severity, "converted", text));
     }
 }
 

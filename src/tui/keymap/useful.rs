@@ -71,7 +71,9 @@ pub fn is_anywhere(action: Action) -> bool {
 
 /// The word of a hint: while something is typed, what leaves it ends that only.
 pub(super) fn hint(state: &State, context: Context, action: Action, usual: &'static str) -> &'static str {
-    let Some(session) = &state.session else { return usual };
+    let Some(session) = &state.session else {
+        return if (context, action) == (Context::Failure, Action::Back) { "choose a file" } else { usual };
+    };
     let slider = session.slider.as_ref().filter(|slider| slider.input.is_some());
     match (context, action, slider) {
         (Context::Budget, Action::Back, Some(_)) => "end the number",

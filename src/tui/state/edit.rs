@@ -247,9 +247,13 @@ pub fn set_format(model: &Model, state: &PlanState, target: &Target, next: Forma
     explicit(model, state, target, &pairs, &format!("format {next}"))
 }
 
-/// The next mask.
-pub fn cycle_mask(state: &PlanState) -> Outcome {
-    set_mask(state, step(&Mask::ALL, state.recipe().layers, true))
+/// The next mask that makes anything ternary here; the next, where none does.
+pub fn cycle_mask(model: &Model, state: &PlanState) -> Outcome {
+    let next = step(&Mask::ALL, state.recipe().layers, true);
+    let with = |layers: Mask| Recipe { layers, ..state.recipe().clone() };
+    let selects = |layers: &Mask| state.live().plan_of(model, &with(*layers)).totals.ternary_tensors > 0;
+    let all = std::iter::successors(Some(next), |mask| Some(step(&Mask::ALL, *mask, true)));
+    set_mask(state, all.take(Mask::ALL.len() - 1).find(selects).unwrap_or(next))
 }
 
 /// This mask.

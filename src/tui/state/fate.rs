@@ -18,6 +18,8 @@ pub enum Fate {
     Overridden,
     /// It is ternary in the source.
     Already,
+    /// It is ternary in the source and becomes a float.
+    Undone,
     /// It stays, because nobody asked for it or a rule keeps it.
     Kept,
     /// It stays, because it is protected.
@@ -30,11 +32,12 @@ pub enum Fate {
 
 impl Fate {
     /// All of them, in the order of the legend.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ternary,
         Self::FellBack,
         Self::Overridden,
         Self::Already,
+        Self::Undone,
         Self::Kept,
         Self::Protected,
         Self::Missed,
@@ -52,7 +55,13 @@ impl Fate {
             _ if decision.overridden => Self::Overridden,
             Reason::FellBack { .. } if decision.is_ternary() => Self::FellBack,
             _ if decision.is_ternary() => Self::Ternary,
-            _ if model.tensors[index].dtype.is_ternary() => Self::Already,
+            _ if model.tensors[index].dtype.is_ternary() => {
+                if decision.new_type.is_ternary() {
+                    Self::Already
+                } else {
+                    Self::Undone
+                }
+            }
             _ if decision.misses_request() => Self::Missed,
             _ if decision.protection.is_some() => Self::Protected,
             _ => Self::Kept,
@@ -66,6 +75,7 @@ impl Fate {
             Self::FellBack => '↓',
             Self::Overridden => '!',
             Self::Already => '=',
+            Self::Undone => 'F',
             Self::Kept => '○',
             Self::Protected => 'P',
             Self::Missed => '×',
@@ -80,6 +90,7 @@ impl Fate {
             Self::FellBack => "goes ternary in another format, because its rows do not divide by the block",
             Self::Overridden => "goes ternary although protected",
             Self::Already => "is ternary in the source already",
+            Self::Undone => "is ternary in the source and becomes a float: its type cannot stand in this output",
             Self::Kept => "stays as it is, or in the precision of what stays",
             Self::Protected => {
                 "protected: masks and subtrees pass over it; space twice overrides where that is possible"
@@ -109,6 +120,7 @@ pub fn why(session: &Session, index: usize) -> String {
         (Fate::Protected, _) => protection.to_owned(),
         (Fate::Kept, Reason::NotSelected) => "not selected".to_owned(),
         (Fate::Missed, Reason::RowLength { row, .. }) => format!("no block: rows of {row}"),
+        (Fate::Undone, _) => decision.forced.as_deref().unwrap_or("ternary in the source").to_owned(),
         (Fate::Already | Fate::Missed, _) => decision.reason_text(),
         // The name is in the row already.
         _ => match (decision.winner, session.plan.recipe()) {

@@ -15,6 +15,7 @@ use crate::engine::model::Model;
 use crate::engine::plan::budget::{Figure, Goal};
 use crate::engine::plan::{Budget, Recipe, Rule};
 
+use tally::Measured;
 pub use tally::{Lot, Tally};
 
 /// Shortest time between two sorts while figures keep arriving.
@@ -109,7 +110,7 @@ pub struct Slider {
     /// The place that the tally is of; nothing after the order has changed.
     tallied: Option<usize>,
     /// What was measured, by tensor.
-    figures: Vec<Option<Figure>>,
+    figures: Vec<Option<Measured>>,
 }
 
 impl Slider {
@@ -166,7 +167,8 @@ impl Slider {
         };
         self.budget.rank(figure);
         for (tensor, format, method) in self.budget.candidates() {
-            self.figures[tensor] = figure(tensor, format, method);
+            let exact = previews.figures((tensor, format)).is_some_and(|figures| figures.exact);
+            self.figures[tensor] = figure(tensor, format, method).map(|figure| Measured { figure, exact });
         }
         self.tallied = None;
         let all = self.budget.free().iter();

@@ -63,7 +63,7 @@ impl Tour {
             }
             Step::Toggle => Some(session.plan.revision()) != self.plan,
             Step::Worst => {
-                session.worst.is_some()
+                session.worst.is_some() && !session.worst_of_part
                     || session.screen == Screen::Sensitivity
                     || session.tab == Tab::Methods
                     || session.sort.column == Column::Sqnr

@@ -191,13 +191,16 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Puts the cursor on the row under the pointer.
+/// A click on a pair chooses it; on the chosen one it goes to the tensor, as enter does.
 pub(super) fn click(state: &mut State, column: u16, row: u16) {
     let (area, offset) = (state.geometry.pairs, state.geometry.pairs_offset);
     let compare = state.session.as_mut().and_then(|s| s.compare.as_mut());
     if let Some(compare) = compare.filter(|_| area.contains(column, row)) {
         let line = offset + usize::from(row - area.y);
         if line < compare.rows.len() {
+            if compare.cursor == line {
+                return go_to_tensor(state);
+            }
             compare.move_to(line);
         }
     }

@@ -68,7 +68,7 @@ fn change(session: &mut Session, action: Action) -> (Tone, String) {
         Action::NextFormat | Action::PreviousFormat => {
             edit::cycle_format(model, plan, &target, action == Action::NextFormat)
         }
-        _ => edit::cycle_mask(plan),
+        _ => edit::cycle_mask(model, plan),
     };
     let choice = match action {
         Action::CycleMask => Choice::Mask,
@@ -126,7 +126,8 @@ fn settle(session: &mut Session, outcome: Outcome, choice: Choice) -> (Tone, Str
     match outcome {
         Outcome::Changed(name, recipe) => {
             let model = std::sync::Arc::clone(&session.model);
-            let (before, mask) = (session.plan.plan().totals.ternary_tensors, session.plan.recipe().layers);
+            let (was, mask) = (session.plan.plan().totals, session.plan.recipe().layers);
+            let before = was.ternary_tensors;
             if !session.plan.apply(&model, name.clone(), recipe) {
                 return (Tone::Info, format!("{name}: nothing changes"));
             }
@@ -147,8 +148,15 @@ fn settle(session: &mut Session, outcome: Outcome, choice: Choice) -> (Tone, Str
                 0 => name,
                 n => format!("{name}: {n:+} tensor{}", if n.abs() == 1 { "" } else { "s" }),
             };
-            let unknown = left_out(session, mask);
-            (if unknown.is_empty() { Tone::Info } else { Tone::Warning }, text + &unknown)
+            let undone = match was
+                .already_ternary_tensors
+                .saturating_sub(totals.already_ternary_tensors + totals.ternary_tensors.saturating_sub(before))
+            {
+                0 => String::new(),
+                n => format!(" · {} of the source would be none any more", text::counted(n as usize, "ternary tensor")),
+            };
+            let told = left_out(session, mask) + &undone;
+            (if told.is_empty() { Tone::Info } else { Tone::Warning }, text + &told)
         }
         Outcome::NeedsConfirmation(why) => {
             session.armed = session.tree.selected_tensor();

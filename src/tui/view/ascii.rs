@@ -40,13 +40,14 @@ const SIGNS: [(&str, char); 17] = [
     ("←◂◀◁‹«⇐⟵◃", '<'),
     ("↑▴▲△⇧˄", '^'),
     ("↓▾▼▽⇩˅", 'v'),
-    ("●◆★✱⬤", '*'),
+    // An ellipsis: a dot would be a part of the number or the name before it.
+    ("●◆★✱⬤…", '*'),
     ("■", '#'),
     ("○◇☆◯", 'o'),
     ("□", '_'),
     ("◐◑◒◓◍◖◗", '%'),
     ("×✗✘✕╳", 'x'),
-    ("·•…∙⋅․┈", '.'),
+    ("·•∙⋅․┈", '.'),
     ("≈∼～╍╌", '~'),
     ("⚠❗", '!'),
 ];
@@ -122,7 +123,7 @@ mod tests {
         buf.set_string(0, 1, "e\u{301}a●○◐×!P=", Style::new());
         pass(&mut buf);
         let row = |y| (0..12).map(|x| buf[(x, y)].symbol().to_owned()).collect::<String>();
-        assert_eq!(row(0), "|*?????>x.| ");
+        assert_eq!(row(0), "|*?????>x*| ");
         assert_eq!(row(1), "?a*o%x!P=   ");
     }
 

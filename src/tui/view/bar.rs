@@ -147,8 +147,12 @@ fn quality_parts(session: &Session, theme: &Theme) -> Vec<Vec<Span<'static>>> {
         Span::styled(format!("{sign}{} dB{more}", text::decibels(db)), theme.sqnr(db)),
     ];
     let (low, high) = (sqnr_db(error.high.max(error.value)), sqnr_db(error.low));
-    let interval =
-        if sum.is_exact() { String::new() } else { format!(" [{}, {}]", text::decibels(low), text::decibels(high)) };
+    // That of a part is none of the whole.
+    let interval = if sum.is_exact() || partial {
+        String::new()
+    } else {
+        format!(" [{}, {}]", text::decibels(low), text::decibels(high))
+    };
     let s = if sum.ternary == 1 { "" } else { "s" };
     let counted = if sum.measured < sum.ternary {
         format!("  over {} of {} ternary tensor{s}", sum.measured, sum.ternary)

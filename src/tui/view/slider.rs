@@ -84,7 +84,8 @@ fn figures(state: &State, session: &Session, slider: &Slider, canvas: &mut Canva
     ];
     if let Some(rel) = slider.budget.rel_mse_at(slider.count) {
         let db = sqnr_db(rel);
-        let words = format!("~{} dB", text::decibels(db));
+        let sign = if slider.tally.is_exact() { "" } else { "~" };
+        let words = format!("{sign}{} dB", text::decibels(db));
         parts.push(vec![dim("  SQNR ".to_owned()), Span::styled(words, theme.sqnr(db))]);
     }
     let (coming, never) = slider.missing;

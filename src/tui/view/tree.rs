@@ -533,7 +533,7 @@ pub(super) fn lot_mark(lot: Lot, theme: &Theme) -> (char, Style) {
 pub(super) fn fate_style(fate: Fate, theme: &Theme) -> Style {
     match fate {
         Fate::Ternary | Fate::FellBack => theme.ternary,
-        Fate::Overridden | Fate::Missed => theme.warning,
+        Fate::Overridden | Fate::Missed | Fate::Undone => theme.warning,
         Fate::Already | Fate::Kept => theme.kept,
         Fate::Protected => theme.protected,
         Fate::Failed => theme.error,

@@ -210,7 +210,7 @@ fn refusal(model: &Model, state: &PlanState, target: &Target, members: &Members,
             _ => "nothing here can go ternary".to_owned(),
         }),
         TargetType::Ternary(format) if format.only_in() != state.recipe().format.only_in() => {
-            Some(format!("only in {}: for the whole model or not at all", format.only_in().unwrap_or("llama.cpp")))
+            Some(format!("only in {}: for whole models", format.only_in().unwrap_or("llama.cpp")))
         }
         // The recipe's own falls back where it does not fit.
         TargetType::Ternary(format) if format == state.recipe().format => None,

@@ -61,6 +61,13 @@ pub struct Tally {
     places: Vec<Option<usize>>,
 }
 
+/// What was measured of a tensor, and whether of every weight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    pub(super) figure: Figure,
+    pub(super) exact: bool,
+}
+
 /// What a row comes to.
 #[derive(Debug, Clone, Copy, Default)]
 struct Part {
@@ -72,6 +79,7 @@ struct Part {
     /// Σ of squared errors and of squared weights of what would be ternary, as far as measured.
     sums: (f64, f64),
     measured: usize,
+    exact: usize,
     pinned: usize,
 }
 
@@ -89,6 +97,7 @@ impl Part {
         self.mix.0.iter_mut().zip(old.mix.0).for_each(|(now, old)| *now = now.saturating_sub(old));
         self.sums = (self.sums.0 + new.sums.0 - old.sums.0, self.sums.1 + new.sums.1 - old.sums.1);
         self.measured = self.measured + new.measured - old.measured;
+        self.exact = self.exact + new.exact - old.exact;
     }
 
     fn add(&mut self, other: &Self) {
@@ -99,13 +108,14 @@ impl Part {
         self.mix.add(other.mix);
         self.sums = (self.sums.0 + other.sums.0, self.sums.1 + other.sums.1);
         self.measured += other.measured;
+        self.exact += other.exact;
         self.pinned += other.pinned;
     }
 }
 
 impl Tally {
     /// Goes through all tensors once, children before their folders. `figures` are those of the order, by tensor.
-    pub(super) fn new(slider: &Slider, (model, tree, plan): Sources<'_>, figures: &[Option<Figure>]) -> Self {
+    pub(super) fn new(slider: &Slider, (model, tree, plan): Sources<'_>, figures: &[Option<Measured>]) -> Self {
         let lots = lots(slider, plan, model.tensors.len());
         let nodes = &tree.tree().nodes;
         let places = vec![None; lots.len()];
@@ -130,7 +140,7 @@ impl Tally {
         &mut self,
         slider: &Slider,
         (model, tree, plan): Sources<'_>,
-        figures: &[Option<Figure>],
+        figures: &[Option<Measured>],
         from: usize,
     ) {
         let to = slider.count;
@@ -151,7 +161,13 @@ impl Tally {
         }
     }
 
-    fn part(&self, slider: &Slider, (model, plan): (&Model, &PlanState), index: usize, known: Option<Figure>) -> Part {
+    fn part(
+        &self,
+        slider: &Slider,
+        (model, plan): (&Model, &PlanState),
+        index: usize,
+        known: Option<Measured>,
+    ) -> Part {
         let (tensor, decision) = (&model.tensors[index], plan.decision(index));
         let elements = tensor.elements();
         let lot = self.lots[index];
@@ -164,8 +180,9 @@ impl Tally {
             ternary_params: if ternary { elements } else { 0 },
             new_bytes,
             mix: Mix::of(dtype, elements),
-            sums: figure.map_or((0.0, 0.0), |f| (f.sum_e2, f.sum_w2)),
+            sums: figure.map_or((0.0, 0.0), |f| (f.figure.sum_e2, f.figure.sum_w2)),
             measured: usize::from(figure.is_some()),
+            exact: usize::from(figure.is_some_and(|f| f.exact)),
             pinned: usize::from(matches!(lot, Lot::PinnedTernary | Lot::PinnedKept)),
         }
     }
@@ -173,6 +190,11 @@ impl Tally {
     /// What is made of a tensor.
     pub fn lot(&self, tensor: usize) -> Lot {
         self.lots.get(tensor).copied().unwrap_or(Lot::Other)
+    }
+
+    /// Whether every weight was looked at of all that would be ternary.
+    pub fn is_exact(&self) -> bool {
+        self.model.ternary > 0 && self.model.exact == self.model.ternary
     }
 
     /// Tensors that rules decide.
@@ -196,7 +218,7 @@ impl Tally {
             new_bytes: part.new_bytes,
             mix: part.mix,
             measured: part.measured,
-            exact: 0,
+            exact: part.exact,
             error: (part.measured > 0 && weights > 0.0).then_some(Estimate { value, low: value, high: value }),
             ..plain.clone()
         }

@@ -62,7 +62,7 @@ pub(super) fn draw(state: &State, dialog: &Dialog, canvas: &mut Canvas<'_>, area
             // The path is the box's own first line.
             let named = [shown.as_str(), &text::escape(&path.to_string_lossy())];
             let told = named.iter().find_map(|name| message.strip_prefix(name)?.strip_prefix(": "));
-            failure(&shown, told.unwrap_or(message), canvas, area, geometry);
+            failure(state, &shown, told.unwrap_or(message), canvas, area, geometry);
         }
     }
 }
@@ -141,7 +141,7 @@ fn apply(state: &State, form: ApplyForm, canvas: &mut Canvas<'_>, area: Rect, ge
     }
 }
 
-fn failure(path: &str, message: &str, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
+fn failure(state: &State, path: &str, message: &str, canvas: &mut Canvas<'_>, area: Rect, geometry: &mut Geometry) {
     let theme = canvas.theme;
     let width = area.width.min(76);
     let columns = usize::from(width) - 4;
@@ -150,7 +150,9 @@ fn failure(path: &str, message: &str, canvas: &mut Canvas<'_>, area: Rect, geome
     lines.extend(message.into_iter().map(|line| Line::from(Span::styled(line, theme.error))));
     lines.push(Line::default());
     let open = [Span::styled("enter", theme.key), Span::styled(" open another file   ", theme.dim)];
-    let close = [Span::styled("esc", theme.key), Span::styled(" close", theme.dim)];
+    // Without a model there is nothing behind it but the picker.
+    let close = if state.session.is_some() { " close" } else { " choose a file" };
+    let close = [Span::styled("esc", theme.key), Span::styled(close, theme.dim)];
     let divide = open.iter().map(|span| text::width(&span.content) as u16).sum::<u16>();
     lines.push(Line::from([open, close].concat()));
     let inner = canvas.dialog(area, width, lines.len() as u16 + 2, "Cannot open this file");

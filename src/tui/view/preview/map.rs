@@ -153,7 +153,7 @@ pub(super) fn legend(
         (true, true) => return line,
         (false, true) => format!("  least {}", figure(range.least)),
         (true, false) => format!("  most {}", figure(range.greatest)),
-        (false, false) => format!("  beyond {} … {}", figure(range.least), figure(range.greatest)),
+        (false, false) => format!("  in all {} … {}", figure(range.least), figure(range.greatest)),
     };
     if line.width() + text::width(&beyond) <= usize::from(columns) {
         line.push_span(Span::styled(beyond, theme.dim));
