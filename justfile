@@ -42,6 +42,10 @@ instructions *arguments:
 bench-peer +arguments:
     cargo bench --bench peer -- {{arguments}}
 
+# One model opened and scanned: index, reading, each method, all of them: `just scan MODEL.gguf [FORMAT] [--runs N]`.
+scan +arguments:
+    cargo bench --bench scan -- {{arguments}}
+
 # Each method's memory, scaling over threads, and equal bytes: `just scaling MODEL.gguf… [--runs N]`.
 scaling +arguments:
     cargo bench --bench scaling -- {{arguments}}

@@ -486,6 +486,35 @@ fn decoders_give_the_bits_of_the_scalar_ones() {
 }
 
 #[test]
+fn powers_are_summed_alike() {
+    let mut weights = adversarial().into_iter().flat_map(|(_, weights)| weights).collect::<Vec<f32>>();
+    weights.retain(|w| w.abs() < 1e4);
+    weights.extend([0.0, -0.0, 1.5]);
+    for n in [0, 1, 15, 16, 17, 300, weights.len()] {
+        for owned in Owned::all(&weights[..n]) {
+            let truth = Kernel::Scalar.powers(owned.weights());
+            let mut buffer = Vec::new();
+            let sum = |power: i32| -> f64 {
+                owned.weights().singles(&mut buffer.clone()).iter().map(|w| f64::from(*w).powi(power)).sum()
+            };
+            for (found, power) in [(truth.sum, 1), (truth.square, 2), (truth.cube, 3), (truth.fourth, 4)] {
+                assert!((found - sum(power)).abs() <= 1e-9 * sum(4).max(1.0), "{n}: {power}: {found}");
+            }
+            let zeros = owned.weights().singles(&mut buffer).iter().filter(|w| **w == 0.0).count();
+            assert_eq!(truth.zeros, zeros as u64);
+            for kernel in fast() {
+                assert_eq!(format!("{:?}", kernel.powers(owned.weights())), format!("{truth:?}"), "{kernel} {n}");
+            }
+        }
+    }
+    let spoilt = [1.0, f32::NAN, 2.0].repeat(16);
+    for kernel in Kernel::available() {
+        assert!(!kernel.powers(Weights::F32(&spoilt)).abs.is_finite(), "{kernel}");
+        assert!(!kernel.powers(Weights::F32(&[f32::NEG_INFINITY; 32])).abs.is_finite(), "{kernel}");
+    }
+}
+
+#[test]
 fn a_kernel_is_refused_by_name() {
     assert_eq!(Kernel::named("SCALAR"), Ok(Kernel::Scalar));
     assert_eq!(Kernel::named("mmx"), Err(KernelError::Unknown("mmx".to_owned())));

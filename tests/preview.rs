@@ -10,7 +10,7 @@ use tritscope::engine::demo;
 use tritscope::engine::error::Error;
 use tritscope::engine::format::source::AlignedBuf;
 use tritscope::engine::model::{Model, OpenOptions};
-use tritscope::engine::preview::{Depth, measure, sqnr_db};
+use tritscope::engine::preview::{Ask, Depth, measure, measure_weighted, sqnr_db};
 use tritscope::engine::progress::Cancel;
 use tritscope::engine::stats::SampleMoments;
 use tritscope::engine::ternary::{Format, Method, Scratch, code_block, dequantize_block};
@@ -154,6 +154,42 @@ fn not_a_number_and_methods_that_refuse_are_told_not_hidden() {
     let report = go(&model, "blk.0.ffn_gate.weight", Format::Tq2_0, &[Method::Lossless, Method::Exact], Depth::Exact);
     assert!(report.methods[0].problem.as_ref().unwrap().contains("block 0 is not ternary"));
     assert!(report.methods[1].problem.is_none());
+}
+
+#[test]
+fn blocks_with_what_is_no_number_are_passed_over_and_the_others_counted() {
+    let mut weights = normals(256 * 600, 3);
+    for (at, spoilt) in [(700, f32::NAN), (702, f32::INFINITY), (70_000, f32::NEG_INFINITY), (140_000, f32::NAN)] {
+        weights[at] = spoilt;
+    }
+    (weights[0], weights[1]) = (0.0, -0.0);
+    let name = "blk.0.ffn_up.weight";
+    for (dtype, bytes) in [(DType::F32, f32_bytes(&weights)), (DType::F16, f16_bytes(&weights))] {
+        let model = Tiny::default().tensor(name, &[256, 600], dtype, bytes).open().unwrap();
+        for (format, lost) in [(Format::Tq2_0, 3 * 256), (Format::Q2_0, 3 * 64)] {
+            let methods = [Method::Absmean, Method::Exact];
+            let report = go(&model, name, format, &methods, Depth::Exact);
+            let n = weights.len() as u64;
+            assert_eq!((report.non_finite, report.sums.nan, report.sums.infinite), (Some(700), 2, 2));
+            assert_eq!(
+                (report.sums.n, report.weights.total(), report.sums.zeros),
+                (n - 4, n - 4, report.weights.zeros)
+            );
+            for figures in &report.methods {
+                assert_eq!(figures.problem, None);
+                assert_eq!(figures.stats.errors.n, n - lost, "{dtype} {format}");
+                assert_eq!(figures.scales.total(), figures.stats.scales.blocks);
+            }
+            // Nobody asks for the weights: the same figures, and what is no number is met all the same.
+            let depth = Depth::Exact;
+            let ask = Ask { tensor: 0, format, methods: &methods, depth, imatrix: None, blind: false, weights: false };
+            let brief = measure_weighted(&model, &ask, &Cancel::new()).unwrap();
+            assert_eq!((brief.non_finite, brief.sums.n, brief.weights.total()), (Some(700), 0, 0));
+            for (brief, full) in brief.methods.iter().zip(&report.methods) {
+                assert_eq!((brief.stats, &brief.scales), (full.stats, &full.scales));
+            }
+        }
+    }
 }
 
 #[test]

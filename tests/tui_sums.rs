@@ -82,6 +82,7 @@ fn whole_reports_are_few_and_figures_are_one_a_tensor_and_format() {
         depth: Depth::SHOWN,
         imatrix: None,
         blind: false,
+        weights: true,
     };
     let report = Arc::new(measure_weighted(&model, &ask, &Cancel::new()).unwrap());
     let mut previews = Previews::default();

@@ -254,6 +254,7 @@ fn figures_are_those_of_the_weighted_error_and_lowest_under_exact() {
                     depth: Depth::Exact,
                     imatrix: Some(&*matrix),
                     blind: false,
+                    weights: true,
                 };
                 let measured = measure_weighted(&model, &ask, &Cancel::new()).unwrap();
                 let found = measured.methods[0].stats.errors.weighted_rel_mse();
@@ -325,6 +326,7 @@ fn a_matrix_of_another_size_is_an_error_with_tensor_and_numbers() {
             depth: Depth::SHOWN,
             imatrix: Some(&*matrix),
             blind: false,
+            weights: true,
         };
         assert!(measure_weighted(&model, &ask, &Cancel::new()).unwrap_err().to_string().contains(numbers));
     }

@@ -27,7 +27,7 @@ pub(super) fn measure_plan(
     for (tensor, decision) in plan.decisions.iter().enumerate() {
         let report = match decision.step {
             Step::Ternary(format, method) => {
-                let ask = Ask { tensor, format, methods: &[method], depth, imatrix, blind: false };
+                let ask = Ask { tensor, format, methods: &[method], depth, imatrix, blind: false, weights: false };
                 Measured::of(measure_weighted(model, &ask, cancel)?)
             }
             _ => None,

@@ -19,7 +19,7 @@ impl Task for Want {
     fn run(&self, model: &Arc<Model>, beside: &Beside, cancel: &Cancel) -> Result<JobEvent> {
         let PreviewKey { tensor, format, depth } = self.key;
         let imatrix = beside.imatrix.as_deref();
-        let ask = Ask { tensor, format, methods: &self.methods, depth, imatrix, blind: self.blind };
+        let ask = Ask { tensor, format, methods: &self.methods, depth, imatrix, blind: self.blind, weights: true };
         let report = Arc::new(measure_weighted(model, &ask, cancel)?);
         Ok(JobEvent::Preview { model: Arc::clone(model), key: self.key, report })
     }

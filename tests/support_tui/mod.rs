@@ -222,6 +222,7 @@ impl App {
             depth: key.depth,
             imatrix: self.state.settings.imatrix.as_deref(),
             blind: want.blind,
+            weights: true,
         };
         let measured = measure_weighted(&model, &ask, &Cancel::new());
         let event = match measured {

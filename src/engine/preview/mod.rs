@@ -13,6 +13,8 @@ mod place;
 mod sums;
 mod weighing;
 
+use std::sync::Mutex;
+
 use rayon::prelude::*;
 
 use super::error::{Error, Result};
@@ -20,6 +22,7 @@ use super::imatrix::Imatrix;
 use super::model::{Model, Tensor};
 use super::progress::Cancel;
 use super::stats::{BlockStats, Estimate, F16Histogram, SampleMoments, SamplePlan, SignedF16Histogram};
+use super::ternary::kernels::Weights;
 use super::ternary::{Coder, CoderWork, Format, Method, WholeCode, whole_code};
 
 pub use block::{BlockLook, CodedBlock, RawBlock, look_at_block};
@@ -30,7 +33,7 @@ pub use place::BlockShape;
 pub use sums::WeightSums;
 pub use weighing::Weighing;
 
-use part::{Coders, MethodPart, Part, Work};
+use part::{Coders, Counts, MethodPart, Part, Work};
 
 /// Blocks in a sample, unless the caller wants another number.
 pub const SAMPLE_BLOCKS: usize = 1024;
@@ -39,7 +42,7 @@ pub const SAMPLE_SEED: u64 = 0x7472_6974;
 /// Elements that one task of an exact pass takes.
 const BAND: u64 = 1 << 16;
 /// Bands whose parts are in memory at once.
-const WAVE: usize = 64;
+const WAVE: usize = 1024;
 /// Row bands that a report distinguishes at most.
 const ROW_BANDS: u64 = 64;
 
@@ -106,9 +109,9 @@ pub struct TensorReport {
     pub sampled_blocks: u64,
     /// The methods, in the order they were asked for.
     pub methods: Vec<MethodReport>,
-    /// The weights looked at.
+    /// The weights looked at; empty where nobody asked for them.
     pub weights: SignedF16Histogram,
-    /// Sums of the weights: Σw, Σw², Σ|w|, and how many.
+    /// Sums of the weights: Σw, Σw², Σ|w|, and how many. The same.
     pub sums: WeightSums,
     /// First method, per matrix of a 3-D tensor (per expert, where they are merged). Only in exact reports of
     /// tensors that have more than one.
@@ -149,6 +152,8 @@ pub struct Ask<'a> {
     pub imatrix: Option<&'a Imatrix>,
     /// Whether `exact` is also tried as if there were no importance matrix, to show what it changes.
     pub blind: bool,
+    /// Whether the weights themselves are looked at: their histogram and sums.
+    pub weights: bool,
 }
 
 /// Measures what `methods` make of a tensor in blocks of `format`. The first method's figures are also given per slice
@@ -162,7 +167,8 @@ pub fn measure(
     depth: Depth,
     cancel: &Cancel,
 ) -> Result<TensorReport> {
-    measure_weighted(model, &Ask { tensor: index, format, methods, depth, imatrix: None, blind: false }, cancel)
+    let ask = Ask { tensor: index, format, methods, depth, imatrix: None, blind: false, weights: true };
+    measure_weighted(model, &ask, cancel)
 }
 
 /// The same with an importance matrix.
@@ -192,8 +198,9 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
     // A codebook is searched in one way: what is found stands for every method that was asked for.
     let distinct = if format.is_plain() { ask.methods.len() } else { ask.methods.len().min(1) };
     let blind = ask.blind && format.is_plain() && weighing.is_known();
-    let look = Look { model, tensor, format, methods: &ask.methods[..distinct], blind, weighing, cancel };
-    let total = match ask.depth {
+    let (methods, weights) = (&ask.methods[..distinct], ask.weights);
+    let look = Look { model, tensor, format, methods, blind, weights, weighing, cancel };
+    let (total, counts) = match ask.depth {
         Depth::Sample { blocks: wanted, seed } if (wanted as u64) < blocks => {
             report.exact = false;
             report.sampled_blocks = wanted as u64;
@@ -201,12 +208,12 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
         }
         _ => look.exact(&mut report)?,
     };
-    report.weights = total.weights;
+    report.weights = counts.weights.histogram();
     report.sums = total.sums;
     report.non_finite = total.non_finite;
     let named = look.methods.iter().copied().chain(blind.then_some(Method::Exact));
-    let figures = |(method, part)| method_report(method, part, blocks);
-    report.methods = named.zip(total.methods).map(figures).collect();
+    let figures = |((method, part), scales)| method_report(method, part, scales, blocks);
+    report.methods = named.zip(total.methods).zip(counts.scales).map(figures).collect();
     report.blind = if blind { report.methods.pop() } else { None };
     if let Some(first) = report.methods.first().cloned() {
         let others = ask.methods.iter().skip(distinct);
@@ -215,17 +222,10 @@ pub fn measure_weighted(model: &Model, ask: &Ask<'_>, cancel: &Cancel) -> Result
     Ok(report)
 }
 
-fn method_report(method: Method, part: MethodPart, blocks: u64) -> MethodReport {
+fn method_report(method: Method, part: MethodPart, scales: F16Histogram, blocks: u64) -> MethodReport {
     let errors = &part.stats.errors;
     let moments = part.moments.unwrap_or_else(|| SampleMoments::complete(blocks, errors.sum_e2, errors.sum_w2));
-    MethodReport {
-        method,
-        rel_mse: moments.estimate(),
-        stats: part.stats,
-        moments,
-        scales: part.scales,
-        problem: part.problem,
-    }
+    MethodReport { method, rel_mse: moments.estimate(), stats: part.stats, moments, scales, problem: part.problem }
 }
 
 /// Matrices of a tensor that bands of a format keep apart: all of them where blocks end with them, else none.
@@ -241,12 +241,13 @@ struct Look<'a> {
     format: Format,
     methods: &'a [Method],
     blind: bool,
+    weights: bool,
     weighing: Weighing<'a>,
     cancel: &'a Cancel,
 }
 
 impl Look<'_> {
-    fn sample(&self, plan: &SamplePlan) -> Result<Part> {
+    fn sample(&self, plan: &SamplePlan) -> Result<(Part, Counts)> {
         let (tensor, block_len) = (self.tensor, self.format.block_len() as u64);
         let blocks = tensor.elements().div_ceil(block_len);
         // A block of the source may be longer than ours: the unit that is read holds whole blocks of both.
@@ -281,26 +282,26 @@ impl Look<'_> {
                 Ok(Coder::new(self.format, method, Some(code)))
             };
             let coders: Coders = self.trials().map(coder).collect();
-            let mut part = Part::new(&coders, Some(blocks));
-            let mut work = Work::default();
+            let (mut part, mut counted) = (Part::new(&coders, Some(blocks)), Counts::new(&coders));
+            let mut work = CoderWork::default();
             for (block, weights) in plan.iter().zip(all.chunks(block_len as usize)) {
                 let first = block * block_len;
-                let importance = self.weighing.of_block(first, weights.len(), &mut work.importance);
-                part.add_block(&coders, weights, (importance, first), &mut work.coder);
+                let importance = self.weighing.of_block(first, weights.len(), &mut buffer);
+                part.add_block(&coders, weights, (importance, first), (&mut work, &mut counted));
             }
-            return Ok(part);
+            return Ok((part, counted));
         }
         let coders: Coders = self.trials().map(|trial| Ok(self.coder(trial, None))).collect();
-        let mut part = Part::new(&coders, Some(blocks));
+        let (mut part, mut counts) = (Part::new(&coders, Some(blocks)), Counts::new(&coders));
         let (mut coder_work, mut importance) = (CoderWork::default(), Vec::new());
         for (i, block) in plan.iter().enumerate() {
             block_weights.clear();
             read(i, block, &mut block_weights)?;
             let first = block * block_len;
             let importance = self.weighing.of_block(first, block_weights.len(), &mut importance);
-            part.add_block(&coders, &block_weights, (importance, first), &mut coder_work);
+            part.add_block(&coders, &block_weights, (importance, first), (&mut coder_work, &mut counts));
         }
-        Ok(part)
+        Ok((part, counts))
     }
 
     /// What is tried: the methods, and `exact` without regard to importance.
@@ -334,7 +335,7 @@ impl Look<'_> {
         Ok(coders)
     }
 
-    fn exact(&self, report: &mut TensorReport) -> Result<Part> {
+    fn exact(&self, report: &mut TensorReport) -> Result<(Part, Counts)> {
         let tensor = self.tensor;
         let coders = self.coders()?;
         let slices = slices_in(tensor, self.format);
@@ -345,10 +346,19 @@ impl Look<'_> {
         let row_bands = tensor.rows().clamp(1, ROW_BANDS);
         report.row_bands = vec![BlockStats::default(); row_bands as usize];
         let mut total = Part::new(&coders, None);
-        // In waves: a part holds its histograms, and a tensor may have a hundred thousand bands.
+        let idle: Mutex<Vec<(Work, Counts)>> = Mutex::default();
+        let part = |band: &(u64, u64)| {
+            let waiting = idle.lock().ok().and_then(|mut idle| idle.pop());
+            let mut own = waiting.unwrap_or_else(|| (Work::default(), Counts::new(&coders)));
+            let part = self.band_part(*band, &coders, &mut own);
+            if let Ok(mut idle) = idle.lock() {
+                idle.push(own);
+            }
+            part
+        };
+        // In waves: a tensor may have a hundred thousand bands.
         for wave in bands.chunks(WAVE) {
-            let parts: Vec<Result<Part>> =
-                wave.par_iter().map_init(Work::default, |work, band| self.band_part(*band, &coders, work)).collect();
+            let parts: Vec<Result<Part>> = wave.par_iter().map(part).collect();
             for ((first, _), part) in wave.iter().zip(parts) {
                 let part = part?;
                 if let Some(primary) = part.methods.first() {
@@ -363,20 +373,21 @@ impl Look<'_> {
                 total.merge(part);
             }
         }
-        Ok(total)
+        let mut counts = Counts::new(&coders);
+        // Whole numbers: the order, which is nobody's, does not show.
+        idle.into_inner().unwrap_or_default().iter().for_each(|(_, own)| counts.merge(own));
+        Ok((total, counts))
     }
 
-    fn band_part(&self, (first, len): (u64, u64), coders: &Coders, work: &mut Work) -> Result<Part> {
+    fn band_part(&self, band: (u64, u64), coders: &Coders, own: &mut (Work, Counts)) -> Result<Part> {
         self.cancel.check()?;
-        work.weights.resize(len as usize, 0.0);
-        self.model.read_f32(self.tensor, first, &mut work.weights, &mut work.buffer)?;
-        let block_len = self.format.block_len();
+        let (Work { buffer, weights, band: work }, counts) = own;
         let mut part = Part::new(coders, None);
-        for (i, block) in work.weights.chunks(block_len).enumerate() {
-            let at = first + (i * block_len) as u64;
-            let importance = self.weighing.of_block(at, block.len(), &mut work.importance);
-            part.add_block(coders, block, (importance, at), &mut work.coder);
+        let weights: Weights<'_> = self.model.read_weights(self.tensor, band, weights, buffer)?;
+        if self.weights || coders.iter().all(Result::is_err) {
+            part.look_over(weights, band.0, &mut counts.weights);
         }
+        part.add_band(coders, (weights, band.0), &self.weighing, (work, counts));
         Ok(part)
     }
 }

@@ -1,5 +1,7 @@
 //! Plain sums over the weights that a preview looked at.
 
+use crate::engine::ternary::kernels::Powers;
+
 /// Plain sums over weights, in f64.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct WeightSums {
@@ -26,47 +28,19 @@ pub struct WeightSums {
 }
 
 impl WeightSums {
-    /// Adds finite weights: in eight interleaved lanes, one would wait for each addition.
-    pub(super) fn add(&mut self, weights: &[f32]) {
-        let mut lanes = [Self::default(); 8];
-        let (whole, rest) = weights.as_chunks::<8>();
-        for eight in whole {
-            for (lane, w) in lanes.iter_mut().zip(eight) {
-                lane.add_one(*w);
-            }
-        }
-        for (lane, w) in lanes.iter_mut().zip(rest) {
-            lane.add_one(*w);
-        }
-        for lane in &lanes {
-            self.merge(lane);
-        }
-    }
-
-    #[inline]
-    fn add_one(&mut self, w: f32) {
-        let w = f64::from(w);
-        let square = w * w;
-        self.n += 1;
-        self.sum += w;
-        self.sum_sq += square;
-        self.sum_cube += square * w;
-        self.sum_fourth += square * square;
-        self.sum_abs += w.abs();
-        // A comparison, not `f64::max`, whose rule for NaN costs more than the rest.
-        self.max_abs = if w.abs() > self.max_abs { w.abs() } else { self.max_abs };
-        self.zeros += u64::from(w == 0.0);
-    }
-
-    /// Adds weights of which not all are finite: those that are not are counted.
-    pub(super) fn add_with_faults(&mut self, weights: &[f32]) {
-        for w in weights {
-            match (w.is_nan(), w.is_infinite()) {
-                (true, _) => self.nan += 1,
-                (_, true) => self.infinite += 1,
-                _ => self.add_one(*w),
-            }
-        }
+    /// Adds finite weights, which were added up.
+    pub(super) fn add(&mut self, powers: &Powers, n: u64) {
+        self.merge(&Self {
+            n,
+            sum: powers.sum,
+            sum_sq: powers.square,
+            sum_abs: powers.abs,
+            max_abs: f64::from(powers.greatest),
+            zeros: powers.zeros,
+            sum_cube: powers.cube,
+            sum_fourth: powers.fourth,
+            ..Self::default()
+        });
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -118,11 +92,12 @@ impl WeightSums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ternary::kernels::{Kernel, Weights};
 
     #[test]
     fn moments_are_those_of_a_small_example() {
         let mut sums = WeightSums::default();
-        sums.add(&[1.0, 1.0, 1.0, 5.0]);
+        sums.add(&Kernel::Scalar.powers(Weights::F32(&[1.0, 1.0, 1.0, 5.0])), 4);
         // Mean 2, deviations −1 −1 −1 3: variance 3, third moment 6, fourth 21.
         assert_eq!((sums.mean(), sums.std()), (2.0, 3f64.sqrt()));
         assert!((sums.skewness() - 6.0 / 27f64.sqrt()).abs() < 1e-12);
@@ -130,8 +105,6 @@ mod tests {
         let mut whole = sums;
         whole.merge(&sums);
         assert!((whole.skewness() - sums.skewness()).abs() < 1e-12 && whole.n == 8);
-        sums.add_with_faults(&[f32::NAN, 2.0, f32::INFINITY, f32::NEG_INFINITY]);
-        assert_eq!((sums.n, sums.nan, sums.infinite, sums.mean()), (5, 1, 2, 2.0), "what is finite counts as ever");
         assert!(WeightSums::default().skewness().is_nan());
     }
 }

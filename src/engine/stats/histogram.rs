@@ -4,6 +4,9 @@
 //! axes (linear, logarithmic) are made by spreading each bin's count evenly over its width.
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+use crate::engine::ternary::kernels::Weights;
 
 /// Bins of finite magnitudes; patterns from 0x7c00 up are infinity and NaN.
 const BINS: usize = 0x7c00 >> 4;
@@ -242,9 +245,92 @@ impl SignedF16Histogram {
     }
 }
 
+/// Counts of signed values on the way to a [`SignedF16Histogram`]: one table for both signs, to which patterns are added
+/// without a branch.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedCounts {
+    /// By sign and bin.
+    bins: Vec<u64>,
+    /// Values among them that are 0, and −0.
+    zeros: [u64; 2],
+}
+
+impl Default for SignedCounts {
+    fn default() -> Self {
+        Self { bins: vec![0; 2 * STORED], zeros: [0; 2] }
+    }
+}
+
+impl SignedCounts {
+    /// Counts weights that are not NaN, rounded to f16; so many of them are zero.
+    pub fn add(&mut self, weights: Weights<'_>, zeros: u64) {
+        const CHUNK: usize = 256;
+        if let Weights::F16(w) = weights {
+            w.iter().for_each(|bits| self.bins[usize::from(u16::from_le_bytes(*bits) >> 4)] += 1);
+        } else {
+            let (mut buffer, mut patterns) = (Vec::new(), [f16::ZERO; CHUNK]);
+            for first in (0..weights.len()).step_by(CHUNK) {
+                let values = weights.part(first, CHUNK).singles(&mut buffer);
+                let patterns = &mut patterns[..values.len()];
+                patterns.convert_from_f32_slice(values);
+                patterns.iter().for_each(|x| self.bins[usize::from(x.to_bits() >> 4)] += 1);
+            }
+        }
+        if zeros > 0 {
+            let negative = match weights {
+                Weights::F16(w) | Weights::BF16(w) => w.iter().filter(|bits| **bits == [0, 0x80]).count(),
+                Weights::F32(w) => w.iter().filter(|x| x.to_bits() == (-0.0f32).to_bits()).count(),
+            };
+            self.zeros[0] += zeros - negative as u64;
+            self.zeros[1] += negative as u64;
+        }
+    }
+
+    /// Adds another's counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (a, b) in self.bins.iter_mut().chain(&mut self.zeros).zip(other.bins.iter().chain(&other.zeros)) {
+            *a += b;
+        }
+    }
+
+    /// The histogram of what was counted.
+    pub fn histogram(&self) -> SignedF16Histogram {
+        let [positive, negative] = [0, 1].map(|sign| {
+            let mut counts = self.bins[sign * STORED..][..STORED].to_vec();
+            counts[0] -= self.zeros[sign];
+            // What rounds to infinity goes to the last finite bin.
+            counts[BINS - 1] += std::mem::take(&mut counts[BINS]);
+            F16Histogram { counts }
+        });
+        SignedF16Histogram { negative, positive, zeros: self.zeros.iter().sum() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_by_pattern_become_the_histogram_of_the_values() {
+        let mut values: Vec<f32> = (0..3000).map(|i| (i as f32 - 1500.0) * 10f32.powi(i % 9 - 6)).collect();
+        values.extend([0.0, -0.0, 0.0, 1e-12, -1e-12, 6e-8, 65504.0, -65519.0, 65520.0, 1e30, -1e30]);
+        let mut by_value = SignedF16Histogram::new();
+        values.iter().for_each(|x| by_value.add_f32(*x));
+        let (mut first, mut second) = (SignedCounts::default(), SignedCounts::default());
+        let zeros = |values: &[f32]| values.iter().filter(|x| **x == 0.0).count() as u64;
+        first.add(Weights::F32(&values[..777]), zeros(&values[..777]));
+        second.add(Weights::F32(&values[777..]), zeros(&values[777..]));
+        first.merge(&second);
+        assert_eq!(first.histogram(), by_value);
+
+        let halves: Vec<f16> = values.iter().map(|x| f16::from_f32(*x)).collect();
+        let mut by_value = SignedF16Histogram::new();
+        halves.iter().for_each(|x| by_value.add_f32(x.to_f32()));
+        let bytes: Vec<[u8; 2]> = halves.iter().map(|x| x.to_le_bytes()).collect();
+        let mut by_pattern = SignedCounts::default();
+        by_pattern.add(Weights::F16(&bytes), halves.iter().filter(|x| **x == f16::ZERO).count() as u64);
+        assert_eq!(by_pattern.histogram(), by_value);
+    }
 
     fn filled(values: impl IntoIterator<Item = f32>) -> F16Histogram {
         let mut h = F16Histogram::new();

@@ -10,6 +10,7 @@ mod metrics;
 mod pooled;
 mod sample;
 
+pub(crate) use histogram::SignedCounts;
 pub use histogram::{F16Histogram, Outliers, SignedF16Histogram};
 pub(crate) use lanes::{Lanes, fits_f32, in_halves, wide_sum};
 pub(crate) use metrics::NarrowSums;

@@ -217,6 +217,16 @@ impl Coder {
         Ok(Coded { scale, native, underflow })
     }
 
+    /// The scale of a block of this format, from its bytes; of a tensor with one, that one.
+    pub fn scale_of(&self, block: &[u8]) -> f32 {
+        let two = match self.format {
+            Format::Q2_0 | Format::Q2_0G128 | Format::Iq1S => block.first_chunk::<2>(),
+            _ => block.last_chunk::<2>(),
+        };
+        let read = two.map_or(0.0, |two| half::f16::from_le_bytes(*two).to_f32());
+        self.whole.map_or(read, |whole| whole.scale)
+    }
+
     /// Writes the block that was coded last into its bytes.
     pub fn write(&self, coded: &Coded, work: &mut CoderWork, out: &mut [u8]) {
         if !self.format.is_plain() {

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::codes::{self, Found};
 use super::lanes::{Lanes, Source};
-use super::{Task, Weights, quantize};
+use super::{Powers, Task, Weights, quantize};
 use crate::engine::stats::BlockStats;
 use crate::engine::ternary::Format;
 
@@ -59,6 +59,17 @@ impl Avx2 {
             Weights::BF16(w) => unsafe { blocks::<super::lanes::Brain>(self, task, w, out, stats) },
             // SAFETY: as above.
             Weights::F32(w) => unsafe { blocks::<super::lanes::Single>(self, task, w, out, stats) },
+        }
+    }
+
+    pub(super) fn powers(self, weights: Weights<'_>) -> Powers {
+        match weights {
+            // SAFETY: `self` proves that the CPU has the instructions.
+            Weights::F16(w) => unsafe { powers::<super::lanes::Half>(self, w) },
+            // SAFETY: as above.
+            Weights::BF16(w) => unsafe { powers::<super::lanes::Brain>(self, w) },
+            // SAFETY: as above.
+            Weights::F32(w) => unsafe { powers::<super::lanes::Single>(self, w) },
         }
     }
 
@@ -211,6 +222,11 @@ fn weighted<S: Source>(
         64 => quantize::weighted_block::<Avx2, S, 4>(l, (task, blind), w, out, stats),
         _ => false,
     }
+}
+
+#[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn powers<S: Source>(l: Avx2, w: &[S::Raw]) -> Powers {
+    super::powers::over::<Avx2, S>(l, w)
 }
 
 #[target_feature(enable = "avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]

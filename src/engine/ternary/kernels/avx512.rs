@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::avx2::Avx2;
 use super::codes::{self, Found};
 use super::lanes::{Lanes, Source};
-use super::{Task, Weights, quantize};
+use super::{Powers, Task, Weights, quantize};
 use crate::engine::stats::BlockStats;
 use crate::engine::ternary::Format;
 
@@ -44,6 +44,17 @@ impl Avx512 {
             Weights::BF16(w) => unsafe { blocks::<super::lanes::Brain>(self, task, w, out, stats) },
             // SAFETY: as above.
             Weights::F32(w) => unsafe { blocks::<super::lanes::Single>(self, task, w, out, stats) },
+        }
+    }
+
+    pub(super) fn powers(self, weights: Weights<'_>) -> Powers {
+        match weights {
+            // SAFETY: `self` proves that the CPU has the instructions.
+            Weights::F16(w) => unsafe { powers::<super::lanes::Half>(self, w) },
+            // SAFETY: as above.
+            Weights::BF16(w) => unsafe { powers::<super::lanes::Brain>(self, w) },
+            // SAFETY: as above.
+            Weights::F32(w) => unsafe { powers::<super::lanes::Single>(self, w) },
         }
     }
 
@@ -99,6 +110,11 @@ fn weighted<S: Source>(
         64 => quantize::weighted_block::<Avx512, S, 4>(l, (task, blind), w, out, stats),
         _ => false,
     }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
+fn powers<S: Source>(l: Avx512, w: &[S::Raw]) -> Powers {
+    super::powers::over::<Avx512, S>(l, w)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]

@@ -31,6 +31,8 @@ mod lanes;
 #[allow(unused_unsafe, reason = "those without pointers are safe where every build has NEON")]
 mod neon;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
+mod powers;
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod quantize;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod repack;
@@ -49,10 +51,10 @@ mod weighted;
 use std::fmt;
 use std::sync::OnceLock;
 
-use half::{bf16, f16};
-
 use self::lanes::Lanes;
+pub use self::powers::Powers;
 use super::{Format, Method};
+use crate::engine::codec::{DType, decoder};
 use crate::engine::stats::BlockStats;
 
 /// A set of instructions that blocks are coded with.
@@ -171,6 +173,11 @@ impl Kernel {
         with!(self, l => l.weighted(task, weights, out, stats), else false)
     }
 
+    /// Sums over a multiple of sixteen weights; `None` of the scalar kernel.
+    fn powers_of_whole(self, weights: Weights<'_>) -> Option<Powers> {
+        with!(self, l => Some(l.powers(weights)), else None)
+    }
+
     /// Packs codes (0, 1, 2) of whole blocks, each with the bits of its scale, into the bytes of a format. Whether it did: the
     /// scalar kernel leaves it to `encode_block`.
     pub fn pack(self, format: Format, codes: &[u8], scales: &[u16], out: &mut [u8]) -> bool {
@@ -278,11 +285,14 @@ impl<'a> Weights<'a> {
     where
         'a: 'b,
     {
-        buffer.clear();
-        match self {
-            Self::F16(w) => buffer.extend(w.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
-            Self::BF16(w) => buffer.extend(w.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
+        let (dtype, pairs) = match self {
+            Self::F16(w) => (DType::F16, w),
+            Self::BF16(w) => (DType::BF16, w),
             Self::F32(w) => return w,
+        };
+        buffer.resize(pairs.len(), 0.0);
+        if let Some(decoder) = decoder(dtype) {
+            decoder.decode_blocks(pairs.as_flattened(), buffer);
         }
         buffer
     }

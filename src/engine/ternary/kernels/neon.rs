@@ -7,7 +7,7 @@ use half::f16;
 
 use super::codes::{self, Found};
 use super::lanes::{Brain, Half, Lanes, Single, Source};
-use super::{Task, Weights, quantize};
+use super::{Powers, Task, Weights, quantize};
 use crate::engine::stats::BlockStats;
 use crate::engine::ternary::Format;
 
@@ -70,6 +70,14 @@ impl Neon {
             Weights::F16(w) => of::<Half>(self, task, (w, importance), out, stats),
             Weights::BF16(w) => of::<Brain>(self, task, (w, importance), out, stats),
             Weights::F32(w) => of::<Single>(self, task, (w, importance), out, stats),
+        }
+    }
+
+    pub(super) fn powers(self, weights: Weights<'_>) -> Powers {
+        match weights {
+            Weights::F16(w) => super::powers::over::<Neon, Half>(self, w),
+            Weights::BF16(w) => super::powers::over::<Neon, Brain>(self, w),
+            Weights::F32(w) => super::powers::over::<Neon, Single>(self, w),
         }
     }
 
