@@ -83,6 +83,12 @@ impl<'a> Weighing<'a> {
         Some(buffer)
     }
 
+    /// Importance of the elements from `first` to the end of its row; `None` where it has none of its own.
+    pub fn of_rest_of_row(&self, first: u64) -> Option<&[f32]> {
+        let columns = self.importance.as_ref()?.of_expert((first / self.expert) as usize)?;
+        columns.get((first % self.row) as usize..self.row as usize)
+    }
+
     /// Importance over its mean of each of many elements, for a tensor with one scale; `None` where it has none.
     pub fn of_run<'b>(&self, first: u64, len: usize, buffer: &'b mut Vec<f32>) -> Option<&'b [f32]> {
         let importance = self.importance.as_ref().filter(|_| self.mean > 0.0 && self.mean.is_finite())?;

@@ -98,6 +98,28 @@ impl Coder {
         self.code_one(block, None, work, &mut out[..self.format.block_bytes()], stats).map(|()| 1)
     }
 
+    /// The same with importance, which is as long as `weights`.
+    pub fn code_weighted(
+        &self,
+        (weights, importance): (Weights<'_>, &[f32]),
+        work: &mut CoderWork,
+        out: &mut [u8],
+        stats: &mut BlockStats,
+    ) -> Result<usize, BlockError> {
+        if let Some(task) = self.task() {
+            let done = self.kernel.weighted((task, self.blind), (weights, importance), out, stats);
+            if done > 0 {
+                return Ok(done);
+            }
+        }
+        if weights.is_empty() {
+            return Ok(0);
+        }
+        let block = weights.part(0, self.format.block_len());
+        let importance = importance.get(..block.len());
+        self.code_one(block, importance, work, &mut out[..self.format.block_bytes()], stats).map(|()| 1)
+    }
+
     /// Codes one block and writes it into its bytes. `importance` is as long as `weights`.
     pub fn code_one(
         &self,
@@ -108,7 +130,7 @@ impl Coder {
         stats: &mut BlockStats,
     ) -> Result<(), BlockError> {
         if let (Some(importance), Some(task)) = (importance, self.task())
-            && self.kernel.weighted((task, self.blind), (weights, importance), out, stats)
+            && self.kernel.weighted((task, self.blind), (weights, importance), out, stats) == 1
         {
             return Ok(());
         }
@@ -173,7 +195,7 @@ impl Coder {
             let block = Weights::F32(weights);
             let done = match importance {
                 None => self.kernel.blocks(task, block, &mut work.bytes, &mut one) == 1,
-                Some(q) => self.kernel.weighted((task, self.blind), (block, q), &mut work.bytes, &mut one),
+                Some(q) => self.kernel.weighted((task, self.blind), (block, q), &mut work.bytes, &mut one) == 1,
             };
             if done {
                 stats.merge(&one);

@@ -187,11 +187,15 @@ pub(super) fn best_prefix(certain: Sums, open: &mut [u64], q: &[f32], qa: &[f32]
     if support > 0 {
         best = Optimum { scale: sum / mass, support, gain: sum * sum / mass };
     }
-    for key in open {
-        let i = !(*key as u32) as usize;
+    for at in 0..open.len() {
+        let i = !(open[at] as u32) as usize;
         sum += f64::from(qa[i]);
         mass += f64::from(q[i]);
         support += 1;
+        // The best prefix cuts no run of equal magnitudes; rounding is not to find one that does.
+        if open.get(at + 1).is_some_and(|next| next >> 32 == open[at] >> 32) {
+            continue;
+        }
         let gain = sum * sum / mass;
         if gain > best.gain {
             best = Optimum { scale: sum / mass, support, gain };

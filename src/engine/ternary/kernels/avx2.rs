@@ -89,7 +89,7 @@ impl Avx2 {
         (weights, importance): (Weights<'_>, &[f32]),
         out: &mut [u8],
         stats: &mut BlockStats,
-    ) -> bool {
+    ) -> usize {
         match weights {
             // SAFETY: `self` proves that the CPU has the instructions.
             Weights::F16(w) => unsafe { weighted::<super::lanes::Half>(self, task, (w, importance), out, stats) },
@@ -215,12 +215,12 @@ fn weighted<S: Source>(
     w: (&[S::Raw], &[f32]),
     out: &mut [u8],
     stats: &mut BlockStats,
-) -> bool {
+) -> usize {
     match task.format.block_len() {
-        256 => quantize::weighted_block::<Avx2, S, 16>(l, (task, blind), w, out, stats),
-        128 => quantize::weighted_block::<Avx2, S, 8>(l, (task, blind), w, out, stats),
-        64 => quantize::weighted_block::<Avx2, S, 4>(l, (task, blind), w, out, stats),
-        _ => false,
+        256 => quantize::weighted_blocks::<Avx2, S, 16, 2>(l, (task, blind), w, out, stats),
+        128 => quantize::weighted_blocks::<Avx2, S, 8, 4>(l, (task, blind), w, out, stats),
+        64 => quantize::weighted_blocks::<Avx2, S, 4, 4>(l, (task, blind), w, out, stats),
+        _ => 0,
     }
 }
 
@@ -290,6 +290,10 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn mul(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
         op!([_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])])
+    }
+    #[inline(always)]
+    fn mul_add(self, a: [__m256; 2], b: [__m256; 2], c: [__m256; 2]) -> [__m256; 2] {
+        op!([_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])])
     }
     #[inline(always)]
     fn div(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {

@@ -74,7 +74,7 @@ impl Avx512 {
         (weights, importance): (Weights<'_>, &[f32]),
         out: &mut [u8],
         stats: &mut BlockStats,
-    ) -> bool {
+    ) -> usize {
         match weights {
             // SAFETY: `self` proves that the CPU has the instructions.
             Weights::F16(w) => unsafe { weighted::<super::lanes::Half>(self, task, (w, importance), out, stats) },
@@ -103,12 +103,12 @@ fn weighted<S: Source>(
     w: (&[S::Raw], &[f32]),
     out: &mut [u8],
     stats: &mut BlockStats,
-) -> bool {
+) -> usize {
     match task.format.block_len() {
-        256 => quantize::weighted_block::<Avx512, S, 16>(l, (task, blind), w, out, stats),
-        128 => quantize::weighted_block::<Avx512, S, 8>(l, (task, blind), w, out, stats),
-        64 => quantize::weighted_block::<Avx512, S, 4>(l, (task, blind), w, out, stats),
-        _ => false,
+        256 => quantize::weighted_blocks::<Avx512, S, 16, 2>(l, (task, blind), w, out, stats),
+        128 => quantize::weighted_blocks::<Avx512, S, 8, 4>(l, (task, blind), w, out, stats),
+        64 => quantize::weighted_blocks::<Avx512, S, 4, 4>(l, (task, blind), w, out, stats),
+        _ => 0,
     }
 }
 
@@ -170,6 +170,10 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn mul(self, a: __m512, b: __m512) -> __m512 {
         op!(_mm512_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        op!(_mm512_fmadd_ps(a, b, c))
     }
     #[inline(always)]
     fn div(self, a: __m512, b: __m512) -> __m512 {

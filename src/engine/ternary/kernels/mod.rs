@@ -161,16 +161,16 @@ impl Kernel {
         with!(self, l => l.blocks(task, weights, out, stats), else 0)
     }
 
-    /// Codes one block with importance, which the choice of its scale passes over if `blind`. Whether it did: a block that
-    /// is not ordinary is left.
+    /// Codes blocks from the front with importance, which the choice of scales passes over if `blind`, until one is not
+    /// ordinary; returns how many.
     pub(super) fn weighted(
         self,
         task: (Task, bool),
         weights: (Weights<'_>, &[f32]),
         out: &mut [u8],
         stats: &mut BlockStats,
-    ) -> bool {
-        with!(self, l => l.weighted(task, weights, out, stats), else false)
+    ) -> usize {
+        with!(self, l => l.weighted(task, weights, out, stats), else 0)
     }
 
     /// Sums over a multiple of sixteen weights; `None` of the scalar kernel.

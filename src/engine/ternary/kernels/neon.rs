@@ -51,19 +51,19 @@ impl Neon {
         (weights, importance): (Weights<'_>, &[f32]),
         out: &mut [u8],
         stats: &mut BlockStats,
-    ) -> bool {
+    ) -> usize {
         fn of<S: Source>(
             l: Neon,
             task: (Task, bool),
             w: (&[S::Raw], &[f32]),
             out: &mut [u8],
             stats: &mut BlockStats,
-        ) -> bool {
+        ) -> usize {
             match task.0.format.block_len() {
-                256 => quantize::weighted_block::<Neon, S, 16>(l, task, w, out, stats),
-                128 => quantize::weighted_block::<Neon, S, 8>(l, task, w, out, stats),
-                64 => quantize::weighted_block::<Neon, S, 4>(l, task, w, out, stats),
-                _ => false,
+                256 => quantize::weighted_blocks::<Neon, S, 16, 2>(l, task, w, out, stats),
+                128 => quantize::weighted_blocks::<Neon, S, 8, 4>(l, task, w, out, stats),
+                64 => quantize::weighted_blocks::<Neon, S, 4, 4>(l, task, w, out, stats),
+                _ => 0,
             }
         }
         match weights {
@@ -250,6 +250,10 @@ impl Lanes for Neon {
     #[inline(always)]
     fn mul(self, a: Self::V, b: Self::V) -> Self::V {
         each!(4, i => vmulq_f32(a[i], b[i]))
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        each!(4, i => vfmaq_f32(c[i], a[i], b[i]))
     }
     #[inline(always)]
     fn div(self, a: Self::V, b: Self::V) -> Self::V {

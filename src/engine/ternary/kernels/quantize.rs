@@ -6,6 +6,7 @@
 use super::codes::pack;
 use super::lanes::{Codes, Lanes, Source};
 use super::support::{Known, NONE_OPEN};
+use super::weighted::Room;
 use super::{Task, Whole, fold, support, weighted};
 use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
 use crate::engine::ternary::Method;
@@ -69,33 +70,55 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize, const B: usize>(
     done
 }
 
-/// Codes one block of 16·N weights whose errors are weighted by importance, and its scale too unless the coder is blind.
-/// Whether it did: an extraordinary block is left.
+/// Codes blocks of 16·N weights whose errors are weighted by importance, and their scales too unless the coder is blind, one
+/// after the other until one is not ordinary; returns how many were coded. `importance` is as long as `weights`.
 #[inline(always)]
-pub(super) fn weighted_block<L: Lanes, S: Source, const N: usize>(
+pub(super) fn weighted_blocks<L: Lanes, S: Source, const N: usize, const B: usize>(
     l: L,
     (task, blind): (Task, bool),
     (weights, importance): (&[S::Raw], &[f32]),
     out: &mut [u8],
     stats: &mut BlockStats,
-) -> bool {
-    let Some(weights) = weights.as_chunks::<16>().0.first_chunk::<N>().filter(|_| weights.len() == 16 * N) else {
-        return false;
-    };
-    let Some(importance) = importance.as_chunks::<16>().0.first_chunk::<N>() else { return false };
+) -> usize {
+    let bytes = task.format.block_bytes();
+    let exact = task.method == Method::Exact && task.whole.is_none();
     let mut codes = Codes([0; 256]);
-    let mut a = [l.splat(0.0); N];
-    let regarded = Some(importance).filter(|_| !blind);
-    let Some(look) = look::<L, S, N>(l, task, weights, &mut a) else { return false };
-    let exact = match regarded {
-        _ if task.method != Method::Exact || task.whole.is_some() => 0.0,
-        Some(importance) => weighted::best_scale(l, &a, importance, look.known.greatest),
-        None => support::best_scales::<L, S, N, 2>(l, &[a, a], &[look.known; 2], &mut [NONE_OPEN; 2])[0],
-    };
-    let Some(head) = head(l, task, &look, exact, &a) else { return false };
-    finish::<L, S, N>(l, weights, Some(importance), &a, &head, &mut codes, stats);
-    pack(l, task.format, head.bits, &codes.0[..16 * N], out);
-    true
+    let mut a = [[l.splat(0.0); N]; B];
+    let (mut open, mut rooms) = ([NONE_OPEN; B], [Room::EMPTY; B]);
+    let mut done = 0;
+    let all = weights.as_chunks::<16>().0.as_chunks::<N>().0;
+    let importance = importance.as_chunks::<16>().0.as_chunks::<N>().0;
+    for ((blocks, importance), out) in all.chunks(B).zip(importance.chunks(B)).zip(out.chunks_mut(B * bytes)) {
+        let mut looks = [Look { known: Known::NOTHING, native: None }; B];
+        let mut regarded = [&importance[0]; B];
+        let mut ordinary = 0;
+        for ((block, importance), a) in blocks.iter().zip(importance).zip(&mut a) {
+            let Some(look) = look::<L, S, N>(l, task, block, a) else { break };
+            (looks[ordinary], regarded[ordinary]) = (look, importance);
+            ordinary += 1;
+        }
+        let mut scales = [0.0; B];
+        if exact && ordinary > 0 {
+            for i in ordinary..B {
+                (a[i], looks[i]) = (a[0], looks[0]);
+            }
+            scales = if blind {
+                support::best_scales::<L, S, N, B>(l, &a, &looks.map(|look| look.known), &mut open)
+            } else {
+                weighted::best_scales(l, &a, &regarded, &looks.map(|look| look.known.greatest), &mut rooms)
+            };
+        }
+        for (i, (block, out)) in blocks[..ordinary].iter().zip(out.chunks_mut(bytes)).enumerate() {
+            let Some(head) = head(l, task, &looks[i], scales[i], &a[i]) else { return done };
+            finish::<L, S, N>(l, block, Some(regarded[i]), &a[i], &head, &mut codes, stats);
+            pack(l, task.format, head.bits, &codes.0[..16 * N], out);
+            done += 1;
+        }
+        if ordinary < blocks.len() {
+            return done;
+        }
+    }
+    done
 }
 
 /// A threshold above which weights are kept, and the scale.

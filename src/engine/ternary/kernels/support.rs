@@ -19,7 +19,7 @@
 use super::lanes::{Lanes, SPAN, Source};
 
 /// Thresholds of a round.
-const POINTS: usize = 6;
+pub(super) const POINTS: usize = 6;
 /// Those of the first round, in units of [`GUESS`]·Σa²/Σa, after 0 and before the greatest magnitude; for two blocks.
 const AROUND: [f32; 16] = {
     let infinite = f32::INFINITY;
@@ -116,13 +116,9 @@ pub(super) fn best_scales<L: Lanes, S: Source, const N: usize, const B: usize>(
     }
     let mut searches = [Search { bound: 0.0, limits: (0.0, 0.0) }; B];
     for i in (0..B).step_by(2) {
-        let margins = [known[i], known[i + 1]].map(|known| {
-            // No threshold is above the greatest magnitude, and no mean of two of the last chord is above half of it.
-            let last = lesser(AROUND[POINTS] * GUESS * known.square / known.total, known.greatest);
-            margin(greater(last, 0.5 * known.greatest) / known.least::<N>().0)
-        });
         let mut bounds = [0.0; 2];
-        let limits = enclose(l, t[i], h[i], &mut bounds, margins);
+        let means = [known[i].least::<N>().0, known[i + 1].least::<N>().0];
+        let limits = enclose(l, (t[i], h[i]), &mut bounds, (UNIT, means));
         for j in 0..2 {
             let (low, high) = limits[j];
             searches[i + j] = Search { bound: bounds[j], limits: (greater(low, known[i + j].least::<N>().1), high) };
@@ -150,20 +146,40 @@ pub(super) fn best_scales<L: Lanes, S: Source, const N: usize, const B: usize>(
 /// The thresholds of the first round of two blocks, and H there: eight lanes for each.
 #[inline(always)]
 fn first_round<L: Lanes, const N: usize>(l: L, a: [&[L::V; N]; 2], known: [Known; 2]) -> (L::V, L::V) {
-    let guess = known.map(|known| GUESS * known.square / known.total);
-    let greatest = l.eights(known[0].greatest, known[1].greatest);
-    let t = l.min(l.mul(l.singles(&AROUND), l.eights(guess[0], guess[1])), greatest);
+    let t = first_thresholds(l, known.map(|known| (known.square / known.total, known.greatest)));
     let mut thresholds = [0.0; 16];
     l.store(t, &mut thresholds);
     let (first, second) = thresholds.split_at(8);
     let sums = l.totals([excess::<L, N>(l, a[0], first), excess::<L, N>(l, a[1], second)]);
     let h = l.max(l.sub(sums, l.mul(t, l.splat((16 * N) as f32))), l.splat(0.0));
     // H(0) is the total, and above the greatest magnitude there is nothing.
-    let first_lanes = l.above(l.splat(1.0), l.singles(&ORDINALS));
-    (t, l.add_where(h, first_lanes, l.eights(known[0].total, known[1].total)))
+    (t, l.add_where(h, l.above(l.splat(1.0), per_lane(l)), l.eights(known[0].total, known[1].total)))
+}
+
+/// The thresholds of the first round of two blocks, of which Σa²/Σa and the greatest magnitude are known.
+#[inline(always)]
+pub(super) fn first_thresholds<L: Lanes>(l: L, known: [(f32, f32); 2]) -> L::V {
+    let guess = l.eights(GUESS * known[0].0, GUESS * known[1].0);
+    l.min(l.mul(l.singles(&AROUND), guess), l.eights(known[0].1, known[1].1))
+}
+
+/// The thresholds of a further round between two limits, twice: the first and the last stand beside themselves.
+#[inline(always)]
+pub(super) fn narrower<L: Lanes>(l: L, (low, high): (f32, f32)) -> L::V {
+    let mut t = ORDINALS;
+    for t in &mut t {
+        *t = low + (high - low) * lesser(greater(*t - 1.0, 0.0) / (POINTS - 1) as f32, 1.0);
+    }
+    l.singles(&t)
 }
 
 /// The number of each lane among its eight.
+#[inline(always)]
+pub(super) fn per_lane<L: Lanes>(l: L) -> L::V {
+    l.singles(&ORDINALS)
+}
+
+/// See [`per_lane`].
 const ORDINALS: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
 /// Parts a block by what a search knows, after further rounds where much is open.
@@ -191,10 +207,8 @@ fn settle<L: Lanes, S: Source, const N: usize>(
 #[inline(always)]
 fn narrow<L: Lanes, const N: usize>(l: L, a: &[L::V; N], mean: f32, search: &mut Search) {
     let (low, high) = search.limits;
-    let mut t = ORDINALS;
-    for t in &mut t {
-        *t = low + (high - low) * lesser(greater(*t - 1.0, 0.0) / (POINTS - 1) as f32, 1.0);
-    }
+    let (lanes, mut t) = (narrower(l, (low, high)), [0.0; 16]);
+    l.store(lanes, &mut t);
     let sums = excess::<L, N>(l, a, &t);
     let mut h = [0.0; 16];
     l.store(l.totals([sums, sums]), &mut h);
@@ -205,7 +219,7 @@ fn narrow<L: Lanes, const N: usize>(l: L, a: &[L::V; N], mean: f32, search: &mut
         (half[0], half[7]) = (half[1], half[6]);
     }
     let mut bounds = [search.bound; 2];
-    let [limits, _] = enclose(l, l.singles(&t), l.singles(&h), &mut bounds, [margin(high / mean); 2]);
+    let [limits, _] = enclose(l, (lanes, l.singles(&h)), &mut bounds, (UNIT, [mean; 2]));
     search.bound = bounds[0];
     search.limits = (greater(limits.0, low), lesser(limits.1, high));
 }
@@ -225,28 +239,33 @@ fn excess<L: Lanes, const N: usize>(l: L, a: &[L::V; N], t: &[f32]) -> [L::V; 8]
     sums
 }
 
-/// By what part of the bound t·H(t), and t times a chord, may be wrong, if t and the thresholds are no more than `reach`
-/// means. H comes from a sum of n terms max(a, t), with a relative error of less than 23·2⁻²⁴ after N ≤ 16 additions, a
-/// fold of a register, and what is subtracted; that sum is at most n·mean·(reach + 1), the bound at least n·mean²/4: 92.
-/// Solving the square equation takes less than the rest.
-///
-/// Of the last chord, to 0 at the greatest magnitude g, t times the error is at most that of its first end, or where g is
-/// far that error times g²/4(g − t) ≤ g/2.
-#[inline(always)]
-fn margin(reach: f32) -> f32 {
-    const UNIT: f32 = 128.0 / (1 << 24) as f32;
-    UNIT * reach * (reach + 1.0)
-}
+/// By what part of the bound t·H(t), and t times a chord, may be wrong, for each mean that t and the thresholds are at most,
+/// and each in one more. H comes from a sum of n terms max(a, t), with a relative error of less than 23·2⁻²⁴ after N ≤ 16
+/// additions, a fold of a register, and what is subtracted; if t is at most so many means, the sum is at most n·mean·(t + 1),
+/// the bound at least n·mean²/4: 92. Solving the square equation takes less than the rest.
+const UNIT: f32 = 128.0 / (1 << 24) as f32;
 
 /// Between which thresholds the greatest t·H(t) of each of two blocks may lie, given eight thresholds of each in ascending
 /// order, the first and last of which enclose it already, and H at each. Raises the bounds to what the greatest is at least.
+///
+/// By what part it may be wrong is `unit` for each mean in the greater threshold of a chord and each in one more. Of the last
+/// chord, to 0 at the greatest magnitude g, t times the error is at most that of its first end, or where g is far that error
+/// times g²/4(g − t) ≤ g/2.
 #[inline(always)]
-fn enclose<L: Lanes>(l: L, t1: L::V, h1: L::V, bounds: &mut [f32; 2], margins: [f32; 2]) -> [(f32, f32); 2] {
+pub(super) fn enclose<L: Lanes>(
+    l: L,
+    (t1, h1): (L::V, L::V),
+    bounds: &mut [f32; 2],
+    (unit, means): (f32, [f32; 2]),
+) -> [(f32, f32); 2] {
     // A lane for each pair of neighbours; the last of eight is no pair.
     let (t2, h2) = (l.next(t1), l.next(h1));
-    let (zero, margins) = (l.splat(0.0), l.eights(margins[0], margins[1]));
-    let less = l.sub(l.splat(1.0), margins);
-    let bound = l.mul(l.greatest_of_eights(l.mul(t2, h2)), less);
+    let (zero, one) = (l.splat(0.0), l.splat(1.0));
+    let last = l.above(per_lane(l), l.splat((POINTS - 1) as f32));
+    let far = l.choose(last, l.max(t1, l.mul(t2, l.splat(0.5))), t2);
+    let reach = l.mul(far, l.eights(1.0 / means[0], 1.0 / means[1]));
+    let less = l.sub(one, l.mul(l.mul(reach, l.splat(unit)), l.add(reach, one)));
+    let bound = l.greatest_of_eights(l.mul(l.mul(t2, h2), less));
     let bound = l.max(bound, l.eights(bounds[0], bounds[1]));
     *bounds = l.firsts(bound);
     let least = l.mul(bound, less);
@@ -261,10 +280,13 @@ fn enclose<L: Lanes>(l: L, t1: L::V, h1: L::V, bounds: &mut [f32; 2], margins: [
     let low = l.max(l.div(wanted, s), t1);
     let high = l.min(l.div(s, twice), t2);
     let there = l.without(l.without(l.above(p, zero), l.above(zero, rest)), l.above(low, high));
+    // Nothing is known of a chord that may be wrong by half.
+    let unknown = l.at_least_of(l.above(width, zero), l.splat(0.5), less);
     // The least low as the greatest of their negatives.
-    let lows = l.choose(there, l.sub(zero, low), l.splat(f32::MIN));
+    let lows = l.choose(unknown, l.sub(zero, t1), l.choose(there, l.sub(zero, low), l.splat(f32::MIN)));
+    let highs = l.choose(unknown, t2, l.choose(there, high, zero));
     let low = l.firsts(l.mul(l.greatest_of_eights(lows), l.splat(APART - 1.0)));
-    let high = l.firsts(l.mul(l.greatest_of_eights(l.choose(there, high, zero)), l.splat(1.0 + APART)));
+    let high = l.firsts(l.mul(l.greatest_of_eights(highs), l.splat(1.0 + APART)));
     [(low[0], high[0]), (low[1], high[1])]
 }
 
@@ -283,7 +305,7 @@ fn lesser(a: f32, b: f32) -> f32 {
 /// What [`best_of_short`] finds, of at most fifteen open magnitudes, without a branch unless two prefixes are about as good.
 #[inline(always)]
 fn best_of_few<L: Lanes>(l: L, all: Prefix, open: &mut Open, found: usize) -> Prefix {
-    let there = l.above(l.splat(found as f32), l.singles(&PLACES));
+    let there = l.above(l.splat(found as f32), l.singles(&ORDER));
     let x = l.singles(&open.as_chunks::<16>().0[0]);
     let mut few = [0.0; 16];
     l.store(l.choose(there, x, l.splat(f32::INFINITY)), &mut few);
@@ -300,8 +322,9 @@ fn best_of_few<L: Lanes>(l: L, all: Prefix, open: &mut Open, found: usize) -> Pr
     best
 }
 
-/// Places of sixteen lanes.
-const PLACES: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+/// The number of each lane.
+pub(super) const ORDER: [f32; 16] =
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
 /// What a gain in f32 is at least of the greatest, if its prefix may be the best: six roundings each.
 const NEAR: f32 = 1.0 - 32.0 / (1 << 24) as f32;
 
