@@ -113,13 +113,16 @@ fn agree_weighted(method: Method, format: Format, weights: &[f32], importance: &
                 let coder = if blind { coder.blind() } else { coder };
                 let (mut stats, mut work) = (BlockStats::default(), CoderWork::default());
                 let mut out = vec![0x5a; weights.len().div_ceil(len) * format.block_bytes()];
-                let mut failed = None;
-                for (i, out) in out.chunks_exact_mut(format.block_bytes()).enumerate() {
-                    let block = owned.weights().part(i * len, len);
-                    let importance = &importance[i * len..][..block.len()];
-                    if let Err(e) = coder.code_one(block, Some(importance), &mut work, out, &mut stats) {
-                        failed = Some((i, e));
-                        break;
+                let (mut failed, mut at) = (None, 0);
+                while at * len < weights.len() {
+                    let rest = owned.weights().part(at * len, usize::MAX);
+                    let (importance, out) = (&importance[at * len..], &mut out[at * format.block_bytes()..]);
+                    match coder.code_weighted((rest, importance), &mut work, out, &mut stats) {
+                        Ok(done) => at += done,
+                        Err(e) => {
+                            failed = Some((at, e));
+                            break;
+                        }
                     }
                 }
                 (out, format!("{stats:?} {failed:?}"))
@@ -162,6 +165,17 @@ fn blocks_with_importance() {
         for format in FORMATS.into_iter().filter(|f| !f.has_one_scale()) {
             agree_weighted(Method::Exact, format, &block, &uneven, what);
         }
+    }
+}
+
+#[test]
+fn weights_and_importance_that_lie_far_apart() {
+    let (mut noise, n) = (Noise::new(7), 256 * 1500);
+    let weights: Vec<f32> = (0..n).map(|_| 0.02 * (noise.student3() as f32).powi(3)).collect();
+    let importance: Vec<f32> = (0..n).map(|_| noise.student3().powi(6) as f32 + 1e-9).collect();
+    for format in [Format::Tq2_0, Format::Q2_0, Format::Q2_0G128] {
+        agree(Method::Exact, format, &weights, "far apart");
+        agree_weighted(Method::Exact, format, &weights, &importance, "far apart");
     }
 }
 

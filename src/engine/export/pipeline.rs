@@ -320,7 +320,7 @@ impl Pipeline<'_> {
             let out = &mut out[block * block_bytes..];
             let coded = if !weighing.is_known() {
                 coder.code_many(rest, coder_work, out, &mut stats)
-            } else if let Some(run) = weighing.of_rest_of_row(at).filter(|run| run.len() >= block_len) {
+            } else if let Some(run) = weighing.of_rest_of_row(at).filter(|q| q.len().min(rest.len()) >= block_len) {
                 // Whole blocks of a row at a time.
                 let run = &run[..run.len().min(rest.len()) / block_len * block_len];
                 coder.code_weighted((rest.part(0, run.len()), run), coder_work, out, &mut stats)
