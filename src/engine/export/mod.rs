@@ -163,14 +163,13 @@ pub fn export(
     let ahead = Ahead::new(model, large);
     let pipeline = Pipeline { model, imatrix, progress, cancel, band, ahead, idle: Mutex::default() };
     let mut outcomes = vec![TensorOutcome::default(); model.tensors.len()];
-    let mut hashes = Vec::with_capacity(pieces.len());
+    let (mut hashes, mut written) = (Vec::with_capacity(pieces.len()), Vec::new());
     for (piece, target) in pieces.iter().zip(&targets) {
+        let syncing = if options.sync { Some(target.begin_sync()?) } else { None };
         hashes.push(write_piece(&pipeline, plan, (piece, target), &surveys, &mut outcomes)?);
+        written.extend(syncing.map(target::Syncing::written));
     }
-    if options.sync {
-        clock.next(Stage::Sync);
-        targets.iter().try_for_each(|target| target.sync(cancel))?;
-    }
+    // The output is read back while the disk takes it.
     clock.next(Stage::Verify);
     let mut check = None;
     for ((piece, target), hashes) in pieces.iter().zip(&targets).zip(&hashes) {
@@ -178,6 +177,10 @@ pub fn export(
         check::merge(&mut check, checker.run(options.verify, hashes, &outcomes)?);
     }
     let check = check.ok_or_else(|| Error::Check("no file was written".to_owned()))?;
+    if options.sync {
+        clock.next(Stage::Sync);
+        written.iter().try_for_each(|written| written.wait(cancel))?;
+    }
 
     clock.next(Stage::Finish);
     cancel.check()?;

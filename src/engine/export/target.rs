@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -18,6 +18,8 @@ use crate::engine::progress::Cancel;
 
 /// How often a wait for the disk looks whether it was cancelled.
 const POLL: Duration = Duration::from_millis(50);
+/// How long what is written may wait before the disk is to take it.
+const FLUSH: Duration = Duration::from_millis(50);
 
 /// The output while it is being made.
 pub(super) struct Target {
@@ -72,21 +74,27 @@ impl Target {
             .map_err(|e| Error::io(&self.out, format!("write {} bytes at offset {offset}", bytes.len()), e))
     }
 
-    /// Waits until the disk has the data. Cancelling does not wait for the disk.
-    pub(super) fn sync(&self, cancel: &Cancel) -> Result<()> {
+    /// Has the disk take what is written while more is being written.
+    pub(super) fn begin_sync(&self) -> Result<Syncing> {
         let file = self.file.try_clone().map_err(|e| Error::io(&self.partial, "sync", e))?;
-        let (sender, receiver) = channel();
-        std::thread::spawn(move || sender.send(file.sync_all()));
-        loop {
-            match receiver.recv_timeout(POLL) {
-                Ok(result) => return result.map_err(|e| Error::io(&self.out, "sync", e)),
-                Err(RecvTimeoutError::Timeout) => cancel.check()?,
-                Err(RecvTimeoutError::Disconnected) => {
-                    let ended = std::io::Error::other("the syncing thread ended early");
-                    return Err(Error::io(&self.out, "sync", ended));
+        let (writing, ends) = channel::<()>();
+        let (sender, done) = channel();
+        std::thread::spawn(move || {
+            let result = loop {
+                match ends.recv_timeout(FLUSH) {
+                    Err(RecvTimeoutError::Timeout) => match file.sync_data() {
+                        Ok(()) => {}
+                        error => break error,
+                    },
+                    Ok(()) => break file.sync_all(),
+                    // The export came to nothing.
+                    Err(RecvTimeoutError::Disconnected) => return,
                 }
-            }
-        }
+            };
+            // Whoever does not wait any more does not want to know.
+            let _ = sender.send(result);
+        });
+        Ok(Syncing { out: self.out.clone(), writing, done })
     }
 
     /// Gives the file its name, replacing another only under `force`, and makes the folder remember it. `Ok(Some(why))`:
@@ -104,6 +112,45 @@ impl Target {
         }
         let synced = self.folder.as_ref().map_or_else(|| Err(ErrorKind::PermissionDenied.into()), File::sync_all);
         Ok(synced.err().map(|e| format!("the folder could not be synced: {e}")))
+    }
+}
+
+/// A file that is on its way to the disk.
+pub(super) struct Syncing {
+    out: PathBuf,
+    /// Told when nothing more is written.
+    writing: Sender<()>,
+    done: Receiver<std::io::Result<()>>,
+}
+
+/// A file that is written and on its way to the disk.
+pub(super) struct Written {
+    out: PathBuf,
+    done: Receiver<std::io::Result<()>>,
+}
+
+impl Syncing {
+    /// Nothing more is written.
+    pub(super) fn written(self) -> Written {
+        // Where nobody listens the disk has failed, which is told to who waits.
+        let _ = self.writing.send(());
+        Written { out: self.out, done: self.done }
+    }
+}
+
+impl Written {
+    /// Waits until the disk has the data. Cancelling does not wait for the disk.
+    pub(super) fn wait(&self, cancel: &Cancel) -> Result<()> {
+        loop {
+            match self.done.recv_timeout(POLL) {
+                Ok(result) => return result.map_err(|e| Error::io(&self.out, "sync", e)),
+                Err(RecvTimeoutError::Timeout) => cancel.check()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let ended = std::io::Error::other("the syncing thread ended early");
+                    return Err(Error::io(&self.out, "sync", ended));
+                }
+            }
+        }
     }
 }
 
