@@ -181,10 +181,14 @@ fn quantize_dialog_before_the_place_is_known_and_where_nothing_can_go() {
 fn recipe_dialog() {
     let mut app = measured();
     app.press("s ctrl-u");
+    shoot(&mut app, "save_recipe_empty");
     app.type_text("recipe.toml");
     shoot(&mut app, "save_recipe");
     app.press("enter");
     let path = app.path("recipe.toml");
+    app.send(Event::RecipeWritten { path: path.clone(), result: Saved::Exists });
+    shoot_both(&mut app, "save_recipe_exists");
+    app.press("enter");
     app.send(Event::RecipeWritten { path, result: Saved::Failed("recipe.toml: no space left on device".to_owned()) });
     shoot_both(&mut app, "save_recipe_error");
 }

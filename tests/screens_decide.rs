@@ -63,6 +63,11 @@ fn sensitivity() {
     let path = app.path("model-sensitivity");
     app.send(Event::ChartWritten { path, files: 3, result: Saved::Exists });
     shoot_at(&mut app, "sensitivity_write", &SIZES);
+    app.press("enter");
+    let path = app.path("model-sensitivity");
+    let why = "model-sensitivity.svg: cannot write: No space left on device (os error 28)".to_owned();
+    app.send(Event::ChartWritten { path, files: 0, result: Saved::Failed(why) });
+    shoot_both(&mut app, "sensitivity_write_error");
 }
 
 #[test]
@@ -175,6 +180,16 @@ fn a_comparison() {
     let folder = app.folder.path().to_owned();
     app.show_folder(&folder, Vec::new());
     shoot_at(&mut app, "compare_choose_empty", &SIZES);
+    let mut app = App::on(&stubborn());
+    app.press("C");
+    shoot_both(&mut app, "compare_choose_loading");
+    let why = Err("cannot read the folder: Permission denied (os error 13)".to_owned());
+    app.send(Event::Folder { path: folder_of(&app), entries: why });
+    shoot_both(&mut app, "compare_choose_error");
+}
+
+fn folder_of(app: &App) -> std::path::PathBuf {
+    app.folder.path().to_owned()
 }
 
 #[test]
@@ -205,4 +220,13 @@ fn the_menu_of_types() {
     shoot_both(&mut app, "types_subtree");
     app.press("end");
     shoot_at(&mut app, "types_little_room", &[(60, 16)]);
+    app.press("esc");
+    app.go("blk.0.attn_norm.weight");
+    app.press("c");
+    shoot_both(&mut app, "types_protected");
+    // Nothing in it can be anything else.
+    app.press("esc");
+    app.go("output_norm.weight");
+    app.press("c");
+    shoot_both(&mut app, "types_norm");
 }

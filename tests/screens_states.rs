@@ -11,6 +11,8 @@
 //! | Where it runs | none: a table of the program | `screens_pages` | none, as before | none: a type that nobody takes is a verdict |
 //! | Folder preview | `screens` | nothing that could go ternary: here | here | weights that are no numbers: here |
 //! | Experts grid | `screens_preview` | one matrix, and what stays: here | a sample: here | `screens_preview` |
+//! | Dialogs of paths | none: answers come at once | `screens`, `screens_tree` | none | `screens`, `screens_decide`, `screens_tree` |
+//! | Menus of types, presets | none: worked out at once | `screens_decide`, `screens_tree` | `screens_decide` | `screens_decide` |
 //! | Quantize | `screens` | no path: here | none: a place is known or not | `screens` |
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]

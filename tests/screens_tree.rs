@@ -116,13 +116,18 @@ fn presets() {
     let mut app = measured();
     app.press("p j");
     shoot_at(&mut app, "tree_presets", &[SMALL, LARGE]);
-    app.press("f");
+    app.press("f ctrl-u");
+    shoot_both(&mut app, "tree_read_recipe_empty");
+    app.press("esc p f");
     shoot_both(&mut app, "tree_read_recipe");
     let path = app.path("mine.toml");
     let result =
         Err("mine.toml: TOML parse error at line 1, column 1\n  |\n1 | formt = 1\n  | ^^^^^\nunknown field".to_owned());
     app.send(tritscope::tui::event::Event::RecipeRead { path, result });
     shoot_at(&mut app, "tree_read_recipe_error", &[SMALL, LARGE]);
+    let mut app = App::on(&support_tui::dense());
+    app.press("p");
+    shoot_both(&mut app, "tree_presets_empty");
 }
 
 /// One tensor of every fate.

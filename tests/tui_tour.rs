@@ -70,6 +70,7 @@ fn each_step_waits_for_what_it_asks_for() {
     let effects = app.settle();
     assert!(ends(&effects) && app.state.tour.is_none());
     assert!(app.notice().starts_with("that was the tour"), "{}", app.notice());
+    shoot_both(&mut app, "tour_end");
 }
 
 #[test]

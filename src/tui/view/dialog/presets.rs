@@ -48,7 +48,7 @@ fn offer(state: &State, preset: Preset, totals: Option<Totals>, theme: &Theme, w
         return line;
     }
     if width >= 66 {
-        line.push_span(Span::styled(right(&format!("{} tensors", totals.ternary_tensors), 14), theme.dim));
+        line.push_span(Span::styled(right(&text::counted(totals.ternary_tensors as usize, "tensor"), 14), theme.dim));
     }
     line.push_span(Span::raw("  "));
     if width >= 70 {

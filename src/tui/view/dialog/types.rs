@@ -61,6 +61,6 @@ fn line(menu: &TypeMenu, offer: &TypeOffer, again: bool, theme: &Theme, width: u
         Span::styled(left(offer.chosen.name(), NAME), name),
         Span::styled(right(&size, SIZE), name),
         Span::raw("  "),
-        Span::styled(left(&text::elide(&words, rest), rest), theme.dim),
+        Span::styled(left(&text::clip(&words, rest), rest), theme.dim),
     ])
 }
