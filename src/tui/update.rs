@@ -101,11 +101,14 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
 
 /// A key while nothing can be shown: it quits, and answers the question which that may ask.
 fn press_blind(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    if key.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
     let asked = matches!(state.dialog, Some(Dialog::Quit));
     let context = if asked { Context::Quit } else { Context::Browse };
     match state.settings.keymap.resolve(context, key) {
-        Some(action) if key.kind != KeyEventKind::Release && asked => exports::act_quit(state, action),
-        Some(Action::Quit) if key.kind != KeyEventKind::Release => quit(state),
+        Some(action) if asked => exports::act_quit(state, action),
+        Some(Action::Quit) => quit(state),
         _ => Vec::new(),
     }
 }

@@ -220,8 +220,8 @@ impl Keymap {
         keyed.map(|b| HelpRow { context: b.context, keys: &b.shown, help: b.help(), command: b.action.name() })
     }
 
-    /// The hints of a state: key, word and what the key does; last those that lead to everything else. Without a model, what needs one is
-    /// left out.
+    /// The hints of a state: key, word and what the key does; last those that lead to everything else. Without a model, what
+    /// needs one is left out.
     pub fn hints(&self, state: &State) -> impl Iterator<Item = (&str, &'static str, Action)> {
         const LAST: [Action; 3] = [Action::Palette, Action::Help, Action::Quit];
         let context = Context::of(state);

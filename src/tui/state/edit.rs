@@ -344,20 +344,21 @@ fn explicit(
 /// Takes the format or the method out of every rule, so that the default holds again; and the rules that then say no more
 /// than what holds without them.
 fn clear_explicit(model: &Model, state: &PlanState, recipe: &mut Recipe, formats: bool) {
-    let mut emptied = Vec::new();
-    for (number, rule) in recipe.rules.iter_mut().enumerate() {
-        let Action::Ternary { format, method } = &mut rule.action else { continue };
-        let had = if formats { format.take().is_some() } else { method.take().is_some() };
-        if had && rule.action == Action::TERNARY {
-            emptied.push(number);
+    let mut others = Vec::new();
+    for rule in &mut recipe.rules {
+        let had = match &mut rule.action {
+            Action::Ternary { format, .. } if formats => format.take().is_some(),
+            Action::Ternary { method, .. } => method.take().is_some(),
+            Action::Keep { .. } => false,
+        };
+        if !had || rule.action != Action::TERNARY {
+            others.push(rule.clone());
         }
     }
-    if emptied.is_empty() {
+    if others.len() == recipe.rules.len() {
         return;
     }
-    let mut without = recipe.clone();
-    let mut number = 0..;
-    without.rules.retain(|_| !number.next().is_some_and(|n| emptied.contains(&n)));
+    let without = Recipe { rules: others, ..recipe.clone() };
     let plan = |recipe: &Recipe| state.live().plan_of(model, recipe);
     if plan(recipe).decisions.differing(&plan(&without).decisions, |a, b| a.step == b.step).is_empty() {
         *recipe = without;

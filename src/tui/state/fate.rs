@@ -55,13 +55,8 @@ impl Fate {
             _ if decision.overridden => Self::Overridden,
             Reason::FellBack { .. } if decision.is_ternary() => Self::FellBack,
             _ if decision.is_ternary() => Self::Ternary,
-            _ if model.tensors[index].dtype.is_ternary() => {
-                if decision.new_type.is_ternary() {
-                    Self::Already
-                } else {
-                    Self::Undone
-                }
-            }
+            _ if model.tensors[index].dtype.is_ternary() && !decision.new_type.is_ternary() => Self::Undone,
+            _ if model.tensors[index].dtype.is_ternary() => Self::Already,
             _ if decision.misses_request() => Self::Missed,
             _ if decision.protection.is_some() => Self::Protected,
             _ => Self::Kept,

@@ -158,7 +158,7 @@ impl QuantizeForm {
     /// What the cap on memory comes to; nothing where it is no number. Errors: that it is too small.
     pub fn memory_use(&self) -> Option<Result<String, String>> {
         let (threads, memory) = self.numbers().ok()?;
-        let counted = format!("{threads} {}", if threads == 1 { "thread" } else { "threads" });
+        let counted = text::counted(threads, "thread");
         let verb = if threads == 1 { "needs" } else { "need" };
         Some(match working_memory(memory, threads) {
             Ok(bytes) => Ok(format!("at most, for weights in work: {counted} {verb} {}", text::bytes(bytes))),

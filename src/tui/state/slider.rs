@@ -159,16 +159,17 @@ impl Slider {
 
     /// Sorts what was measured anew; the wanted size stays.
     pub fn rank(&mut self, previews: &Previews) {
-        let figure = |tensor, format, method| {
-            let figures = previews.figures((tensor, format))?.method(method)?;
-            let (sum_e2, sum_w2) = figures.pooled.expanded();
-            let weighted = figures.weighted.filter(|(_, w)| *w > 0.0).map(|(e, w)| e / w);
-            Some(Figure { rel_mse: weighted.unwrap_or(figures.rel_mse.value), sum_e2, sum_w2 })
+        let known = |tensor, format, method| {
+            let figures = previews.figures((tensor, format))?;
+            let found = figures.method(method)?;
+            let (sum_e2, sum_w2) = found.pooled.expanded();
+            let weighted = found.weighted.filter(|(_, w)| *w > 0.0).map(|(e, w)| e / w);
+            let figure = Figure { rel_mse: weighted.unwrap_or(found.rel_mse.value), sum_e2, sum_w2 };
+            Some(Measured { figure, exact: figures.exact })
         };
-        self.budget.rank(figure);
+        self.budget.rank(|tensor, format, method| Some(known(tensor, format, method)?.figure));
         for (tensor, format, method) in self.budget.candidates() {
-            let exact = previews.figures((tensor, format)).is_some_and(|figures| figures.exact);
-            self.figures[tensor] = figure(tensor, format, method).map(|figure| Measured { figure, exact });
+            self.figures[tensor] = known(tensor, format, method);
         }
         self.tallied = None;
         let all = self.budget.free().iter();

@@ -119,10 +119,7 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
                 return Some("tabs are of tensors, and this is a folder".to_owned());
             }
         }
-        Action::Worst => {
-            let been = session.tree.selected_tensor().filter(|tensor| session.worst == Some(*tensor));
-            return Some(to_worst(session, been.is_some()));
-        }
+        Action::Worst => return Some(to_worst(session, true)),
         Action::ToggleLogAxis => session.log_axis = !session.log_axis,
         Action::MeasureExactly => return Some(measure(session)),
         Action::Back if session.drop_selection() => {}
@@ -133,8 +130,9 @@ fn in_session(session: &mut Session, action: Action, page: isize) -> Option<Stri
 }
 
 /// Puts the cursor on the tensor with the greatest error among those in the tree: of those that go ternary; of all that
-/// may where fewer than two do, and where the cursor is on the worst of them already. What is not measured yet is asked for.
-fn to_worst(session: &mut Session, again: bool) -> String {
+/// may where fewer than two do, and, if `beyond`, where the cursor is on the worst of them already. What is not measured yet
+/// is asked for.
+fn to_worst(session: &mut Session, beyond: bool) -> String {
     let sqnr = |tensor: &usize| {
         let node = session.node_of(*tensor)?;
         let key = Column::Sqnr.key(&session.summaries.of(Item::Node(node)));
@@ -151,7 +149,7 @@ fn to_worst(session: &mut Session, again: bool) -> String {
     let worst = |of: &[(usize, usize, f64)]| of.iter().min_by(|a, b| a.2.total_cmp(&b.2)).copied();
     let ternary: Vec<usize> = all.iter().copied().filter(|t| session.plan.decision(*t).is_ternary()).collect();
     let known = measured(&ternary);
-    let been = again && worst(&known).is_some_and(|(tensor, ..)| session.tree.selected_tensor() == Some(tensor));
+    let been = beyond && worst(&known).is_some_and(|(tensor, ..)| session.tree.selected_tensor() == Some(tensor));
     let wider = ternary.len() < all.len() && (ternary.len() < 2 || been);
     let known = if wider { measured(&all) } else { known };
     let found = worst(&known);

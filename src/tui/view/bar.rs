@@ -44,25 +44,25 @@ fn totals(session: &Session, canvas: &Canvas<'_>, width: u16) -> Line<'static> {
     let dim = |words: String| Span::styled(words, theme.dim);
     let narrow = width < NARROW;
     let before = if narrow { String::new() } else { format!("{:.2} → ", totals.bpw()) };
-    let how = format!("  {} {}", recipe.format.name(), recipe.method.name());
-    let facts = [
+    let mut facts = vec![
         vec![
             dim(format!("  data {} → ", text::bytes(totals.bytes))),
             Span::styled(text::bytes(totals.new_bytes), theme.strong),
         ],
         vec![dim(format!("  {before}")), Span::styled(format!("{:.2} bpw", totals.new_bpw()), theme.strong)],
-        if narrow { vec![Span::styled(how, theme.text)] } else { Vec::new() },
-        vec![dim(format!(
-            "  {} of {} tensors",
-            totals.ternary_tensors + totals.already_ternary_tensors,
-            totals.tensors
-        ))],
-        vec![dim("   mask ".to_owned()), Span::styled(recipe.layers.name(), theme.text)],
-        vec![dim("  format ".to_owned()), Span::styled(recipe.format.name(), theme.text)],
-        vec![dim("  method ".to_owned()), Span::styled(recipe.method.name(), theme.text)],
     ];
-    let shown = if narrow { facts.len() - 2 } else { facts.len() };
-    for fact in facts.into_iter().take(shown) {
+    if narrow {
+        let how = format!("  {} {}", recipe.format.name(), recipe.method.name());
+        facts.push(vec![Span::styled(how, theme.text)]);
+    }
+    let named = |name: &str, value: &'static str| vec![dim(name.to_owned()), Span::styled(value, theme.text)];
+    let tensors = totals.ternary_tensors + totals.already_ternary_tensors;
+    facts.push(vec![dim(format!("  {tensors} of {} tensors", totals.tensors))]);
+    facts.push(named("   mask ", recipe.layers.name()));
+    if !narrow {
+        facts.extend([named("  format ", recipe.format.name()), named("  method ", recipe.method.name())]);
+    }
+    for fact in facts {
         let columns: usize = fact.iter().map(Span::width).sum();
         if line.width() + columns > usize::from(width) {
             break;

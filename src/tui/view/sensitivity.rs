@@ -340,19 +340,18 @@ fn describe(session: &Session, canvas: &mut Canvas<'_>, area: Rect) {
     let x = canvas.text(area, area.x, area.y, &format!("{mark} "), style);
     let x = canvas.text(area, x, area.y, &format!("{name}{more}"), theme.strong);
     let decision = session.plan.decision(cell.first);
-    let stays = |bytes: u64| text::bytes(bytes);
     let becomes = match what_if(&session.plan, cell.first) {
         Some((format, _)) if !decision.is_ternary() => {
             let bytes = format.dtype().bytes_for(tensor.elements());
             format!(
                 "stays {}{}",
                 tensor.dtype,
-                bytes.map_or_else(String::new, |b| format!(", {} as {format}", stays(b)))
+                bytes.map_or_else(String::new, |b| format!(", {} as {format}", text::bytes(b)))
             )
         }
-        _ => format!("→ {}", stays(decision.new_bytes)),
+        _ => format!("→ {}", text::bytes(decision.new_bytes)),
     };
-    let facts = format!("  {}  {} {becomes}", text::shape(&tensor.dims), stays(tensor.bytes));
+    let facts = format!("  {}  {} {becomes}", text::shape(&tensor.dims), text::bytes(tensor.bytes));
     canvas.text(area, x, area.y, &facts, theme.dim);
     let words = if cell.measured == 0 { unmeasured(session, cell.first) } else { figures(cell) };
     canvas.text(area, area.x + 2, area.y + 1, &words, theme.text);

@@ -48,6 +48,16 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// Adds the sums of tensors that were measured.
+    fn add(&mut self, errors: &Errors, measured: usize) {
+        if self.measured == 0 {
+            self.errors = *errors;
+        } else {
+            self.errors.add(errors);
+        }
+        self.measured += measured;
+    }
+
     /// The cell's value, if anything was measured and has one.
     pub fn value(&self, measure: Measure) -> Option<f64> {
         if self.measured > 0 { measure.of(&self.errors) } else { None }
@@ -72,12 +82,9 @@ impl Grid {
             let Some(layer) = layer else { continue };
             let cell = found.entry((role, layer)).or_insert_with(|| Cell { first: index, ..Cell::default() });
             cell.tensors += 1;
-            match errors {
-                Some(errors) if cell.measured == 0 => cell.errors = errors,
-                Some(errors) => cell.errors.add(&errors),
-                None => continue,
+            if let Some(errors) = errors {
+                cell.add(&errors, 1);
             }
-            cell.measured += 1;
         }
         let mut roles: Vec<Role> = found.keys().map(|(role, _)| *role).collect();
         roles.dedup();
@@ -112,14 +119,11 @@ impl Grid {
     pub fn layer(&self, column: usize) -> Cell {
         let mut sum = Cell::default();
         for cell in (0..self.roles.len()).filter_map(|row| self.cell(row, column)) {
-            match (sum.measured, cell.measured) {
-                (_, 0) => {}
-                (0, _) => sum.errors = cell.errors,
-                _ => sum.errors.add(&cell.errors),
-            }
             sum.first = if sum.tensors == 0 { cell.first } else { sum.first };
             sum.tensors += cell.tensors;
-            sum.measured += cell.measured;
+            if cell.measured > 0 {
+                sum.add(&cell.errors, cell.measured);
+            }
         }
         sum
     }

@@ -30,8 +30,9 @@ pub(super) fn ranges(word: &str, bytes: bool) -> Result<Vec<(f64, f64)>, String>
         if part.is_empty() && !all.is_empty() {
             continue;
         }
-        let Some((low, high)) = part.split_once("..") else {
-            all.push(single_or_dash(part, bytes)?);
+        let Some((low, high)) = part.split_once("..").or_else(|| around_dash(part, bytes)) else {
+            let number = parse(part, bytes)?;
+            all.push((number, number));
             continue;
         };
         let end = |text: &str, open: f64| if text.is_empty() { Ok(open) } else { parse(text, bytes) };
@@ -44,18 +45,10 @@ pub(super) fn ranges(word: &str, bytes: bool) -> Result<Vec<(f64, f64)>, String>
     Ok(all)
 }
 
-/// A number, or two with a dash between them: `4-12`.
-fn single_or_dash(part: &str, bytes: bool) -> Result<(f64, f64), String> {
-    let single = parse(part, bytes);
-    let dash = part.find('-').filter(|at| *at > 0 && single.is_err());
-    let Some((low, high)) = dash.map(|at| (&part[..at], &part[at + 1..])) else {
-        return single.map(|number| (number, number));
-    };
-    match (parse(low, bytes), parse(high, bytes)) {
-        (Ok(low), Ok(high)) if low <= high => Ok((low, high)),
-        (Ok(_), Ok(_)) => Err(format!("{part} is empty: the first is the greater one")),
-        _ => Err(format!("'{part}' is no number")),
-    }
+/// The ends of `4-12`; nothing where it is a number as it stands, or has no end on either side of the dash.
+fn around_dash(part: &str, bytes: bool) -> Option<(&str, &str)> {
+    let at = part.find('-').filter(|at| *at > 0 && at + 1 < part.len())?;
+    parse(part, bytes).is_err().then(|| (&part[..at], &part[at + 1..]))
 }
 
 #[cfg(test)]
