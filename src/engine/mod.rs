@@ -15,6 +15,7 @@ pub mod hf;
 pub mod imatrix;
 pub mod lint;
 pub mod model;
+pub mod moments;
 pub mod plan;
 pub mod preview;
 pub mod progress;

@@ -11,7 +11,7 @@ mod fingerprint;
 mod header;
 mod pipeline;
 mod recode;
-mod target;
+pub(in crate::engine) mod target;
 mod workload;
 
 use std::path::PathBuf;

@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(50);
 const FLUSH: Duration = Duration::from_millis(50);
 
 /// The output while it is being made.
-pub(super) struct Target {
+pub(in crate::engine) struct Target {
     out: PathBuf,
     partial: PathBuf,
     file: File,
@@ -35,7 +35,7 @@ pub(super) struct Target {
 impl Target {
     /// Creates `OUT.partial` with room for `len` bytes. Refuses to write onto a source, over a file without `force`, over
     /// anything that is no regular file, and into a folder without room.
-    pub(super) fn create(out: &Path, sources: &[FileId], force: bool, len: u64) -> Result<Self> {
+    pub(in crate::engine) fn create(out: &Path, sources: &[FileId], force: bool, len: u64) -> Result<Self> {
         refuse_out(out, sources, force)?;
         let mut name = out.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
@@ -48,8 +48,13 @@ impl Target {
         Ok(target)
     }
 
+    /// The name that it gets.
+    pub(in crate::engine) fn out(&self) -> &Path {
+        &self.out
+    }
+
     /// The partial file, for reading back.
-    pub(super) fn partial(&self) -> &Path {
+    pub(in crate::engine) fn partial(&self) -> &Path {
         &self.partial
     }
 
@@ -68,14 +73,14 @@ impl Target {
     }
 
     /// Writes at an offset; callable from any thread, in any order.
-    pub(super) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+    pub(in crate::engine) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         self.file
             .write_all_at(bytes, offset)
             .map_err(|e| Error::io(&self.out, format!("write {} bytes at offset {offset}", bytes.len()), e))
     }
 
     /// Has the disk take what is written while more is being written.
-    pub(super) fn begin_sync(&self) -> Result<Syncing> {
+    pub(in crate::engine) fn begin_sync(&self) -> Result<Syncing> {
         let file = self.file.try_clone().map_err(|e| Error::io(&self.partial, "sync", e))?;
         let (writing, ends) = channel::<()>();
         let (sender, done) = channel();
@@ -99,7 +104,7 @@ impl Target {
 
     /// Gives the file its name, replacing another only under `force`, and makes the folder remember it. `Ok(Some(why))`:
     /// the file is there and whole, but the folder could not be synced.
-    pub(super) fn publish(mut self, sync: bool) -> Result<Option<String>> {
+    pub(in crate::engine) fn publish(mut self, sync: bool) -> Result<Option<String>> {
         if self.force {
             std::fs::rename(&self.partial, &self.out)
                 .map_err(|e| Error::io(&self.out, "rename the partial file", e))?;
@@ -116,7 +121,7 @@ impl Target {
 }
 
 /// A file that is on its way to the disk.
-pub(super) struct Syncing {
+pub(in crate::engine) struct Syncing {
     out: PathBuf,
     /// Told when nothing more is written.
     writing: Sender<()>,
@@ -124,14 +129,14 @@ pub(super) struct Syncing {
 }
 
 /// A file that is written and on its way to the disk.
-pub(super) struct Written {
+pub(in crate::engine) struct Written {
     out: PathBuf,
     done: Receiver<std::io::Result<()>>,
 }
 
 impl Syncing {
     /// Nothing more is written.
-    pub(super) fn written(self) -> Written {
+    pub(in crate::engine) fn written(self) -> Written {
         // Where nobody listens the disk has failed, which is told to who waits.
         let _ = self.writing.send(());
         Written { out: self.out, done: self.done }
@@ -140,7 +145,7 @@ impl Syncing {
 
 impl Written {
     /// Waits until the disk has the data. Cancelling does not wait for the disk.
-    pub(super) fn wait(&self, cancel: &Cancel) -> Result<()> {
+    pub(in crate::engine) fn wait(&self, cancel: &Cancel) -> Result<()> {
         loop {
             match self.done.recv_timeout(POLL) {
                 Ok(result) => return result.map_err(|e| Error::io(&self.out, "sync", e)),
