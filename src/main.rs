@@ -85,7 +85,12 @@ fn run() -> Result<u8> {
     // What does not stop by itself is left to the system's way of stopping it.
     let stops = matches!(
         command,
-        Command::Plan(_) | Command::Quantize(_) | Command::Repack(_) | Command::Compare(_) | Command::Demo(_)
+        Command::Plan(_)
+            | Command::Quantize(_)
+            | Command::Repack(_)
+            | Command::Compare(_)
+            | Command::Moments(_)
+            | Command::Demo(_)
     );
     let signals = if stops { Signals::listen()? } else { Signals::none() };
     let context = Context {

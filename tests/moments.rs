@@ -7,6 +7,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 use support::normals;
@@ -16,7 +17,7 @@ use tempfile::{TempDir, tempdir};
 use tritscope::engine::error::{Diagnostic, Error, Result};
 use tritscope::engine::imatrix::Imatrix;
 use tritscope::engine::moments::{About, Moments, Output, Packed, Planned, Store, Writer, merge, to_imatrix};
-use tritscope::engine::progress::Cancel;
+use tritscope::engine::progress::{Cancel, Silent};
 
 /// Second moments of `tokens` inputs of `columns` values.
 fn measured(columns: usize, tokens: usize, seed: u64) -> Packed {
@@ -141,7 +142,7 @@ proptest! {
             Moments::open(&path).unwrap()
         }).collect();
         let out = folder.path().join("both");
-        merge(&opened, &Output::new(&out), Store::F32, &Cancel::new()).unwrap();
+        merge(&opened, &Output::new(&out), Store::F32, &Silent, &Cancel::new()).unwrap();
         let both = Moments::open(&out).unwrap();
         prop_assert_eq!(both.about().tokens, (a + b) as u64);
         prop_assert_eq!(&both.entries()[0].tokens, &[(a + b) as u64]);
@@ -344,7 +345,7 @@ fn merging_goes_expert_by_expert_and_tells_which_texts() {
     let folder = tempdir().unwrap();
     let files = [written(&folder, "a", 1), written(&folder, "b", 50)];
     let out = folder.path().join("m");
-    let notes = merge(&files, &Output::new(&out), Store::F32, &Cancel::new()).unwrap();
+    let notes = merge(&files, &Output::new(&out), Store::F32, &Silent, &Cancel::new()).unwrap();
     assert_eq!(codes(&notes), ["of 2 different texts"]);
     let both = Moments::open(&out).unwrap();
     assert_eq!(both.about(), &About { texts: vec!["a".into(), "b".into()], ..about(120, "") });
@@ -356,7 +357,7 @@ fn merging_goes_expert_by_expert_and_tells_which_texts() {
     // The same file twice is the same mean of twice the tokens.
     let twice = [written(&folder, "c", 1), Moments::open(&folder.path().join("c")).unwrap()];
     let out = folder.path().join("twice");
-    let notes = merge(&twice, &Output::new(&out), Store::F32, &Cancel::new()).unwrap();
+    let notes = merge(&twice, &Output::new(&out), Store::F32, &Silent, &Cancel::new()).unwrap();
     assert!(codes(&notes)[0].contains("was made from the text c as another was"), "{notes:?}");
     let twice_over = Moments::open(&out).unwrap();
     for (once, twice_as_many) in twice[0].entries().iter().zip(twice_over.entries()) {
@@ -381,7 +382,7 @@ fn files_that_do_not_belong_together_are_not_merged() {
         Moments::open(&path).unwrap()
     };
     let out = folder.path().join("out");
-    let merged = |files: &[Moments]| merge(files, &Output::new(&out), Store::F32, &Cancel::new());
+    let merged = |files: &[Moments]| merge(files, &Output::new(&out), Store::F32, &Silent, &Cancel::new());
     let mut files = vec![first];
     let changes: [(&str, &str, &Change); 4] = [
         ("model", "is of the model 77, ", &(|a, _| a.model = Some("77".into()))),
@@ -407,11 +408,11 @@ fn files_that_do_not_belong_together_are_not_merged() {
     assert!(merged(&[]).is_err());
     assert!(matches!(merged(&files), Err(Error::Usage(_))), "it is there already");
     let onto = Output { force: true, ..Output::new(&files[0].path) };
-    let error = merge(&files, &onto, Store::F32, &Cancel::new()).unwrap_err();
+    let error = merge(&files, &onto, Store::F32, &Silent, &Cancel::new()).unwrap_err();
     assert!(error.to_string().contains("is the source itself"), "{error}");
     let cancel = Cancel::new();
     cancel.cancel();
-    let cancelled = merge(&files, &Output { force: true, ..Output::new(&out) }, Store::F32, &cancel);
+    let cancelled = merge(&files, &Output { force: true, ..Output::new(&out) }, Store::F32, &Silent, &cancel);
     assert!(matches!(cancelled, Err(Error::Cancelled)));
     assert!(!support::reading::files(folder.path()).iter().any(|f| f.ends_with(".partial")));
 }
@@ -426,7 +427,7 @@ fn merged_bf16_files_are_still_second_moments() {
     for round in 1..4 {
         let files = [Moments::open(&path).unwrap(), Moments::open(&folder.path().join("0")).unwrap()];
         path = folder.path().join(round.to_string());
-        merge(&files, &Output::new(&path), Store::Bf16, &Cancel::new()).unwrap();
+        merge(&files, &Output::new(&path), Store::Bf16, &Silent, &Cancel::new()).unwrap();
     }
     let moments = Moments::open(&path).unwrap();
     assert!(moments.read(&moments.entries()[0], 0).is_ok());
@@ -484,4 +485,59 @@ fn figures_tell_what_will_be_hard_to_invert() {
     assert!((facts.mean - 10.0 / 3.0).abs() < 1e-12);
     let hints = facts.hints(&odd.entries()[0]);
     assert_eq!(hints, ["fewer tokens than columns", "1 zero column", "one column has 90.0 % of the squares"]);
+}
+
+/// Runs tritscope in a folder: exit code, stdout, stderr.
+fn run(folder: &TempDir, args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tritscope"));
+    let output = command.arg("moments").args(args).current_dir(folder.path()).stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_commands_show_merge_and_convert() {
+    let folder = tempdir().unwrap();
+    written(&folder, "a", 1);
+    written(&folder, "b", 50);
+    let mut told = String::new();
+    for args in [
+        &["info", "a"][..],
+        &["merge", "a", "b", "-o", "ab", "--bf16"],
+        &["info", "ab", "--check"],
+        &["to-imatrix", "ab", "-o", "ab.gguf", "--no-sync"],
+        &["info", "ab", "--json"],
+    ] {
+        let (code, out, err) = run(&folder, args);
+        assert_eq!(code, 0, "{err}");
+        told += &format!("$ tritscope moments {}\n{out}{err}\n", args.join(" "));
+    }
+    assert_eq!(Imatrix::read(&folder.path().join("ab.gguf")).unwrap().entries().len(), 5);
+    insta::assert_snapshot!("moments_commands", told);
+}
+
+#[test]
+fn the_commands_refuse_with_one_line_and_leave_nothing() {
+    let folder = tempdir().unwrap();
+    written(&folder, "a", 1);
+    let mut bad = sound();
+    bad.pieces[0].data = support::f32_bytes(&[4.0, 3.0, 1.0]);
+    bad.write(folder.path(), "bad");
+    for (code, part, args) in [
+        (4, "nowhere: cannot open", &["info", "nowhere"][..]),
+        (3, "bad: tensor 'a.weight.moments': the product of columns 0 and 1 is 3", &["info", "bad", "--check"]),
+        (3, "bad: has no moments of 'blk.0.attn_output.weight', a has", &["merge", "a", "bad", "-o", "out"]),
+        (3, "bad: tensor 'a.weight.moments': the product", &["merge", "bad", "-o", "out"]),
+        (2, "a is the source itself", &["merge", "a", "-o", "a", "--force"]),
+        (2, "bad exists; --force replaces it", &["to-imatrix", "a", "-o", "bad"]),
+        (2, "is the source itself", &["to-imatrix", "a", "-o", "a", "--force"]),
+        (2, "required", &["merge", "-o", "out"]),
+    ] {
+        let (found, out, err) = run(&folder, args);
+        assert_eq!((found, out.as_str()), (code, ""), "{args:?}: {err}");
+        assert!(err.contains(part), "{part}: {err}");
+    }
+    // Diagonals alone are sound.
+    assert_eq!(run(&folder, &["info", "bad"]).0, 0);
+    assert_eq!(files(folder.path()), ["a", "bad"]);
 }

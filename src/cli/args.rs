@@ -3,6 +3,7 @@
 mod compare;
 mod inspect;
 mod interface;
+mod moments;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ use crate::engine::ternary::{Format, Method};
 pub use compare::CompareArgs;
 pub use inspect::InspectArgs;
 pub use interface::{ConfigArgs, InterfaceArgs};
+pub use moments::{
+    MomentsCommand, MomentsInfoArgs, MomentsMergeArgs, MomentsOutputArgs, MomentsSubcommand, MomentsToImatrixArgs,
+};
 
 /// Most worker threads: more than any machine has, few enough to be started.
 const MAX_THREADS: i64 = 1024;
@@ -88,6 +92,8 @@ pub enum Command {
     Repack(RepackArgs),
     /// Put two models side by side, tensor by tensor, errors relative to the first; exit code 1 where they differ
     Compare(CompareArgs),
+    /// Work with second moments of layer inputs: show them, merge them, make them an importance matrix
+    Moments(MomentsCommand),
     /// Work with recipe files
     Recipe(RecipeCommand),
     /// Show the configuration that holds, or where its file is
@@ -502,17 +508,23 @@ pub fn parse() -> Cli {
 /// The long options of the interface and of every subcommand with their help, for the README's table.
 pub fn option_table() -> Vec<(String, String, String)> {
     let command = Cli::command();
-    let mut rows = Vec::new();
-    let faces = std::iter::once(("interface", &command)).chain(command.get_subcommands().map(|c| (c.get_name(), c)));
-    for (name, sub) in faces {
-        for arg in sub.get_arguments() {
-            if let Some(long) = arg.get_long() {
-                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                rows.push((name.to_owned(), format!("--{long}"), help));
-            }
+    let mut rows = options_of("interface", &command);
+    for sub in command.get_subcommands() {
+        rows.extend(options_of(sub.get_name(), sub));
+        for below in sub.get_subcommands() {
+            rows.extend(options_of(&format!("{} {}", sub.get_name(), below.get_name()), below));
         }
     }
     rows
+}
+
+/// Long options of one command under this name.
+fn options_of(name: &str, command: &clap::Command) -> Vec<(String, String, String)> {
+    let row = |arg: &clap::Arg| {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.get_long().map(|long| (name.to_owned(), format!("--{long}"), help))
+    };
+    command.get_arguments().filter_map(row).collect()
 }
 
 /// Bytes with an optional binary suffix: `4096`, `512M`, `2GiB`.

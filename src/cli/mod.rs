@@ -8,6 +8,7 @@ mod compare;
 mod demo;
 mod inspect;
 mod measure;
+mod moments;
 mod output;
 mod plan;
 mod quantize;
@@ -64,6 +65,7 @@ pub fn run(command: Command, context: &Context) -> Result<Outcome> {
         Command::Quantize(args) => quantize::run(&args, context).map(|()| Outcome::Done),
         Command::Compare(args) => compare::run(&args, context).map(|()| Outcome::Done),
         Command::Repack(args) => repack::run(&args, context).map(|()| Outcome::Done),
+        Command::Moments(args) => moments::run(&args, context).map(|()| Outcome::Done),
         Command::Recipe(args) => recipe::run(&args).map(|()| Outcome::Done),
         Command::Demo(args) => demo::run(&args, context),
         // The configuration is above both faces: who has it prints it.

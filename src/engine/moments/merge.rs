@@ -2,16 +2,22 @@
 
 use std::path::Path;
 
-use super::{About, Entry, Moments, Output, Packed, Planned, Store, VERSION, Writer};
+use super::{About, Entry, Moments, Output, Packed, Planned, Store, VERSION, Writer, packed};
 use crate::engine::error::{Diagnostic, Error, Result, Severity};
 use crate::engine::format::source::FileId;
-use crate::engine::progress::Cancel;
+use crate::engine::progress::{Cancel, Delta, Progress, Stage};
 
 /// Merges files of the same model into one. One matrix of each file is in memory at a time.
 ///
 /// Refused: files of different models, other inputs or other sizes. Told: a file that does not say which model it is of,
 /// and a text that more than one file was made from, which counts once for each.
-pub fn merge(files: &[Moments], output: &Output<'_>, store: Store, cancel: &Cancel) -> Result<Vec<Diagnostic>> {
+pub fn merge(
+    files: &[Moments],
+    output: &Output<'_>,
+    store: Store,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<Diagnostic>> {
     let [first, others @ ..] = files else {
         return Err(Error::Usage("nothing to merge".to_owned()));
     };
@@ -21,13 +27,20 @@ pub fn merge(files: &[Moments], output: &Output<'_>, store: Store, cancel: &Canc
     let sources: Vec<FileId> = output.sources.iter().copied().chain(files.iter().map(Moments::id)).collect();
     let output = Output { sources: &sources, ..output.clone() };
     let mut writer = Writer::create(&output, &about, first.entries.iter().map(planned).collect(), store)?;
+    let stored = |columns: usize| packed::len(columns) as u64 * store.size();
+    let bytes = first.entries.iter().map(|e| e.experts as u64 * stored(e.columns)).sum();
+    progress.report(Delta::Stage(Stage::Write));
+    progress.report(Delta::Total { tensors: first.entries.len() as u64, bytes });
     for (i, entry) in first.entries.iter().enumerate() {
         for expert in 0..entry.experts {
             cancel.check()?;
             let (moments, tokens) = together(files, i, expert)?;
             writer.write(&moments, tokens)?;
+            progress.report(Delta::Bytes(stored(entry.columns)));
         }
+        progress.report(Delta::TensorDone { index: i });
     }
+    progress.report(Delta::Stage(Stage::Sync));
     let unsynced = writer.finish(cancel)?;
     notes.extend(unsynced.map(|why| Diagnostic::file(Severity::Warning, "unsynced", why)));
     Ok(notes)

@@ -7,6 +7,7 @@ mod budget;
 pub mod chart;
 pub mod compare;
 mod markdown;
+pub mod moments;
 mod plain;
 pub mod trits;
 
