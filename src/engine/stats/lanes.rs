@@ -48,6 +48,22 @@ impl Lanes {
         Self(lanes)
     }
 
+    /// Adds `value(0)` … `value(n − 1)`.
+    #[inline]
+    pub fn of_each(n: usize, value: impl Fn(usize) -> f32) -> Self {
+        let mut lanes = [0.0; LANES];
+        let whole = n / LANES * LANES;
+        for first in (0..whole).step_by(LANES) {
+            for (l, lane) in lanes.iter_mut().enumerate() {
+                *lane += value(first + l);
+            }
+        }
+        for (lane, i) in lanes.iter_mut().zip(whole..n) {
+            *lane += value(i);
+        }
+        Self(lanes)
+    }
+
     /// Adds the lanes up in f32.
     pub fn total(self) -> f32 {
         in_halves(self.0)
@@ -99,6 +115,15 @@ pub(crate) fn fits_f32(greatest: f32, scale: f32) -> bool {
     (LEAST..=65504.0).contains(&greatest) && scale.abs() <= 65504.0
 }
 
+/// Whether sums Σ q·w² and Σ q·(w − ŵ)² that were added up in f32 may be taken: none of their terms was infinite, and what
+/// vanished counts for nothing. Else they are added up in f64.
+#[inline]
+pub(crate) fn weighted_fit_f32(w2: f32, e2: f32) -> bool {
+    const LEAST: f32 = 1.0 / (1u64 << 60) as f32;
+    const MOST: f32 = (1u64 << 60) as f32;
+    (LEAST..=MOST).contains(&w2) && e2 <= MOST
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +137,7 @@ mod tests {
             assert_eq!((lanes.total(), lanes.wide_total()), (sum, f64::from(sum)), "{n}");
             let twice = Lanes::of_pairs(&values, &values, |w, x| w + x);
             assert_eq!(twice.total(), 2.0 * sum);
+            assert_eq!(Lanes::of_each(n, |i| values[i]).total(), sum);
         }
     }
 

@@ -4,7 +4,7 @@
 //! f16, and of decoded weights), blocks one after the other in f64, parts merged by the caller in file order. Derived
 //! figures are computed from the sums when asked for, never stored.
 
-use super::lanes::{Lanes, fits_f32, wide_sum};
+use super::lanes::{Lanes, fits_f32, weighted_fit_f32, wide_sum};
 
 /// Lanes of the f64 accumulators inside a block.
 const LANES: usize = 4;
@@ -122,11 +122,19 @@ impl ErrorSums {
         self.zeros += decoded.iter().map(|q| u64::from(*q == 0.0)).sum::<u64>();
     }
 
-    /// Adds the importance-weighted sums of weights whose reconstruction is `value(i)`; all three are as long.
+    /// Adds the importance-weighted sums of a block's weights whose reconstruction is `value(i)`; all three are as long. They
+    /// are in f32, in f64 where that is not enough.
     pub fn add_weighted(&mut self, weights: &[f32], importance: &[f32], value: impl Fn(usize) -> f32) {
         debug_assert_eq!(weights.len(), importance.len());
         let n = weights.len().min(importance.len());
         // `max` also turns NaN into 0.
+        let narrow = |i: usize, x: f32| importance[i].max(0.0) * (x * x);
+        let w2 = Lanes::of_each(n, |i| narrow(i, weights[i])).total();
+        let e2 = Lanes::of_each(n, |i| narrow(i, weights[i] - value(i))).total();
+        if weighted_fit_f32(w2, e2) {
+            self.add_weighted_sums(f64::from(w2), f64::from(e2));
+            return;
+        }
         let weighted = |i: usize, x: f32| f64::from(importance[i].max(0.0)) * (f64::from(x) * f64::from(x));
         self.add_weighted_sums(
             wide_sum(n, |i| weighted(i, weights[i])),

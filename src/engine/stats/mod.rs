@@ -12,7 +12,7 @@ mod sample;
 
 pub(crate) use histogram::SignedCounts;
 pub use histogram::{F16Histogram, Outliers, SignedF16Histogram};
-pub(crate) use lanes::{Lanes, fits_f32, in_halves, wide_sum};
+pub(crate) use lanes::{Lanes, fits_f32, in_halves, weighted_fit_f32, wide_sum};
 pub(crate) use metrics::NarrowSums;
 pub use metrics::{BlockStats, ErrorSums, ScaleSums};
 pub use pooled::{Pooled, PooledPart};

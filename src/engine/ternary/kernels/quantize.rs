@@ -8,7 +8,7 @@ use super::lanes::{Codes, Lanes, Source};
 use super::support::{Known, NONE_OPEN};
 use super::weighted::Room;
 use super::{Task, Whole, fold, support, weighted};
-use crate::engine::stats::{BlockStats, NarrowSums, fits_f32};
+use crate::engine::stats::{BlockStats, NarrowSums, fits_f32, weighted_fit_f32};
 use crate::engine::ternary::Method;
 use crate::engine::ternary::block::kept_from;
 
@@ -243,6 +243,7 @@ fn finish<L: Lanes, S: Source, const N: usize>(
     let zero = l.splat(0.0);
     let (threshold, d) = (l.splat(above), l.splat(scale));
     let (mut squares, mut sums) = ((zero, zero), (zero, zero));
+    let (mut weighted_w2, mut weighted_e2) = ((zero, zero), (zero, zero));
     let mut zeros = 0;
     let (quads, to) = (weights.as_chunks::<4>().0, codes.0.as_chunks_mut::<64>().0);
     for j in 0..N / 4 {
@@ -255,8 +256,18 @@ fn finish<L: Lanes, S: Source, const N: usize>(
             l.abs(l.sub_where(x[2], kept[2], d)),
             l.abs(l.sub_where(x[3], kept[3], d)),
         ];
-        squares = (l.add(squares.0, l.mul(e[0], e[0])), l.add(squares.1, l.mul(e[1], e[1])));
-        squares = (l.add(squares.0, l.mul(e[2], e[2])), l.add(squares.1, l.mul(e[3], e[3])));
+        let e2 = [l.mul(e[0], e[0]), l.mul(e[1], e[1]), l.mul(e[2], e[2]), l.mul(e[3], e[3])];
+        squares = (l.add(squares.0, e2[0]), l.add(squares.1, e2[1]));
+        squares = (l.add(squares.0, e2[2]), l.add(squares.1, e2[3]));
+        if let Some(importance) = importance {
+            for i in [0, 2] {
+                let q = [importance[4 * j + i], importance[4 * j + i + 1]].map(|q| l.max(l.singles(&q), zero));
+                let w2 = [l.mul(q[0], l.mul(x[i], x[i])), l.mul(q[1], l.mul(x[i + 1], x[i + 1]))];
+                let e2 = [l.mul(q[0], e2[i]), l.mul(q[1], e2[i + 1])];
+                weighted_w2 = (l.add(weighted_w2.0, w2[0]), l.add(weighted_w2.1, w2[1]));
+                weighted_e2 = (l.add(weighted_e2.0, e2[0]), l.add(weighted_e2.1, e2[1]));
+            }
+        }
         sums = (l.add(l.add(sums.0, e[0]), e[2]), l.add(l.add(sums.1, e[1]), e[3]));
         zeros += l.codes(S::signs(l, &quads[j]), kept, &mut to[j]);
     }
@@ -273,8 +284,13 @@ fn finish<L: Lanes, S: Source, const N: usize>(
     let (e2, abs, zeros) = (fold(l, squares), fold(l, sums), u64::from(zeros));
     stats.errors.add_narrow(&NarrowSums { n: 16 * N as u64, w2: square, e2, abs, max, zeros }, scale);
     if let Some(importance) = importance {
-        let (w2, e2) = weighted::errors(l, a, importance, (above, scale));
-        stats.errors.add_weighted_sums(w2, e2);
+        let (w2, e2) = (fold(l, weighted_w2), fold(l, weighted_e2));
+        let sums = if weighted_fit_f32(w2, e2) {
+            (f64::from(w2), f64::from(e2))
+        } else {
+            weighted::wide_errors(l, a, importance, (above, scale))
+        };
+        stats.errors.add_weighted_sums(sums.0, sums.1);
     }
     stats.scales.add(scale, false, head.native);
 }

@@ -323,9 +323,9 @@ fn best_of_many<const N: usize>(all: Prefix, places: &[f32], room: &Room<N>) -> 
     best_prefix(certain, &mut keys[..places.len()], q, qa).scale
 }
 
-/// Σ q·w² and Σ q·(w − ŵ)², as `ErrorSums::add_weighted` adds them.
+/// Σ q·w² and Σ q·(w − ŵ)² in f64, as `ErrorSums::add_weighted` adds them where f32 is not enough.
 #[inline(always)]
-pub(super) fn errors<L: Lanes, const N: usize>(
+pub(super) fn wide_errors<L: Lanes, const N: usize>(
     l: L,
     a: &[L::V; N],
     importance: &[[f32; 16]; N],
