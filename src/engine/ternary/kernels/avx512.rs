@@ -340,6 +340,15 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn gather<const N: usize>(self, from: &[[f32; 16]; N], places: __m512) -> __m512 {
+        const { assert!(N.is_power_of_two()) }
+        op!({
+            let within = _mm512_and_si512(_mm512_castps_si512(places), _mm512_set1_epi32(16 * N as i32 - 1));
+            _mm512_i32gather_ps::<4>(within, from.as_ptr().cast())
+        })
+    }
+
+    #[inline(always)]
     fn to_half(self, x: f32) -> u16 {
         self.0.half(x)
     }

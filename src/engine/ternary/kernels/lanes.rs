@@ -97,6 +97,17 @@ pub(super) trait Lanes: Copy {
     /// Writes the lanes of `m` one after the other to the front of `to`, whose rest is not kept.
     fn compress(self, m: Self::M, x: Self::V, to: &mut [f32; 16]);
 
+    /// What lies at the places whose bits the lanes hold, each modulo 16·N, a power of two.
+    #[inline(always)]
+    fn gather<const N: usize>(self, from: &[[f32; 16]; N], places: Self::V) -> Self::V {
+        let (from, mut lanes) = (from.as_flattened(), [0.0; 16]);
+        self.store(places, &mut lanes);
+        for lane in &mut lanes {
+            *lane = from[lane.to_bits() as usize & (16 * N - 1)];
+        }
+        self.singles(&lanes)
+    }
+
     /// f16 bits, rounded to even.
     fn to_half(self, x: f32) -> u16;
     fn of_half(self, bits: u16) -> f32;

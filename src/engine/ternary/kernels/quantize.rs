@@ -261,7 +261,7 @@ fn finish<L: Lanes, S: Source, const N: usize>(
         squares = (l.add(squares.0, e2[2]), l.add(squares.1, e2[3]));
         if let Some(importance) = importance {
             for i in [0, 2] {
-                let q = [importance[4 * j + i], importance[4 * j + i + 1]].map(|q| l.max(l.singles(&q), zero));
+                let q = [&importance[4 * j + i], &importance[4 * j + i + 1]].map(|q| l.max(l.singles(q), zero));
                 let w2 = [l.mul(q[0], l.mul(x[i], x[i])), l.mul(q[1], l.mul(x[i + 1], x[i + 1]))];
                 let e2 = [l.mul(q[0], e2[i]), l.mul(q[1], e2[i + 1])];
                 weighted_w2 = (l.add(weighted_w2.0, w2[0]), l.add(weighted_w2.1, w2[1]));

@@ -22,10 +22,22 @@ const FEW: usize = 15;
 /// steps and a fold, 20 roundings, each of at most (t + 1) means; the products qa that count are rounded once more. As the
 /// bound is at least a quarter of a mean this is 176·2⁻²⁴; solving takes less than the rest.
 const UNIT: f32 = 256.0 / (1 << 24) as f32;
-/// What a gain in f32 is at least of the greatest if its prefix may be the best, and what the sums of all may be of those of
-/// the prefix before the open ones: nine roundings of no more than half of it, and some of the whole, for sums and counts.
+/// How much greater the sums of a block may be than those of what is certainly in the support for gains in f32 to be compared,
+/// by vectors of a block: then gains are wrong by less than [`NEAR`] beside each other. With u = 2⁻²⁴ the sums of all are wrong
+/// by N + 3 roundings, the same of every prefix: gains S·d with S and Q wrong by δ·S, δ·Q and scales d no further apart than
+/// this ratio r differ by (N + 3)·r·(r − 1 + r² − 1)·u for it. What is left out of them is wrong by ten roundings of r − 1 parts,
+/// each sum by one more, thrice in a gain, and two more. This makes 50, 59 and 61 u of 256, 128 and 64 weights.
+const fn apart(n: usize) -> f32 {
+    match n {
+        16 => 1.25,
+        8 => 1.4,
+        _ => 1.5,
+    }
+}
+/// What a gain in f32 is at least of the greatest if its prefix may be the best.
 const NEAR: f32 = 1.0 - 64.0 / (1 << 24) as f32;
-const ALL: f64 = 1.5;
+/// By what part a scale in f32 may be wrong at most, and some more: both sums by (N + 3)·r + 10(r − 1) + 1 roundings.
+const WRONG: f32 = 64.0 / (1 << 24) as f32;
 
 /// A block as its search wants it: magnitudes, normalised importance, their products.
 #[derive(Clone, Copy)]
@@ -33,10 +45,15 @@ pub(super) struct Room<const N: usize> {
     a: [[f32; 16]; N],
     q: [[f32; 16]; N],
     qa: [[f32; 16]; N],
+    /// Places of what is open.
+    places: Places,
 }
 
 impl<const N: usize> Room<N> {
-    pub const EMPTY: Self = Self { a: [[0.0; 16]; N], q: [[0.0; 16]; N], qa: [[0.0; 16]; N] };
+    pub const EMPTY: Self = {
+        let none = [[0.0; 16]; N];
+        Self { a: none, q: none, qa: none, places: [0.0; 16 * (N_MOST + 1)] }
+    };
 }
 
 /// Sums of a block in f32: q, qa, qa²; and its greatest magnitude.
@@ -56,8 +73,6 @@ struct Prefix {
 }
 
 impl Prefix {
-    const NONE: Self = Self { q: 0.0, qa: 0.0 };
-
     fn gain(self) -> f64 {
         if self.q > 0.0 { self.qa * self.qa / self.q } else { 0.0 }
     }
@@ -71,6 +86,14 @@ impl Prefix {
         let (mine, others) = (self.gain(), other.gain());
         if others > mine || others == mine && other.q < self.q { other } else { self }
     }
+}
+
+/// Sums of what is above a limit in f32, and how many of it are open.
+#[derive(Clone, Copy)]
+struct Part {
+    q: f32,
+    qa: f32,
+    found: usize,
 }
 
 /// Places of the magnitudes between the limits, as bits of f32, with room for a vector behind the last.
@@ -125,18 +148,13 @@ pub(super) fn best_scales<L: Lanes, const N: usize, const B: usize>(
             searches[i + j] = (bounds[j], (low, limits[j].1));
         }
     }
-    let (mut parts, mut places) = ([(Prefix::NONE, 0); B], [[0.0; 16 * (N_MOST + 1)]; B]);
+    let mut parts = [Part { q: 0.0, qa: 0.0, found: 0 }; B];
     for i in 0..B {
-        parts[i] = settle(l, &a[i], &rooms[i], known[i], &mut searches[i], &mut places[i]);
+        parts[i] = settle(l, &a[i], &mut rooms[i], known[i], &mut searches[i]);
     }
     let mut scales = [0.0; B];
     for i in 0..B {
-        let ((all, found), places) = (parts[i], &places[i]);
-        let best = if found <= FEW { best_of_few(l, all, (places, found), &rooms[i]) } else { None };
-        scales[i] = match best {
-            Some(best) => best.qa / best.q,
-            None => best_of_many(all, &places[..found], &rooms[i]),
-        };
+        scales[i] = best_scale(l, &a[i], &rooms[i], parts[i], searches[i].1.0);
     }
     scales
 }
@@ -206,16 +224,15 @@ fn excess<L: Lanes, const N: usize>(
 fn settle<L: Lanes, const N: usize>(
     l: L,
     a: &[L::V; N],
-    room: &Room<N>,
+    room: &mut Room<N>,
     known: Known,
     (bound, limits): &mut (f32, (f32, f32)),
-    places: &mut Places,
-) -> (Prefix, usize) {
+) -> Part {
     let mut rounds = 0;
     loop {
-        let parts = part(l, a, room, *limits, places);
-        if parts.1 <= FEW || rounds == ROUNDS {
-            return parts;
+        let parted = part(l, a, room, *limits);
+        if parted.found <= FEW || rounds == ROUNDS {
+            return parted;
         }
         let t = narrower(l, *limits);
         let h = excess(l, [a; 2], [&room.q; 2], t, [known; 2]);
@@ -234,84 +251,99 @@ fn settle<L: Lanes, const N: usize>(
 
 /// What is above the first limit; and how many of it are not above the second: their places are put down.
 #[inline(always)]
-fn part<L: Lanes, const N: usize>(
-    l: L,
-    a: &[L::V; N],
-    room: &Room<N>,
-    (low, high): (f32, f32),
-    places: &mut Places,
-) -> (Prefix, usize) {
+fn part<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &mut Room<N>, (low, high): (f32, f32)) -> Part {
     let (low, high) = (l.splat(low), l.splat(high));
-    let (mut q, mut qa) = (l.wide_splat(0.0), l.wide_splat(0.0));
+    let (mut q, mut qa) = (l.splat(0.0), l.splat(0.0));
     let mut found = 0;
     for i in 0..N {
         let above = l.above(a[i], low);
-        qa = l.wide_add_where(qa, above, l.singles(&room.qa[i]));
-        q = l.wide_add_where(q, above, l.singles(&room.q[i]));
+        qa = l.add_where(qa, above, l.singles(&room.qa[i]));
+        q = l.add_where(q, above, l.singles(&room.q[i]));
         let open = l.at_least_of(above, high, a[i]);
-        if let Some(to) = places.get_mut(found..).and_then(|to| to.first_chunk_mut::<16>()) {
+        if let Some(to) = room.places.get_mut(found..).and_then(|to| to.first_chunk_mut::<16>()) {
             l.compress(open, l.singles(&PLACES[i]), to);
         }
         found += l.many(open);
     }
-    (Prefix { q: l.total_of_wide(q), qa: l.total_of_wide(qa) }, found)
+    Part { q: l.total(q), qa: l.total(qa), found }
 }
 
-/// The best prefix that ends with one of at most fifteen open magnitudes, or before them; `all` is the longest. Equal ones
-/// belong to all of them. Gains are in f32 first; those that may be the best then in f64. `None`: f32 may be too coarse.
+/// The sums of what is above a limit, exactly.
 #[inline(always)]
-fn best_of_few<L: Lanes, const N: usize>(
-    l: L,
-    all: Prefix,
-    (places, found): (&Places, usize),
-    room: &Room<N>,
-) -> Option<Prefix> {
-    let (flat_a, flat_q, flat_qa) = (room.a.as_flattened(), room.q.as_flattened(), room.qa.as_flattened());
-    let (mut a, mut q, mut qa) = ([0.0; 16], [0.0; 16], [0.0; 16]);
-    // Sixteen of them however many there are: their number cannot be guessed.
-    for i in 0..16 {
-        let from = places[i].to_bits() as usize & (16 * N - 1);
-        (a[i], q[i], qa[i]) = (flat_a[from], flat_q[from], flat_qa[from]);
+fn wide_part<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &Room<N>, low: f32) -> Prefix {
+    let low = l.splat(low);
+    let (mut q, mut qa) = (l.wide_splat(0.0), l.wide_splat(0.0));
+    for i in 0..N {
+        let above = l.above(a[i], low);
+        qa = l.wide_add_where(qa, above, l.singles(&room.qa[i]));
+        q = l.wide_add_where(q, above, l.singles(&room.q[i]));
     }
+    Prefix { q: l.total_of_wide(q), qa: l.total_of_wide(qa) }
+}
+
+/// The scale of the best prefix that ends with one of the open magnitudes, or before them; `low` is the limit of all. Equal
+/// ones belong to all of them. Sums are in f32 first, which is enough for at most fifteen if one prefix is better than the
+/// others for certain, and its scale rounds to the same f16 whatever the sums lack. Else they are exact.
+#[inline(always)]
+fn best_scale<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &Room<N>, all: Part, low: f32) -> f64 {
+    let Part { found, .. } = all;
+    if found > FEW {
+        return best_of_many(wide_part(l, a, room, low), found, room);
+    }
+    let places = l.singles(&room.places.as_chunks::<16>().0[0]);
     let (zero, there) = (l.splat(0.0), l.above(l.splat(found as f32), l.singles(&ORDER)));
-    let x = l.choose(there, l.singles(&a), l.splat(f32::INFINITY));
-    l.store(x, &mut a);
-    let wide = l.wide_splat(0.0);
-    let open = Prefix {
-        q: l.total_of_wide(l.wide_add_where(wide, there, l.singles(&q))),
-        qa: l.total_of_wide(l.wide_add_where(wide, there, l.singles(&qa))),
-    };
-    let certain = all.without(open);
-    if all.qa > ALL * certain.qa || all.q > ALL * certain.q {
-        return None;
-    }
+    let x = l.choose(there, l.gather(&room.a, places), l.splat(f32::INFINITY));
+    let (vector_q, vector_qa) = (l.gather(&room.q, places), l.gather(&room.qa, places));
+    let (mut a_of, mut q, mut qa) = ([0.0; 16], [0.0; 16], [0.0; 16]);
+    l.store(x, &mut a_of);
+    l.store(vector_q, &mut q);
+    l.store(vector_qa, &mut qa);
+    // Sixteen of them however many there are: their number cannot be guessed.
     let (mut sums_q, mut sums_qa) = ((zero, zero), (zero, zero));
     for i in 0..8 {
-        let below = (l.above(x, l.splat(a[2 * i])), l.above(x, l.splat(a[2 * i + 1])));
+        let below = (l.above(x, l.splat(a_of[2 * i])), l.above(x, l.splat(a_of[2 * i + 1])));
         sums_q.0 = l.add_where(sums_q.0, below.0, l.splat(q[2 * i]));
         sums_q.1 = l.add_where(sums_q.1, below.1, l.splat(q[2 * i + 1]));
         sums_qa.0 = l.add_where(sums_qa.0, below.0, l.splat(qa[2 * i]));
         sums_qa.1 = l.add_where(sums_qa.1, below.1, l.splat(qa[2 * i + 1]));
     }
-    let sum = l.sub(l.splat(all.qa as f32), l.add(sums_qa.0, sums_qa.1));
-    let mass = l.sub(l.splat(all.q as f32), l.add(sums_q.0, sums_q.1));
-    let gains = l.div(l.mul(sum, sum), mass);
+    let (all_qa, all_q) = (l.splat(all.qa), l.splat(all.q));
+    let sum = l.sub(all_qa, l.add(sums_qa.0, sums_qa.1));
+    let mass = l.sub(all_q, l.add(sums_q.0, sums_q.1));
+    let scales = l.div(sum, mass);
+    let gains = l.mul(sum, scales);
     let near = l.mul(l.crest(gains), l.splat(NEAR));
     let mut ends = l.bits(l.at_least(gains, near)) & ((2 << found) - 1);
-    let mut best = Prefix::NONE;
+    // The lane behind the last has what is certainly in the support.
+    let apart = l.splat(apart(N));
+    let certain = l.bits(l.at_least_of(l.at_least(l.mul(sum, apart), all_qa), l.mul(mass, apart), all_q));
+    if certain != 0xffff {
+        return best_of_many(wide_part(l, a, room, low), found, room);
+    }
+    let mut of = [0.0; 16];
+    l.store(scales, &mut of);
+    let scale = of[ends.trailing_zeros() as usize & 15];
+    let same = l.bits(l.at_least_of(l.at_least(scales, l.splat(scale)), l.splat(scale), scales));
+    let halves = [l.to_half(scale * (1.0 - WRONG)), l.to_half(scale * (1.0 + WRONG))];
+    if ends & !same == 0 && halves[0] == halves[1] {
+        return f64::from(scale);
+    }
+    let all = wide_part(l, a, room, low);
+    let (wide, mut best) = (l.wide_splat(0.0), Prefix { q: 0.0, qa: 0.0 });
     while ends != 0 {
-        let below = l.above(l.splat(a[ends.trailing_zeros() as usize & 15]), x);
-        let q = l.total_of_wide(l.wide_add_where(wide, below, l.singles(&q)));
-        let qa = l.total_of_wide(l.wide_add_where(wide, below, l.singles(&qa)));
+        let below = l.above(l.splat(a_of[ends.trailing_zeros() as usize & 15]), x);
+        let q = l.total_of_wide(l.wide_add_where(wide, below, vector_q));
+        let qa = l.total_of_wide(l.wide_add_where(wide, below, vector_qa));
         best = best.better(all.without(Prefix { q, qa }));
         ends &= ends - 1;
     }
-    Some(best)
+    best.qa / best.q
 }
 
 /// The scale of the best prefix, by the scalar code.
 #[cold]
-fn best_of_many<const N: usize>(all: Prefix, places: &[f32], room: &Room<N>) -> f64 {
+fn best_of_many<const N: usize>(all: Prefix, found: usize, room: &Room<N>) -> f64 {
+    let places = &room.places[..found];
     let (a, q, qa) = (room.a.as_flattened(), room.q.as_flattened(), room.qa.as_flattened());
     let (mut keys, mut certain) = ([0u64; 16 * N_MOST], all);
     for (to, place) in keys.iter_mut().zip(places) {
