@@ -318,17 +318,7 @@ impl Pipeline<'_> {
             let at = first + (block * block_len) as u64;
             let rest = weights.part(block * block_len, usize::MAX);
             let out = &mut out[block * block_bytes..];
-            let coded = if !weighing.is_known() {
-                coder.code_many(rest, coder_work, out, &mut stats)
-            } else if let Some(run) = weighing.of_rest_of_row(at).filter(|q| q.len().min(rest.len()) >= block_len) {
-                // Whole blocks of a row at a time.
-                let run = &run[..run.len().min(rest.len()) / block_len * block_len];
-                coder.code_weighted((rest.part(0, run.len()), run), coder_work, out, &mut stats)
-            } else {
-                let weights = rest.part(0, block_len);
-                let importance = weighing.of_block(at, weights.len(), importance);
-                coder.code_one(weights, importance, coder_work, &mut out[..block_bytes], &mut stats).map(|()| 1)
-            };
+            let coded = weighing.code(coder, (rest, at), (coder_work, importance), out, &mut stats);
             block += coded.map_err(|e| self.refuse(job, block_problem(&e, at, block_len)))?;
         }
         let hash = self.emit(job, &work.out, job.base + first / block_len as u64 * block_bytes as u64)?;

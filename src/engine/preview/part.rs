@@ -157,13 +157,8 @@ impl MethodPart {
             let at = first + (block * len) as u64;
             let rest = weights.part(block * len, usize::MAX);
             let out = &mut work.out[block * bytes..];
-            let coded = if weighing.is_known() {
-                let one = rest.part(0, len);
-                let importance = weighing.of_block(at, one.len(), &mut work.importance);
-                coder.code_one(one, importance, &mut work.coder, &mut out[..bytes], &mut self.stats).map(|()| 1)
-            } else {
-                coder.code_many(rest, &mut work.coder, out, &mut self.stats)
-            };
+            let buffers = (&mut work.coder, &mut work.importance);
+            let coded = weighing.code(coder, (rest, at), buffers, out, &mut self.stats);
             match coded {
                 Ok(done) => {
                     out.chunks_exact(bytes).take(done).for_each(|block| scales.add_f32(coder.scale_of(block)));

@@ -6,6 +6,9 @@
 use super::super::error::Result;
 use super::super::imatrix::{Imatrix, Importance};
 use super::super::model::{Role, Tensor};
+use super::super::stats::BlockStats;
+use super::super::ternary::kernels::Weights;
+use super::super::ternary::{BlockError, Coder, CoderWork};
 
 /// Added to importance over its mean where a whole tensor is weighed, as `optimum` does for blocks: no weight counts
 /// for nothing.
@@ -83,10 +86,39 @@ impl<'a> Weighing<'a> {
         Some(buffer)
     }
 
-    /// Importance of the elements from `first` to the end of its row; `None` where it has none of its own.
-    pub fn of_rest_of_row(&self, first: u64) -> Option<&[f32]> {
-        let columns = self.importance.as_ref()?.of_expert((first / self.expert) as usize)?;
-        columns.get((first % self.row) as usize..self.row as usize)
+    /// Importance of whole blocks from `first` on, to be laid over `len` elements or fewer again and again, and over how
+    /// many: to the end of the row, or from the beginning of one to the end of the expert. `None` where they have none of
+    /// their own, or a row ends within a block.
+    fn of_rows(&self, first: u64, len: usize, block: usize) -> Option<(&[f32], usize)> {
+        let expert = first / self.expert;
+        let row = self.importance.as_ref()?.of_expert(expert as usize)?.get(..self.row as usize)?;
+        let rest = row.get((first % self.row) as usize..)?;
+        let whole = rest.len() == row.len() && row.len().is_multiple_of(block);
+        let end = if whole { (expert + 1) * self.expert - first } else { rest.len() as u64 };
+        let len = len.min(usize::try_from(end).unwrap_or(usize::MAX)) / block * block;
+        (len > 0).then(|| (&rest[..rest.len().min(len)], len))
+    }
+
+    /// Codes blocks from the front of `weights`, the first of which is element `first` of the tensor, as [`Coder::code_many`]
+    /// does; where importance is known, whole blocks of many rows at a time.
+    pub fn code(
+        &self,
+        coder: &Coder,
+        (weights, first): (Weights<'_>, u64),
+        (work, buffer): (&mut CoderWork, &mut Vec<f32>),
+        out: &mut [u8],
+        stats: &mut BlockStats,
+    ) -> Result<usize, BlockError> {
+        let block = coder.format().block_len();
+        if !self.is_known() {
+            return coder.code_many(weights, work, out, stats);
+        }
+        if let Some((importance, len)) = self.of_rows(first, weights.len(), block) {
+            return coder.code_weighted((weights.part(0, len), importance), work, out, stats);
+        }
+        let weights = weights.part(0, block);
+        let importance = self.of_block(first, weights.len(), buffer);
+        coder.code_one(weights, importance, work, &mut out[..coder.format().block_bytes()], stats).map(|()| 1)
     }
 
     /// Importance over its mean of each of many elements, for a tensor with one scale; `None` where it has none.

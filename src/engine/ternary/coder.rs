@@ -6,7 +6,7 @@
 
 use super::block::{BlockError, code_block, encode_block};
 use super::exact::Scratch;
-use super::kernels::{Kernel, Task, Weights, Whole};
+use super::kernels::{Kernel, Regard, Task, Weights, Whole};
 use super::whole::WholeCode;
 use super::{Format, Method};
 use crate::engine::codec::{EncodeError, Iq1Scratch, decoder, encode_iq1_s};
@@ -32,6 +32,8 @@ pub struct CoderWork {
     decoded: Vec<f32>,
     iq1: Iq1Scratch,
     scratch: Scratch,
+    /// What a kernel makes of importance.
+    normalised: Vec<f32>,
 }
 
 /// A coded block; its trits are in the worker's buffers.
@@ -98,7 +100,7 @@ impl Coder {
         self.code_one(block, None, work, &mut out[..self.format.block_bytes()], stats).map(|()| 1)
     }
 
-    /// The same with importance, which is as long as `weights`.
+    /// The same with importance, which is that of whole blocks and laid over `weights` again and again, or as long as they.
     pub fn code_weighted(
         &self,
         (weights, importance): (Weights<'_>, &[f32]),
@@ -107,7 +109,8 @@ impl Coder {
         stats: &mut BlockStats,
     ) -> Result<usize, BlockError> {
         if let Some(task) = self.task() {
-            let done = self.kernel.weighted((task, self.blind), (weights, importance), out, stats);
+            let regard = Regard { importance, normalised: &mut work.normalised };
+            let done = self.kernel.weighted((task, self.blind), (weights, regard), out, stats);
             if done > 0 {
                 return Ok(done);
             }
@@ -129,10 +132,11 @@ impl Coder {
         out: &mut [u8],
         stats: &mut BlockStats,
     ) -> Result<(), BlockError> {
-        if let (Some(importance), Some(task)) = (importance, self.task())
-            && self.kernel.weighted((task, self.blind), (weights, importance), out, stats) == 1
-        {
-            return Ok(());
+        if let (Some(importance), Some(task)) = (importance, self.task()) {
+            let regard = Regard { importance, normalised: &mut work.normalised };
+            if self.kernel.weighted((task, self.blind), (weights, regard), out, stats) == 1 {
+                return Ok(());
+            }
         }
         let mut buffer = std::mem::take(&mut work.weights);
         let coded = self.code(weights.singles(&mut buffer), importance, work, stats);
@@ -195,7 +199,10 @@ impl Coder {
             let block = Weights::F32(weights);
             let done = match importance {
                 None => self.kernel.blocks(task, block, &mut work.bytes, &mut one) == 1,
-                Some(q) => self.kernel.weighted((task, self.blind), (block, q), &mut work.bytes, &mut one) == 1,
+                Some(importance) => {
+                    let regard = Regard { importance, normalised: &mut work.normalised };
+                    self.kernel.weighted((task, self.blind), (block, regard), &mut work.bytes, &mut one) == 1
+                }
             };
             if done {
                 stats.merge(&one);

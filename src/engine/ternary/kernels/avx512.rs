@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::avx2::Avx2;
 use super::codes::{self, Found};
 use super::lanes::{Lanes, Source};
-use super::{Powers, Task, Weights, quantize};
+use super::{Powers, Regard, Task, Weights, quantize};
 use crate::engine::stats::BlockStats;
 use crate::engine::ternary::Format;
 
@@ -71,17 +71,17 @@ impl Avx512 {
     pub(super) fn weighted(
         self,
         task: (Task, bool),
-        (weights, importance): (Weights<'_>, &[f32]),
+        (weights, regard): (Weights<'_>, Regard<'_>),
         out: &mut [u8],
         stats: &mut BlockStats,
     ) -> usize {
         match weights {
             // SAFETY: `self` proves that the CPU has the instructions.
-            Weights::F16(w) => unsafe { weighted::<super::lanes::Half>(self, task, (w, importance), out, stats) },
+            Weights::F16(w) => unsafe { weighted::<super::lanes::Half>(self, task, (w, regard), out, stats) },
             // SAFETY: as above.
-            Weights::BF16(w) => unsafe { weighted::<super::lanes::Brain>(self, task, (w, importance), out, stats) },
+            Weights::BF16(w) => unsafe { weighted::<super::lanes::Brain>(self, task, (w, regard), out, stats) },
             // SAFETY: as above.
-            Weights::F32(w) => unsafe { weighted::<super::lanes::Single>(self, task, (w, importance), out, stats) },
+            Weights::F32(w) => unsafe { weighted::<super::lanes::Single>(self, task, (w, regard), out, stats) },
         }
     }
 }
@@ -100,7 +100,7 @@ fn blocks<S: Source>(l: Avx512, task: Task, w: &[S::Raw], out: &mut [u8], stats:
 fn weighted<S: Source>(
     l: Avx512,
     (task, blind): (Task, bool),
-    w: (&[S::Raw], &[f32]),
+    w: (&[S::Raw], Regard<'_>),
     out: &mut [u8],
     stats: &mut BlockStats,
 ) -> usize {

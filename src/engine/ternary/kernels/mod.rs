@@ -162,11 +162,11 @@ impl Kernel {
     }
 
     /// Codes blocks from the front with importance, which the choice of scales passes over if `blind`, until one is not
-    /// ordinary; returns how many.
+    /// ordinary; returns how many. Importance is whole blocks' and laid over the weights again and again.
     pub(super) fn weighted(
         self,
         task: (Task, bool),
-        weights: (Weights<'_>, &[f32]),
+        weights: (Weights<'_>, Regard<'_>),
         out: &mut [u8],
         stats: &mut BlockStats,
     ) -> usize {
@@ -221,6 +221,13 @@ impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// Importance of weights, and room for what their blocks count by it.
+#[derive(Debug)]
+pub(super) struct Regard<'a> {
+    pub importance: &'a [f32],
+    pub normalised: &'a mut Vec<f32>,
 }
 
 /// What blocks are coded to.

@@ -7,7 +7,7 @@ use half::f16;
 
 use super::codes::{self, Found};
 use super::lanes::{Brain, Half, Lanes, Single, Source};
-use super::{Powers, Task, Weights, quantize};
+use super::{Powers, Regard, Task, Weights, quantize};
 use crate::engine::stats::BlockStats;
 use crate::engine::ternary::Format;
 
@@ -48,14 +48,14 @@ impl Neon {
     pub(super) fn weighted(
         self,
         task: (Task, bool),
-        (weights, importance): (Weights<'_>, &[f32]),
+        (weights, regard): (Weights<'_>, Regard<'_>),
         out: &mut [u8],
         stats: &mut BlockStats,
     ) -> usize {
         fn of<S: Source>(
             l: Neon,
             task: (Task, bool),
-            w: (&[S::Raw], &[f32]),
+            w: (&[S::Raw], Regard<'_>),
             out: &mut [u8],
             stats: &mut BlockStats,
         ) -> usize {
@@ -67,9 +67,9 @@ impl Neon {
             }
         }
         match weights {
-            Weights::F16(w) => of::<Half>(self, task, (w, importance), out, stats),
-            Weights::BF16(w) => of::<Brain>(self, task, (w, importance), out, stats),
-            Weights::F32(w) => of::<Single>(self, task, (w, importance), out, stats),
+            Weights::F16(w) => of::<Half>(self, task, (w, regard), out, stats),
+            Weights::BF16(w) => of::<Brain>(self, task, (w, regard), out, stats),
+            Weights::F32(w) => of::<Single>(self, task, (w, regard), out, stats),
         }
     }
 

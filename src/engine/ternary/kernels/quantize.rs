@@ -7,7 +7,7 @@ use super::codes::pack;
 use super::lanes::{Codes, Lanes, Source};
 use super::support::{Known, NONE_OPEN};
 use super::weighted::Room;
-use super::{Task, Whole, fold, support, weighted};
+use super::{Regard, Task, Whole, fold, support, weighted};
 use crate::engine::stats::{BlockStats, NarrowSums, fits_f32, weighted_fit_f32};
 use crate::engine::ternary::Method;
 use crate::engine::ternary::block::kept_from;
@@ -71,12 +71,12 @@ pub(super) fn blocks<L: Lanes, S: Source, const N: usize, const B: usize>(
 }
 
 /// Codes blocks of 16·N weights whose errors are weighted by importance, and their scales too unless the coder is blind, one
-/// after the other until one is not ordinary; returns how many were coded. `importance` is as long as `weights`.
+/// after the other until one is not ordinary; returns how many were coded. Importance is laid over them again and again.
 #[inline(always)]
 pub(super) fn weighted_blocks<L: Lanes, S: Source, const N: usize, const B: usize>(
     l: L,
     (task, blind): (Task, bool),
-    (weights, importance): (&[S::Raw], &[f32]),
+    (weights, regard): (&[S::Raw], Regard<'_>),
     out: &mut [u8],
     stats: &mut BlockStats,
 ) -> usize {
@@ -87,25 +87,28 @@ pub(super) fn weighted_blocks<L: Lanes, S: Source, const N: usize, const B: usiz
     let (mut open, mut rooms) = ([NONE_OPEN; B], [Room::EMPTY; B]);
     let mut done = 0;
     let all = weights.as_chunks::<16>().0.as_chunks::<N>().0;
-    let importance = importance.as_chunks::<16>().0.as_chunks::<N>().0;
-    for ((blocks, importance), out) in all.chunks(B).zip(importance.chunks(B)).zip(out.chunks_mut(B * bytes)) {
+    let importance = regard.importance.as_chunks::<16>().0.as_chunks::<N>().0;
+    let q = if exact && !blind { weighted::normalise::<L, N>(l, importance, regard.normalised) } else { importance };
+    let mut columns = importance.iter().zip(q).cycle();
+    let Some(first) = columns.clone().next() else { return 0 };
+    for (blocks, out) in all.chunks(B).zip(out.chunks_mut(B * bytes)) {
         let mut looks = [Look { known: Known::NOTHING, native: None }; B];
-        let mut regarded = [&importance[0]; B];
+        let (mut regarded, mut q) = ([first.0; B], [first.1; B]);
         let mut ordinary = 0;
-        for ((block, importance), a) in blocks.iter().zip(importance).zip(&mut a) {
+        for ((block, columns), a) in blocks.iter().zip(&mut columns).zip(&mut a) {
             let Some(look) = look::<L, S, N>(l, task, block, a) else { break };
-            (looks[ordinary], regarded[ordinary]) = (look, importance);
+            (looks[ordinary], (regarded[ordinary], q[ordinary])) = (look, columns);
             ordinary += 1;
         }
         let mut scales = [0.0; B];
         if exact && ordinary > 0 {
             for i in ordinary..B {
-                (a[i], looks[i]) = (a[0], looks[0]);
+                (a[i], looks[i], q[i]) = (a[0], looks[0], q[0]);
             }
             scales = if blind {
                 support::best_scales::<L, S, N, B>(l, &a, &looks.map(|look| look.known), &mut open)
             } else {
-                weighted::best_scales(l, &a, &regarded, &looks.map(|look| look.known.greatest), &mut rooms)
+                weighted::best_scales(l, &a, &q, &looks.map(|look| look.known.greatest), &mut rooms)
             };
         }
         for (i, (block, out)) in blocks[..ordinary].iter().zip(out.chunks_mut(bytes)).enumerate() {

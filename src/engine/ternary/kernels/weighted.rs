@@ -22,28 +22,15 @@ const FEW: usize = 15;
 /// steps and a fold, 20 roundings, each of at most (t + 1) means; the products qa that count are rounded once more. As the
 /// bound is at least a quarter of a mean this is 176·2⁻²⁴; solving takes less than the rest.
 const UNIT: f32 = 256.0 / (1 << 24) as f32;
-/// How much greater the sums of a block may be than those of what is certainly in the support for gains in f32 to be compared,
-/// by vectors of a block: then gains are wrong by less than [`NEAR`] beside each other. With u = 2⁻²⁴ the sums of all are wrong
-/// by N + 3 roundings, the same of every prefix: gains S·d with S and Q wrong by δ·S, δ·Q and scales d no further apart than
-/// this ratio r differ by (N + 3)·r·(r − 1 + r² − 1)·u for it. What is left out of them is wrong by ten roundings of r − 1 parts,
-/// each sum by one more, thrice in a gain, and two more. This makes 50, 59 and 61 u of 256, 128 and 64 weights.
-const fn apart(n: usize) -> f32 {
-    match n {
-        16 => 1.25,
-        8 => 1.4,
-        _ => 1.5,
-    }
-}
-/// What a gain in f32 is at least of the greatest if its prefix may be the best.
-const NEAR: f32 = 1.0 - 64.0 / (1 << 24) as f32;
-/// By what part a scale in f32 may be wrong at most, and some more: both sums by (N + 3)·r + 10(r − 1) + 1 roundings.
-const WRONG: f32 = 64.0 / (1 << 24) as f32;
+/// By what part of what it adds to the certain ones a prefix's gain in f32 may be wrong beside another's, see [`best_scale`].
+const ADDED: f32 = 80.0 / (1 << 24) as f32;
+/// By what part a scale in f32 may be wrong: N + 4 roundings in both sums, and three.
+const WRONG: f32 = 48.0 / (1 << 24) as f32;
 
-/// A block as its search wants it: magnitudes, normalised importance, their products.
+/// A block as its search wants it: magnitudes, and their products with normalised importance.
 #[derive(Clone, Copy)]
 pub(super) struct Room<const N: usize> {
     a: [[f32; 16]; N],
-    q: [[f32; 16]; N],
     qa: [[f32; 16]; N],
     /// Places of what is open.
     places: Places,
@@ -52,7 +39,7 @@ pub(super) struct Room<const N: usize> {
 impl<const N: usize> Room<N> {
     pub const EMPTY: Self = {
         let none = [[0.0; 16]; N];
-        Self { a: none, q: none, qa: none, places: [0.0; 16 * (N_MOST + 1)] }
+        Self { a: none, qa: none, places: [0.0; 16 * (N_MOST + 1)] }
     };
 }
 
@@ -77,8 +64,8 @@ impl Prefix {
         if self.q > 0.0 { self.qa * self.qa / self.q } else { 0.0 }
     }
 
-    fn without(self, other: Self) -> Self {
-        Self { q: self.q - other.q, qa: self.qa - other.qa }
+    fn with(self, other: Self) -> Self {
+        Self { q: self.q + other.q, qa: self.qa + other.qa }
     }
 
     /// The one of greater gain; of equal ones the shorter.
@@ -88,7 +75,7 @@ impl Prefix {
     }
 }
 
-/// Sums of what is above a limit in f32, and how many of it are open.
+/// Sums of what is certainly in the support in f32, and how many are open.
 #[derive(Clone, Copy)]
 struct Part {
     q: f32,
@@ -115,13 +102,13 @@ const PLACES: [[f32; 16]; N_MOST] = {
 pub(super) fn best_scales<L: Lanes, const N: usize, const B: usize>(
     l: L,
     a: &[[L::V; N]; B],
-    importance: &[&[[f32; 16]; N]; B],
+    q: &[&[[f32; 16]; N]; B],
     greatest: &[f32; B],
     rooms: &mut [Room<N>; B],
 ) -> [f64; B] {
     let mut known = [Known { q: 0.0, qa: 0.0, square: 0.0, greatest: 0.0 }; B];
     for i in 0..B {
-        known[i] = normalise(l, &a[i], importance[i], &mut rooms[i], greatest[i]);
+        known[i] = regard(l, &a[i], q[i], &mut rooms[i], greatest[i]);
     }
     let zero = l.splat(0.0);
     let (mut t, mut h) = ([zero; B], [zero; B]);
@@ -133,7 +120,7 @@ pub(super) fn best_scales<L: Lanes, const N: usize, const B: usize>(
                 (square / qa, greatest)
             }),
         );
-        h[i] = excess(l, [&a[i], &a[i + 1]], [&rooms[i].q, &rooms[i + 1].q], t[i], [known[i], known[i + 1]]);
+        h[i] = excess(l, [&a[i], &a[i + 1]], [q[i], q[i + 1]], t[i], [known[i], known[i + 1]]);
         // H(0) is the sum of all.
         h[i] = l.add_where(h[i], l.above(l.splat(1.0), per_lane(l)), l.eights(known[i].qa, known[i + 1].qa));
     }
@@ -150,40 +137,58 @@ pub(super) fn best_scales<L: Lanes, const N: usize, const B: usize>(
     }
     let mut parts = [Part { q: 0.0, qa: 0.0, found: 0 }; B];
     for i in 0..B {
-        parts[i] = settle(l, &a[i], &mut rooms[i], known[i], &mut searches[i]);
+        parts[i] = settle(l, (&a[i], q[i]), &mut rooms[i], known[i], &mut searches[i]);
     }
     let mut scales = [0.0; B];
     for i in 0..B {
-        scales[i] = best_scale(l, &a[i], &rooms[i], parts[i], searches[i].1.0);
+        scales[i] = best_scale(l, (&a[i], q[i]), &rooms[i], parts[i], searches[i].1.1);
     }
     scales
 }
 
-/// Importance ÷ mean + 10⁻⁶, its product with the magnitudes, and sums.
+/// Importance ÷ mean + 10⁻⁶ of each block.
 #[inline(always)]
-fn normalise<L: Lanes, const N: usize>(
+pub(super) fn normalise<'a, L: Lanes, const N: usize>(
+    l: L,
+    importance: &[[[f32; 16]; N]],
+    to: &'a mut Vec<f32>,
+) -> &'a [[[f32; 16]; N]] {
+    let (zero, one, floor) = (l.splat(0.0), l.splat(1.0), l.splat(FLOOR));
+    to.resize(importance.as_flattened().as_flattened().len(), 0.0);
+    let to = to.as_chunks_mut::<16>().0.as_chunks_mut::<N>().0;
+    for (importance, to) in importance.iter().zip(&mut *to) {
+        let mut sums = (zero, zero);
+        for j in 0..N / 2 {
+            let (x, y) = (l.singles(&importance[2 * j]), l.singles(&importance[2 * j + 1]));
+            sums = (l.add(sums.0, l.max(x, zero)), l.add(sums.1, l.max(y, zero)));
+        }
+        let mean = fold(l, sums) / (16 * N) as f32;
+        let inverse = 1.0 / mean;
+        let informative = mean > 0.0 && mean.is_finite() && inverse.is_finite();
+        let factor = l.splat(inverse);
+        for (importance, to) in importance.iter().zip(to) {
+            let q = if informative { l.add(l.mul(l.max(l.singles(importance), zero), factor), floor) } else { one };
+            l.store(q, to);
+        }
+    }
+    to
+}
+
+/// Products of importance and magnitudes, and sums.
+#[inline(always)]
+fn regard<L: Lanes, const N: usize>(
     l: L,
     a: &[L::V; N],
-    importance: &[[f32; 16]; N],
+    q: &[[f32; 16]; N],
     room: &mut Room<N>,
     greatest: f32,
 ) -> Known {
-    let (zero, one, floor) = (l.splat(0.0), l.splat(1.0), l.splat(FLOOR));
-    let mut sums = (zero, zero);
-    for j in 0..N / 2 {
-        let (x, y) = (l.singles(&importance[2 * j]), l.singles(&importance[2 * j + 1]));
-        sums = (l.add(sums.0, l.max(x, zero)), l.add(sums.1, l.max(y, zero)));
-    }
-    let mean = fold(l, sums) / (16 * N) as f32;
-    let inverse = 1.0 / mean;
-    let informative = mean > 0.0 && mean.is_finite() && inverse.is_finite();
-    let factor = l.splat(inverse);
+    let zero = l.splat(0.0);
     let (mut sum_q, mut sum_qa, mut squares) = (zero, zero, zero);
     for i in 0..N {
-        let q = if informative { l.add(l.mul(l.max(l.singles(&importance[i]), zero), factor), floor) } else { one };
+        let q = l.singles(&q[i]);
         let qa = l.mul(q, a[i]);
         l.store(a[i], &mut room.a[i]);
-        l.store(q, &mut room.q[i]);
         l.store(qa, &mut room.qa[i]);
         (sum_q, sum_qa) = (l.add(sum_q, q), l.add(sum_qa, qa));
         squares = l.mul_add(qa, a[i], squares);
@@ -223,19 +228,19 @@ fn excess<L: Lanes, const N: usize>(
 #[inline(always)]
 fn settle<L: Lanes, const N: usize>(
     l: L,
-    a: &[L::V; N],
+    (a, q): (&[L::V; N], &[[f32; 16]; N]),
     room: &mut Room<N>,
     known: Known,
     (bound, limits): &mut (f32, (f32, f32)),
 ) -> Part {
     let mut rounds = 0;
     loop {
-        let parted = part(l, a, room, *limits);
+        let parted = part(l, (a, q), room, *limits);
         if parted.found <= FEW || rounds == ROUNDS {
             return parted;
         }
         let t = narrower(l, *limits);
-        let h = excess(l, [a; 2], [&room.q; 2], t, [known; 2]);
+        let h = excess(l, [a; 2], [q; 2], t, [known; 2]);
         let mut lanes = [0.0; 16];
         l.store(h, &mut lanes);
         for half in lanes.chunks_mut(8) {
@@ -249,17 +254,22 @@ fn settle<L: Lanes, const N: usize>(
     }
 }
 
-/// What is above the first limit; and how many of it are not above the second: their places are put down.
+/// What is above the second limit; and how many are between: their places are put down.
 #[inline(always)]
-fn part<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &mut Room<N>, (low, high): (f32, f32)) -> Part {
+fn part<L: Lanes, const N: usize>(
+    l: L,
+    (a, importance): (&[L::V; N], &[[f32; 16]; N]),
+    room: &mut Room<N>,
+    (low, high): (f32, f32),
+) -> Part {
     let (low, high) = (l.splat(low), l.splat(high));
     let (mut q, mut qa) = (l.splat(0.0), l.splat(0.0));
     let mut found = 0;
     for i in 0..N {
-        let above = l.above(a[i], low);
-        qa = l.add_where(qa, above, l.singles(&room.qa[i]));
-        q = l.add_where(q, above, l.singles(&room.q[i]));
-        let open = l.at_least_of(above, high, a[i]);
+        let certain = l.above(a[i], high);
+        qa = l.add_where(qa, certain, l.singles(&room.qa[i]));
+        q = l.add_where(q, certain, l.singles(&importance[i]));
+        let open = l.at_least_of(l.above(a[i], low), high, a[i]);
         if let Some(to) = room.places.get_mut(found..).and_then(|to| to.first_chunk_mut::<16>()) {
             l.compress(open, l.singles(&PLACES[i]), to);
         }
@@ -270,55 +280,72 @@ fn part<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &mut Room<N>, (low,
 
 /// The sums of what is above a limit, exactly.
 #[inline(always)]
-fn wide_part<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &Room<N>, low: f32) -> Prefix {
-    let low = l.splat(low);
+fn wide_part<L: Lanes, const N: usize>(
+    l: L,
+    (a, importance): (&[L::V; N], &[[f32; 16]; N]),
+    room: &Room<N>,
+    high: f32,
+) -> Prefix {
+    let high = l.splat(high);
     let (mut q, mut qa) = (l.wide_splat(0.0), l.wide_splat(0.0));
     for i in 0..N {
-        let above = l.above(a[i], low);
-        qa = l.wide_add_where(qa, above, l.singles(&room.qa[i]));
-        q = l.wide_add_where(q, above, l.singles(&room.q[i]));
+        let certain = l.above(a[i], high);
+        qa = l.wide_add_where(qa, certain, l.singles(&room.qa[i]));
+        q = l.wide_add_where(q, certain, l.singles(&importance[i]));
     }
     Prefix { q: l.total_of_wide(q), qa: l.total_of_wide(qa) }
 }
 
-/// The scale of the best prefix that ends with one of the open magnitudes, or before them; `low` is the limit of all. Equal
-/// ones belong to all of them. Sums are in f32 first, which is enough for at most fifteen if one prefix is better than the
-/// others for certain, and its scale rounds to the same f16 whatever the sums lack. Else they are exact.
+/// The scale of the best prefix that ends with one of the open magnitudes, or before them, where all above `high` is certain.
+/// Equal ones belong to all of them. Sums are in f32 first, which is enough for at most fifteen if one prefix is better than
+/// the others for certain, and its scale rounds to the same f16 whatever the sums lack. Else they are exact.
+///
+/// A prefix that adds s and m to the certain C = Σqa and D = Σq gains C·h more than they, h = (s(2 + s/C) − m·C/D)/(D + m).
+/// With u = 2⁻²⁴, C and D are wrong by N + 3 ≤ 19 u of them and s and m by 8 u; let s ≤ C/2 and m ≤ D/2. What is wrong in h on
+/// its own is then less than 45 u of s and 15 u of m·C/D, over D + m, with eight roundings. What all prefixes have wrong alike, by
+/// C/D, 1/C and 1/D, differs between two whose h are about equal by less than 34 u of s and 49 u of m·C/D of the greater.
 #[inline(always)]
-fn best_scale<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &Room<N>, all: Part, low: f32) -> f64 {
-    let Part { found, .. } = all;
-    if found > FEW {
-        return best_of_many(wide_part(l, a, room, low), found, room);
+fn best_scale<L: Lanes, const N: usize>(
+    l: L,
+    block: (&[L::V; N], &[[f32; 16]; N]),
+    room: &Room<N>,
+    certain: Part,
+    high: f32,
+) -> f64 {
+    let Part { q: certain_q, qa: certain_qa, found } = certain;
+    if found > FEW || certain_qa == 0.0 {
+        return best_of_many(wide_part(l, block, room, high), found, room, block.1);
     }
     let places = l.singles(&room.places.as_chunks::<16>().0[0]);
     let (zero, there) = (l.splat(0.0), l.above(l.splat(found as f32), l.singles(&ORDER)));
     let x = l.choose(there, l.gather(&room.a, places), l.splat(f32::INFINITY));
-    let (vector_q, vector_qa) = (l.gather(&room.q, places), l.gather(&room.qa, places));
-    let (mut a_of, mut q, mut qa) = ([0.0; 16], [0.0; 16], [0.0; 16]);
-    l.store(x, &mut a_of);
+    let vector_q = l.choose(there, l.gather(block.1, places), zero);
+    let vector_qa = l.choose(there, l.gather(&room.qa, places), zero);
+    let (mut a, mut q, mut qa) = ([0.0; 16], [0.0; 16], [0.0; 16]);
+    l.store(x, &mut a);
     l.store(vector_q, &mut q);
     l.store(vector_qa, &mut qa);
     // Sixteen of them however many there are: their number cannot be guessed.
     let (mut sums_q, mut sums_qa) = ((zero, zero), (zero, zero));
     for i in 0..8 {
-        let below = (l.above(x, l.splat(a_of[2 * i])), l.above(x, l.splat(a_of[2 * i + 1])));
-        sums_q.0 = l.add_where(sums_q.0, below.0, l.splat(q[2 * i]));
-        sums_q.1 = l.add_where(sums_q.1, below.1, l.splat(q[2 * i + 1]));
-        sums_qa.0 = l.add_where(sums_qa.0, below.0, l.splat(qa[2 * i]));
-        sums_qa.1 = l.add_where(sums_qa.1, below.1, l.splat(qa[2 * i + 1]));
+        let within = (l.at_least(l.splat(a[2 * i]), x), l.at_least(l.splat(a[2 * i + 1]), x));
+        sums_q.0 = l.add_where(sums_q.0, within.0, l.splat(q[2 * i]));
+        sums_q.1 = l.add_where(sums_q.1, within.1, l.splat(q[2 * i + 1]));
+        sums_qa.0 = l.add_where(sums_qa.0, within.0, l.splat(qa[2 * i]));
+        sums_qa.1 = l.add_where(sums_qa.1, within.1, l.splat(qa[2 * i + 1]));
     }
-    let (all_qa, all_q) = (l.splat(all.qa), l.splat(all.q));
-    let sum = l.sub(all_qa, l.add(sums_qa.0, sums_qa.1));
-    let mass = l.sub(all_q, l.add(sums_q.0, sums_q.1));
-    let scales = l.div(sum, mass);
-    let gains = l.mul(sum, scales);
-    let near = l.mul(l.crest(gains), l.splat(NEAR));
-    let mut ends = l.bits(l.at_least(gains, near)) & ((2 << found) - 1);
-    // The lane behind the last has what is certainly in the support.
-    let apart = l.splat(apart(N));
-    let certain = l.bits(l.at_least_of(l.at_least(l.mul(sum, apart), all_qa), l.mul(mass, apart), all_q));
-    if certain != 0xffff {
-        return best_of_many(wide_part(l, a, room, low), found, room);
+    let (s, m) = (l.add(sums_qa.0, sums_qa.1), l.add(sums_q.0, sums_q.1));
+    let (all_s, all_m) = (l.splat(certain_qa), l.splat(certain_q));
+    let modest = l.at_least_of(l.at_least(all_s, l.add(s, s)), all_m, l.add(m, m));
+    let inverse = l.div(l.splat(1.0), l.add(all_m, m));
+    let scales = l.mul(l.add(all_s, s), inverse);
+    let gained = l.mul(s, l.mul_add(s, l.splat(1.0 / certain_qa), l.splat(2.0)));
+    let lost = l.mul(m, l.splat(certain_qa / certain_q));
+    let (gain, wrong) = (l.sub(gained, lost), l.mul(l.add(s, lost), l.splat(ADDED)));
+    let least = l.crest(l.mul(l.sub(gain, wrong), inverse));
+    let mut ends = l.bits(l.at_least(l.mul(l.add(gain, wrong), inverse), least)) & ((2 << found) - 1);
+    if l.bits(modest) != 0xffff {
+        return best_of_many(wide_part(l, block, room, high), found, room, block.1);
     }
     let mut of = [0.0; 16];
     l.store(scales, &mut of);
@@ -328,13 +355,13 @@ fn best_scale<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &Room<N>, all
     if ends & !same == 0 && halves[0] == halves[1] {
         return f64::from(scale);
     }
-    let all = wide_part(l, a, room, low);
+    let certain = wide_part(l, block, room, high);
     let (wide, mut best) = (l.wide_splat(0.0), Prefix { q: 0.0, qa: 0.0 });
     while ends != 0 {
-        let below = l.above(l.splat(a_of[ends.trailing_zeros() as usize & 15]), x);
-        let q = l.total_of_wide(l.wide_add_where(wide, below, vector_q));
-        let qa = l.total_of_wide(l.wide_add_where(wide, below, vector_qa));
-        best = best.better(all.without(Prefix { q, qa }));
+        let within = l.at_least(x, l.splat(a[ends.trailing_zeros() as usize & 15]));
+        let q = l.total_of_wide(l.wide_add_where(wide, within, vector_q));
+        let qa = l.total_of_wide(l.wide_add_where(wide, within, vector_qa));
+        best = best.better(certain.with(Prefix { q, qa }));
         ends &= ends - 1;
     }
     best.qa / best.q
@@ -342,14 +369,13 @@ fn best_scale<L: Lanes, const N: usize>(l: L, a: &[L::V; N], room: &Room<N>, all
 
 /// The scale of the best prefix, by the scalar code.
 #[cold]
-fn best_of_many<const N: usize>(all: Prefix, found: usize, room: &Room<N>) -> f64 {
+fn best_of_many<const N: usize>(certain: Prefix, found: usize, room: &Room<N>, q: &[[f32; 16]; N]) -> f64 {
     let places = &room.places[..found];
-    let (a, q, qa) = (room.a.as_flattened(), room.q.as_flattened(), room.qa.as_flattened());
-    let (mut keys, mut certain) = ([0u64; 16 * N_MOST], all);
+    let (a, q, qa) = (room.a.as_flattened(), q.as_flattened(), room.qa.as_flattened());
+    let mut keys = [0u64; 16 * N_MOST];
     for (to, place) in keys.iter_mut().zip(places) {
         let i = place.to_bits() as usize & (16 * N - 1);
         *to = key(a[i], i as u32);
-        certain = certain.without(Prefix { q: f64::from(q[i]), qa: f64::from(qa[i]) });
     }
     let certain = Sums { qa: certain.qa, q: certain.q, support: usize::from(certain.q > 0.0) };
     best_prefix(certain, &mut keys[..places.len()], q, qa).scale
