@@ -105,9 +105,9 @@ fn weighted<S: Source>(
     stats: &mut BlockStats,
 ) -> usize {
     match task.format.block_len() {
-        256 => quantize::weighted_blocks::<Avx512, S, 16, 2>(l, (task, blind), w, out, stats),
+        256 => quantize::weighted_blocks::<Avx512, S, 16, 4>(l, (task, blind), w, out, stats),
         128 => quantize::weighted_blocks::<Avx512, S, 8, 4>(l, (task, blind), w, out, stats),
-        64 => quantize::weighted_blocks::<Avx512, S, 4, 4>(l, (task, blind), w, out, stats),
+        64 => quantize::weighted_blocks::<Avx512, S, 4, 8>(l, (task, blind), w, out, stats),
         _ => 0,
     }
 }
