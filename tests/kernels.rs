@@ -169,6 +169,28 @@ fn blocks_with_importance() {
 }
 
 #[test]
+fn importance_of_a_row_is_laid_over_all_rows() {
+    let mut noise = Noise::new(31);
+    let weights: Vec<f32> = (0..256 * 35).map(|_| 0.02 * noise.normal() as f32).collect();
+    for kernel in fast() {
+        for format in FORMATS.into_iter().filter(|f| !f.has_one_scale()) {
+            let row = importances(format.block_len() * 5, 32);
+            let coder = Coder::new(format, Method::Exact, None).with_kernel(kernel);
+            let run = |importance: &[f32]| {
+                let (mut stats, mut work) = (BlockStats::default(), CoderWork::default());
+                let mut out = vec![0; weights.len() / format.block_len() * format.block_bytes()];
+                let done = coder.code_weighted((Weights::F32(&weights), importance), &mut work, &mut out, &mut stats);
+                (done, out, stats)
+            };
+            let all: Vec<f32> = row.iter().copied().cycle().take(weights.len()).collect();
+            let (by_row, whole) = (run(&row), run(&all));
+            assert_eq!(by_row, whole, "{kernel} {format}");
+            assert_eq!(by_row.0, Ok(weights.len() / format.block_len()), "{kernel} {format}");
+        }
+    }
+}
+
+#[test]
 fn weights_and_importance_that_lie_far_apart() {
     let (mut noise, n) = (Noise::new(7), 256 * 1500);
     let weights: Vec<f32> = (0..n).map(|_| 0.02 * (noise.student3() as f32).powi(3)).collect();

@@ -328,6 +328,27 @@ mod tests {
     }
 
     #[test]
+    fn weighted_sums_are_narrow_where_that_is_enough() {
+        let weights: Vec<f32> = (0..259).map(|i| ((i * 37 % 101) as f32 - 50.0) / 31.0).collect();
+        let trits = |i: usize| f32::from(i8::from(weights[i] > 0.4) - i8::from(weights[i] < -0.4));
+        for factor in [1e-35f32, 1e-8, 1.0, 1e8, 1e34] {
+            let importance: Vec<f32> = (0..259).map(|i| factor * ((i * 53 % 97) as f32 - 5.0)).collect();
+            let mut sums = ErrorSums::default();
+            sums.add_weighted(&weights, &importance, trits);
+            let wide = |x: &dyn Fn(usize) -> f32| {
+                let term = |i: usize| f64::from(importance[i].max(0.0)) * f64::from(x(i)) * f64::from(x(i));
+                (0..259).map(term).sum::<f64>()
+            };
+            let (w2, e2) = (wide(&|i| weights[i]), wide(&|i| weights[i] - trits(i)));
+            assert!((sums.sum_qw2 / w2 - 1.0).abs() < 1e-6, "{factor}: {} for {w2}", sums.sum_qw2);
+            assert!((sums.sum_qe2 / e2 - 1.0).abs() < 1e-6, "{factor}: {} for {e2}", sums.sum_qe2);
+            // A sum of f32 is one; 53 bits of an f64 are not.
+            let narrow = f64::from(sums.sum_qw2 as f32) == sums.sum_qw2;
+            assert_eq!(narrow, (1e-8..=1e8).contains(&factor), "{factor}");
+        }
+    }
+
+    #[test]
     fn a_coded_block_and_its_decoded_values_give_the_same_sums() {
         let weights: Vec<f32> = (0..259).map(|i| ((i * 37 % 101) as f32 - 50.0) / 31.0).collect();
         let trits: Vec<i8> = weights.iter().map(|w| i8::from(*w > 0.4) - i8::from(*w < -0.4)).collect();

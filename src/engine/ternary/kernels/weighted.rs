@@ -301,9 +301,9 @@ fn wide_part<L: Lanes, const N: usize>(
 /// the others for certain, and its scale rounds to the same f16 whatever the sums lack. Else they are exact.
 ///
 /// A prefix that adds s and m to the certain C = Σqa and D = Σq gains C·h more than they, h = (s(2 + s/C) − m·C/D)/(D + m).
-/// With u = 2⁻²⁴, C and D are wrong by N + 3 ≤ 19 u of them and s and m by 8 u; let s ≤ C/2 and m ≤ D/2. What is wrong in h on
-/// its own is then less than 45 u of s and 15 u of m·C/D, over D + m, with eight roundings. What all prefixes have wrong alike, by
-/// C/D, 1/C and 1/D, differs between two whose h are about equal by less than 34 u of s and 49 u of m·C/D of the greater.
+/// With u = 2⁻²⁴, C and D are wrong by N + 3 ≤ 19 u of them, s and m by 8 u; let s ≤ C/2 and m ≤ D/2. What is wrong in h on its
+/// own is then less than 48 u of s and 17 u of m·C/D, over D + m, with eight roundings. What all prefixes have wrong alike, by
+/// C/D, 1/C and 1/D, differs between two whose h are about equal by less than 26 u of s and 46 u of m·C/D, of both together.
 #[inline(always)]
 fn best_scale<L: Lanes, const N: usize>(
     l: L,
