@@ -89,7 +89,7 @@ impl Avx512 {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi1,bmi2,lzcnt,popcnt")]
 fn blocks<S: Source>(l: Avx512, task: Task, w: &[S::Raw], out: &mut [u8], stats: &mut BlockStats) -> usize {
     match task.format.block_len() {
-        256 => quantize::blocks::<Avx512, S, 16, 4>(l, task, w, out, stats),
+        256 => quantize::blocks::<Avx512, S, 16, 8>(l, task, w, out, stats),
         128 => quantize::blocks::<Avx512, S, 8, 4>(l, task, w, out, stats),
         64 => quantize::blocks::<Avx512, S, 4, 8>(l, task, w, out, stats),
         _ => 0,
