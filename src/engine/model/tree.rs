@@ -23,11 +23,11 @@ pub struct Node {
     /// `role:…` that picks them. A folder of a layer within a role has the layer behind that.
     pub path: Arc<str>,
     /// Where in the path its label begins.
-    label: usize,
+    label: u32,
     /// Index of the folder it lies in.
     pub parent: Option<usize>,
     /// Folders above it.
-    pub depth: usize,
+    pub depth: u32,
     /// What it is.
     pub kind: NodeKind,
 }
@@ -35,7 +35,7 @@ pub struct Node {
 impl Node {
     /// What is shown behind the parent's label: `blk.`, `3.`, `ffn_down.weight`.
     pub fn label(&self) -> &str {
-        self.path.get(self.label..).unwrap_or_default()
+        self.path.get(self.label as usize..).unwrap_or_default()
     }
 }
 
@@ -68,11 +68,19 @@ pub struct Tree {
     /// What its folders are.
     pub grouping: Grouping,
     /// Node of each tensor.
-    leaves: Vec<usize>,
+    leaves: Vec<u32>,
     /// The tensors in natural order, and what part of this list is at or below each node.
     order: Vec<usize>,
-    spans: Vec<Range<usize>>,
+    spans: Vec<Range<u32>>,
+    /// Tensor of each node, or [`NO_TENSOR`]. What goes through all nodes reads this in place of [`Tree::nodes`], which is
+    /// many times as long: memory that a key need not touch need not be in the caches, or in memory at all.
+    tensors: Vec<u32>,
+    /// The nodes that are folders.
+    folders: Vec<u32>,
 }
+
+/// Stands for no tensor.
+const NO_TENSOR: u32 = u32::MAX;
 
 /// One level while it is being built.
 #[derive(Default)]
@@ -99,7 +107,7 @@ impl Tree {
         tree
     }
 
-    fn add_level(&mut self, level: Builder<'_>, parent: Option<usize>, prefix: &str, depth: usize) -> Vec<usize> {
+    fn add_level(&mut self, level: Builder<'_>, parent: Option<usize>, prefix: &str, depth: u32) -> Vec<usize> {
         enum Item<'a> {
             Folder(Builder<'a>),
             Tensor(usize),
@@ -113,7 +121,7 @@ impl Tree {
             let id = self.nodes.len();
             ids.push(id);
             let path: Arc<str> = [prefix, &label].concat().into();
-            let node = |path, kind| Node { path, label: prefix.len(), parent, depth, kind };
+            let node = |path, kind| Node { path, label: prefix.len() as u32, parent, depth, kind };
             match item {
                 Item::Tensor(index) => self.nodes.push(node(path, NodeKind::Tensor(index))),
                 Item::Folder(inner) => {
@@ -137,7 +145,7 @@ impl Tree {
             }
         }
         let mut tree = Self { grouping: Grouping::Roles, ..Self::default() };
-        let names = |tensor: usize| Arc::clone(&self.nodes[self.leaves[tensor]].path);
+        let names = |tensor: usize| Arc::clone(&self.nodes[self.leaves[tensor] as usize].path);
         let mut families: Vec<(RoleSet, usize)> = Vec::new();
         for (role, members) in &of_role {
             let set = RoleSet::One(*role);
@@ -182,7 +190,7 @@ impl Tree {
 
     /// A folder whose path ends with its label.
     fn add_folder(&mut self, label: &str, path: String, parent: Option<usize>) -> usize {
-        let label = path.len().saturating_sub(label.len());
+        let label = path.len().saturating_sub(label.len()) as u32;
         self.add(Node { path: path.into(), label, parent, depth: 0, kind: NodeKind::Folder(Vec::new()) })
     }
 
@@ -211,8 +219,8 @@ impl Tree {
     pub fn sort_by(&mut self, mut compare: impl FnMut(usize, usize) -> std::cmp::Ordering) {
         let mut sort = |ids: &mut Vec<usize>| ids.sort_by(|a, b| compare(*a, *b).then(a.cmp(b)));
         sort(&mut self.roots);
-        for node in &mut self.nodes {
-            if let NodeKind::Folder(children) = &mut node.kind {
+        for folder in &self.folders {
+            if let NodeKind::Folder(children) = &mut self.nodes[*folder as usize].kind {
                 sort(children);
             }
         }
@@ -220,7 +228,28 @@ impl Tree {
 
     /// The node of a tensor.
     pub fn leaf(&self, tensor: usize) -> Option<usize> {
-        self.leaves.get(tensor).copied()
+        self.leaves.get(tensor).map(|node| *node as usize)
+    }
+
+    /// The tensor that a node is, if it is one.
+    pub fn tensor_at(&self, node: usize) -> Option<usize> {
+        self.tensors.get(node).filter(|tensor| **tensor != NO_TENSOR).map(|tensor| *tensor as usize)
+    }
+
+    /// The nodes directly below a node, in their order.
+    pub fn children(&self, node: usize) -> &[usize] {
+        if self.tensor_at(node).is_some() {
+            return &[];
+        }
+        match &self.nodes[node].kind {
+            NodeKind::Folder(children) => children,
+            NodeKind::Tensor(_) => &[],
+        }
+    }
+
+    /// The nodes that are folders, parents before those in them.
+    pub fn folders(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.folders.iter().map(|node| *node as usize)
     }
 
     /// Finds every tensor's node and what lies below every node. Parents stand before their children, and these in
@@ -233,7 +262,9 @@ impl Tree {
                 below[parent] += below[id];
             }
         }
+        self.nodes.shrink_to_fit();
         (self.leaves, self.order) = (vec![0; tensors], vec![0; tensors]);
+        self.tensors = Vec::with_capacity(self.nodes.len());
         // Where the next child of a folder, or the next root, begins.
         let (mut next, mut next_root) = (vec![0; self.nodes.len()], 0);
         self.spans = Vec::with_capacity(self.nodes.len());
@@ -242,16 +273,21 @@ impl Tree {
             let start = *cursor;
             *cursor += below[id];
             next[id] = start;
-            self.spans.push(start..start + below[id]);
+            self.spans.push(start as u32..(start + below[id]) as u32);
             if let NodeKind::Tensor(index) = node.kind {
-                (self.leaves[index], self.order[start]) = (id, index);
+                (self.leaves[index], self.order[start]) = (id as u32, index);
+                self.tensors.push(index as u32);
+            } else {
+                self.tensors.push(NO_TENSOR);
+                self.folders.push(id as u32);
             }
         }
     }
 
     /// Indices of every tensor at or below a node, in natural order however the tree is sorted.
     pub fn tensors_below(&self, node: usize) -> &[usize] {
-        &self.order[self.spans[node].clone()]
+        let span = &self.spans[node];
+        &self.order[span.start as usize..span.end as usize]
     }
 
     /// Indices of every tensor, in natural order.

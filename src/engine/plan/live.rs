@@ -77,6 +77,11 @@ impl Live {
         called.find(|tensor| tensor.name == name)
     }
 
+    /// Number of the tensor with this name, the last if there are several.
+    pub fn number_of(&self, model: &Model, name: &str) -> Option<usize> {
+        self.names.called(name).filter(|index| model.tensors.get(*index).is_some_and(|t| t.name == name)).last()
+    }
+
     /// Takes another recipe; the one before, and what that touched.
     pub fn step(&mut self, model: &Model, recipe: Recipe) -> (Recipe, Touched) {
         let plan = self.plan_of(model, &recipe);

@@ -7,6 +7,7 @@ use super::tree::Item;
 use crate::engine::codec::DType;
 use crate::engine::model::tree::Grouping;
 use crate::engine::model::{Model, Role};
+use crate::engine::plan::Decisions;
 
 /// Tensors by role, and tensors and elements by type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,18 +19,22 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    /// Counts some tensors.
-    pub fn of(model: &Model, tensors: impl Iterator<Item = usize>) -> Self {
+    /// Counts some tensors of which these are the decisions. Those that share one are of one role, type and shape, so
+    /// that not every tensor is looked at.
+    pub fn of(model: &Model, decisions: &Decisions, tensors: impl Iterator<Item = usize>) -> Self {
+        let mut times = vec![0; decisions.shared().len()];
+        tensors.for_each(|index| times[decisions.number(index)] += 1);
         let mut kinds = Self::default();
-        for tensor in tensors.filter_map(|index| model.tensors.get(index)) {
+        for (shared, times) in decisions.shared().iter().zip(times).filter(|(_, times)| *times > 0) {
+            let tensor = &model.tensors[shared.first];
             match kinds.roles.iter_mut().find(|(role, _)| *role == tensor.role) {
-                Some((_, count)) => *count += 1,
-                None => kinds.roles.push((tensor.role, 1)),
+                Some((_, count)) => *count += times,
+                None => kinds.roles.push((tensor.role, times)),
             }
-            let elements = tensor.elements();
+            let elements = tensor.elements().saturating_mul(times as u64);
             match kinds.types.iter_mut().find(|(dtype, ..)| *dtype == tensor.dtype) {
-                Some((_, count, sum)) => (*count, *sum) = (*count + 1, sum.saturating_add(elements)),
-                None => kinds.types.push((tensor.dtype, 1, elements)),
+                Some((_, count, sum)) => (*count, *sum) = (*count + times, sum.saturating_add(elements)),
+                None => kinds.types.push((tensor.dtype, times, elements)),
             }
         }
         kinds
@@ -64,7 +69,10 @@ impl Session {
         match &self.counted {
             Some((grouping, known, kinds)) if (*grouping, *known) == (self.tree.grouping(), item) => kinds.clone(),
             _ if item == Item::Model => self.kinds.clone(),
-            _ => Kinds::of(&self.model, self.tree.tensors_below(item).iter().copied()),
+            _ => {
+                let below = self.tree.tensors_below(item).iter().copied();
+                Kinds::of(&self.model, &self.plan.plan().decisions, below)
+            }
         }
     }
 }

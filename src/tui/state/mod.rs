@@ -34,6 +34,7 @@ pub mod selection;
 pub mod sensitivity;
 pub mod session;
 pub mod slider;
+pub mod sparse;
 pub mod summary;
 pub mod tour;
 pub mod tree;

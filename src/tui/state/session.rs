@@ -265,10 +265,11 @@ impl Session {
     /// A model just opened: the list of layers in sight, the cursor on the first tensor that goes ternary, or could.
     pub fn new(model: Arc<Model>, recipe: Recipe) -> Self {
         // What the first frame waits for, side by side.
-        let (tree, (live, problems, kinds)) = rayon::join(
+        let (tree, (live, problems)) = rayon::join(
             || TreeView::new(Tree::build(&model.tensors)),
-            || (Live::new(&model, recipe), structural(&model), Kinds::of(&model, 0..model.tensors.len())),
+            || (Live::new(&model, recipe), structural(&model)),
         );
+        let kinds = Kinds::of(&model, &live.plan().decisions, 0..model.tensors.len());
         let plan = PlanState::new(&model, live);
         let mut session = Self {
             problems,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::plan::PlanState;
 use super::previews::{Figures, Previews};
+use super::sparse::Sparse;
 use super::tree::{Item, TreeView};
 use crate::engine::codec::DType;
 use crate::engine::model::Model;
-use crate::engine::model::tree::{Grouping, NodeKind, Tree};
+use crate::engine::model::tree::{Grouping, Tree};
 use crate::engine::plan::{Plan, Shared, Step, Touched};
 use crate::engine::stats::{Estimate, Pooled, PooledPart};
 use crate::engine::ternary::{Format, Method};
@@ -241,8 +242,8 @@ impl Known {
 /// A row: a tensor, or one of the folders.
 #[derive(Debug, Clone, Copy)]
 enum Row {
-    Tensor(usize),
-    Folder(usize),
+    Tensor(u32),
+    Folder(u32),
 }
 
 /// What was measured of the tensors that lie in a folder itself, whatever becomes of them.
@@ -303,7 +304,7 @@ pub struct Summaries {
     /// By the numbers of its decisions.
     bases: Vec<Base>,
     /// By tensor.
-    parts: Vec<Option<Part>>,
+    parts: Sparse<Part>,
     /// By node.
     rows: Vec<Row>,
     /// What makes folders of them.
@@ -325,17 +326,17 @@ impl Summaries {
     fn renewed(self, model: &Model, tree: &TreeView, plan: &PlanState, previews: &Previews, came: &[usize]) -> Self {
         let Self { plan: old_plan, bases: old_bases, mut parts, rows, folders, grouping, .. } = self;
         let known = parts.len() == model.tensors.len() && old_plan.decisions.len() == parts.len();
-        parts.resize_with(model.tensors.len(), || None);
+        parts.resize(model.tensors.len());
         let mut stale = vec![!known; model.tensors.len()];
         came.iter().for_each(|index| stale[*index] = true);
         let tree = tree.tree();
         let bases = bases(model, plan);
         let plan = Arc::clone(plan.plan());
-        for (index, part) in parts.iter_mut().enumerate() {
+        for (index, stale) in stale.iter_mut().enumerate() {
             let base = &bases[plan.decisions.number(index)];
-            if stale[index] || old_bases[old_plan.decisions.number(index)].what_if != base.what_if {
-                stale[index] = true;
-                *part = measured(previews, index, base);
+            if *stale || old_bases[old_plan.decisions.number(index)].what_if != base.what_if {
+                *stale = true;
+                parts.set(index, measured(previews, index, base));
             }
         }
         let mut made = Self { plan, bases, parts, grouping: tree.grouping, ..Self::default() };
@@ -348,18 +349,18 @@ impl Summaries {
             made.lay_out(tree);
         }
         made.model = made.own(&tree.roots, None, &stale);
-        for (id, node) in tree.nodes.iter().enumerate().rev() {
-            let (Row::Folder(folder), NodeKind::Folder(children)) = (made.rows[id], &node.kind) else { continue };
-            let mut nested = std::mem::take(&mut made.folders[folder]);
-            let mut done = made.own(children, nested.own.take(), &stale);
+        for id in tree.folders().rev() {
+            let Row::Folder(folder) = made.rows[id] else { continue };
+            let mut nested = std::mem::take(&mut made.folders[folder as usize]);
+            let mut done = made.own(tree.children(id), nested.own.take(), &stale);
             done.take_in(&nested);
             done.estimate();
-            let above = match node.parent.map(|parent| made.rows[parent]) {
-                Some(Row::Folder(folder)) => &mut made.folders[folder],
+            let above = match tree.nodes[id].parent.map(|parent| made.rows[parent]) {
+                Some(Row::Folder(folder)) => &mut made.folders[folder as usize],
                 _ => &mut made.model,
             };
             above.take_in(&done);
-            made.folders[folder] = done;
+            made.folders[folder as usize] = done;
         }
         made.model.estimate();
         made
@@ -367,12 +368,13 @@ impl Summaries {
 
     /// Rows for a tree's nodes, and empty sums for its folders.
     fn lay_out(&mut self, tree: &Tree) {
-        for node in &tree.nodes {
-            self.rows.push(match &node.kind {
-                NodeKind::Tensor(index) => Row::Tensor(*index),
-                NodeKind::Folder(_) => {
+        self.rows.reserve_exact(tree.nodes.len());
+        for node in 0..tree.nodes.len() {
+            self.rows.push(match tree.tensor_at(node) {
+                Some(index) => Row::Tensor(index as u32),
+                None => {
                     self.folders.push(Folder::default());
-                    Row::Folder(self.folders.len() - 1)
+                    Row::Folder(self.folders.len() as u32 - 1)
                 }
             });
         }
@@ -382,7 +384,7 @@ impl Summaries {
     /// or if they do not share a decision.
     fn own(&self, children: &[usize], known: Option<Own>, stale: &[bool]) -> Folder {
         let tensor = |child: &usize| match self.rows[*child] {
-            Row::Tensor(index) => Some(index),
+            Row::Tensor(index) => Some(index as usize),
             Row::Folder(_) => None,
         };
         let number = |index: usize| self.plan.decisions.number(index);
@@ -398,7 +400,7 @@ impl Summaries {
             for index in children.iter().filter_map(tensor) {
                 let sum = &self.bases[number(index)].sum;
                 folder.sum.add(sum);
-                if let Some(part) = &self.parts[index] {
+                if let Some(part) = self.parts.get(index) {
                     folder.sum.measure(sum, Known::of(part));
                     if let (Some(found), Some(pool)) = (&part.found, pool(&mut folder.pools, sum)) {
                         pool.add_part(found);
@@ -407,7 +409,7 @@ impl Summaries {
             }
             return folder;
         }
-        let parts = || children.iter().filter_map(tensor).filter_map(|index| self.parts[index].as_ref());
+        let parts = || children.iter().filter_map(tensor).filter_map(|index| self.parts.get(index));
         let own = known.filter(|_| fresh).unwrap_or_else(|| Own::of(parts()));
         let sum = &self.bases[first].sum;
         folder.sum.add_times(sum, tensors);
@@ -453,14 +455,14 @@ impl Summaries {
             let part = measured(previews, *index, base);
             let sum = base.sum.with(part.as_ref());
             let before = self.leaf(*index).into_owned();
-            let old = std::mem::replace(&mut self.parts[*index], part);
+            let old = self.parts.set(*index, part);
             let (was, is) = (old.and_then(|part| part.found), part.and_then(|part| part.found));
             let mut at = nodes[leaf].parent;
             loop {
                 let above = match at.map(|node| self.rows[node]) {
                     Some(Row::Folder(folder)) => {
-                        folders.push(folder);
-                        &mut self.folders[folder]
+                        folders.push(folder as usize);
+                        &mut self.folders[folder as usize]
                     }
                     _ => &mut self.model,
                 };
@@ -488,15 +490,15 @@ impl Summaries {
     pub fn of(&self, item: Item) -> Cow<'_, Summary> {
         let Item::Node(node) = item else { return Cow::Borrowed(&self.model.sum) };
         match self.rows.get(node) {
-            Some(Row::Tensor(index)) => self.leaf(*index),
-            Some(Row::Folder(folder)) => Cow::Borrowed(&self.folders[*folder].sum),
+            Some(Row::Tensor(index)) => self.leaf(*index as usize),
+            Some(Row::Folder(folder)) => Cow::Borrowed(&self.folders[*folder as usize].sum),
             None => Cow::Borrowed(&self.model.sum),
         }
     }
 
     fn leaf(&self, index: usize) -> Cow<'_, Summary> {
         let base = &self.bases[self.plan.decisions.number(index)].sum;
-        match self.parts[index].as_ref() {
+        match self.parts.get(index) {
             Some(part) => Cow::Owned(base.with(Some(part))),
             None => Cow::Borrowed(base),
         }

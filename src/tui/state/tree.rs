@@ -89,10 +89,7 @@ impl TreeView {
     /// The tensor that a row is, if it is one.
     pub fn tensor_of(&self, item: Item) -> Option<usize> {
         match item {
-            Item::Node(node) => match self.tree.nodes[node].kind {
-                NodeKind::Tensor(index) => Some(index),
-                NodeKind::Folder(_) => None,
-            },
+            Item::Node(node) => self.tree.tensor_at(node),
             Item::Model => None,
         }
     }
@@ -116,10 +113,10 @@ impl TreeView {
             Item::Model => self.tree.roots.iter().rev().copied().collect(),
         };
         while let Some(node) = stack.pop() {
-            match &self.tree.nodes[node].kind {
-                NodeKind::Tensor(index) if passing[node] => found.push(*index),
-                NodeKind::Tensor(_) => {}
-                NodeKind::Folder(children) => stack.extend(children.iter().rev()),
+            match self.tree.tensor_at(node) {
+                Some(index) if passing[node] => found.push(index),
+                Some(_) => {}
+                None => stack.extend(self.tree.children(node).iter().rev()),
             }
         }
         Cow::Owned(found)
@@ -129,10 +126,7 @@ impl TreeView {
     pub fn children(&self, item: Item) -> &[usize] {
         match item {
             Item::Model => &self.tree.roots,
-            Item::Node(node) => match &self.tree.nodes[node].kind {
-                NodeKind::Folder(children) => children,
-                NodeKind::Tensor(_) => &[],
-            },
+            Item::Node(node) => self.tree.children(node),
         }
     }
 
@@ -229,8 +223,7 @@ impl TreeView {
     /// Folders that are open when nothing is filtered, by the prefixes that their tensors share.
     pub fn open_folders(&self) -> impl Iterator<Item = &str> {
         let open = self.unfiltered.as_ref().unwrap_or(&self.open);
-        let nodes = self.tree.nodes.iter().enumerate().zip(open);
-        nodes.filter(|((id, _), open)| **open && self.is_folder(*id)).map(|((_, node), _)| &*node.path)
+        self.tree.folders().filter(|id| open[*id]).map(|id| &*self.tree.nodes[id].path)
     }
 
     /// Opens these folders and closes all others; whether that changes anything.
@@ -415,9 +408,9 @@ impl TreeView {
     /// The other way round: which tensors pass.
     fn passing_tensors(&self, passing: &[bool], len: usize) -> Vec<bool> {
         let mut tensors = vec![false; len];
-        for (node, passes) in self.tree.nodes.iter().zip(passing) {
-            if let (NodeKind::Tensor(index), true) = (&node.kind, *passes) {
-                tensors[*index] = true;
+        for (node, passes) in passing.iter().enumerate() {
+            if let (Some(index), true) = (self.tree.tensor_at(node), *passes) {
+                tensors[index] = true;
             }
         }
         tensors
@@ -425,37 +418,34 @@ impl TreeView {
 
     /// Nodes that these tensors are, and the folders above them.
     fn passing_nodes(&self, tensors: &[bool]) -> Vec<bool> {
-        let mut passing = vec![false; self.tree.nodes.len()];
+        let passes = |node: usize| self.tree.tensor_at(node).and_then(|index| tensors.get(index).copied());
+        let mut passing: Vec<bool> = (0..self.tree.nodes.len()).map(|node| passes(node).unwrap_or(false)).collect();
         // From the back: children come before their folders.
-        for (id, node) in self.tree.nodes.iter().enumerate().rev() {
-            if let NodeKind::Tensor(index) = node.kind {
-                passing[id] = tensors.get(index).copied().unwrap_or(false);
-            }
-            if let (true, Some(parent)) = (passing[id], node.parent) {
-                passing[parent] = true;
-            }
+        for folder in self.tree.folders().rev() {
+            passing[folder] = self.tree.children(folder).iter().any(|child| passing[*child]);
         }
         passing
     }
 
     fn is_folder(&self, node: usize) -> bool {
-        matches!(self.tree.nodes[node].kind, NodeKind::Folder(_))
+        self.tree.tensor_at(node).is_none()
     }
 
     /// Makes the rows anew and puts the cursor on `selected`, or on the nearest folder above it that has a row.
     fn rebuild(&mut self, selected: Item) {
         let passes = |node: usize| self.passing.as_ref().is_none_or(|p| p[node]);
-        let mut rows = vec![Item::Model];
+        // Taken back in place of new memory, which costs a fault a page.
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        rows.push(Item::Model);
         let mut stack: Vec<usize> = self.tree.roots.iter().rev().copied().collect();
         while let Some(node) = stack.pop() {
             if !passes(node) {
                 continue;
             }
             rows.push(Item::Node(node));
-            if let NodeKind::Folder(children) = &self.tree.nodes[node].kind
-                && self.open[node]
-            {
-                stack.extend(children.iter().rev());
+            if self.open[node] {
+                stack.extend(self.tree.children(node).iter().rev());
             }
         }
         self.rows = rows;

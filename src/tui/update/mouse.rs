@@ -138,7 +138,7 @@ fn click_fold(session: &mut Session, line: usize, column: u16, names: usize) -> 
     let Some(Item::Node(node)) = session.tree.rows().get(line).copied() else { return false };
     let Some(folder) = session.tree.tree().nodes.get(node) else { return false };
     // Three columns of signs stand before, the folding sign and a space behind.
-    let indent = (folder.depth * 2).min(names / 3);
+    let indent = (folder.depth as usize * 2).min(names / 3);
     let hit = (3..3 + indent + 2).contains(&usize::from(column));
     if !hit || !matches!(folder.kind, NodeKind::Folder(_)) {
         return false;

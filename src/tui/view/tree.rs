@@ -344,7 +344,7 @@ impl Row {
                     NodeKind::Tensor(index) => Self::tensor(session, item, index, theme),
                     NodeKind::Folder(_) => Self::folder(session, item, theme),
                 };
-                row.indent = tree.nodes[node].depth * 2;
+                row.indent = tree.nodes[node].depth as usize * 2;
                 row.name.0 = match tree.nodes[node].kind {
                     NodeKind::Folder(_) => {
                         row.fold = if session.tree.is_open(node) { "▾ " } else { "▸ " };

@@ -347,6 +347,7 @@ fn read_infos(cursor: &mut Cursor<'_>, n: u64, diagnostics: &mut Findings) -> Re
         }
         tensors.push(TensorInfo { name, dims, dtype, offset, bytes: None, extent: 0, info_offset: start });
     }
+    tensors.shrink_to_fit();
     Ok(tensors)
 }
 

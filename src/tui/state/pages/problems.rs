@@ -1,7 +1,5 @@
 //! The problems page: everything that is odd about the file and the plan in one list, the worst first.
 
-use std::collections::HashMap;
-
 use crate::engine::error::{Diagnostic, Severity};
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::Model;
@@ -122,13 +120,10 @@ impl Session {
         all.extend(of_plan(&self.model, plan, self.plan.recipe()).into_iter().map(|d| (Source::Plan, d)));
         all.extend(found(Source::Imatrix, &pages.imatrix));
         all.sort_by_key(|(_, d)| std::cmp::Reverse(d.severity));
-        let mut named: HashMap<&str, usize> = HashMap::new();
-        if all.iter().any(|(_, d)| d.tensor.is_some() || words(&d.message).any(may_be_name)) {
-            named.extend(self.model.tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)));
-        }
+        let named = |name: &str| self.plan.live().number_of(&self.model, name);
         let problem = |(source, what): (Source, Diagnostic)| {
-            let told = || words(&what.message).filter(|w| may_be_name(w)).filter_map(|word| named.get(word).copied());
-            let about = what.tensor.as_deref().map(|name| named.get(name).copied());
+            let told = || words(&what.message).filter(|w| may_be_name(w)).filter_map(named);
+            let about = what.tensor.as_deref().map(named);
             let mut others: Vec<usize> = if about.is_none() { told().collect() } else { Vec::new() };
             others.sort_unstable();
             others.dedup();
