@@ -243,11 +243,13 @@ pub struct Used {
 /// The types that the output's matrices will have, most bytes first. Vectors are no matter: they are F32 everywhere.
 pub fn types_used(model: &Model, plan: &Plan) -> Vec<Used> {
     let mut sums: BTreeMap<DType, (u64, u64)> = BTreeMap::new();
-    for (tensor, decision) in model.tensors.iter().zip(&plan.decisions) {
-        if tensor.rank() >= 2 && !decision.new_type.is_integer() {
+    // Tensors that share a decision are alike.
+    for shared in plan.decisions.shared() {
+        let decision = &shared.decision;
+        if model.tensors[shared.first].rank() >= 2 && !decision.new_type.is_integer() {
             let (tensors, bytes) = sums.entry(decision.new_type).or_default();
-            *tensors += 1;
-            *bytes = bytes.saturating_add(decision.new_bytes);
+            *tensors += shared.tensors;
+            *bytes = bytes.saturating_add(decision.new_bytes.saturating_mul(shared.tensors));
         }
     }
     let mut used: Vec<Used> =

@@ -37,16 +37,19 @@ impl Breakdown {
     pub fn of(model: &Model, plan: &Plan) -> Self {
         let mut roles: BTreeMap<Role, Share> = BTreeMap::new();
         let mut types: BTreeMap<DType, Share> = BTreeMap::new();
-        for (tensor, decision) in model.tensors.iter().zip(&plan.decisions) {
-            let ternary = if decision.new_type.is_ternary() { tensor.elements() } else { 0 };
+        // Tensors that share a decision are alike.
+        for shared in plan.decisions.shared() {
+            let (tensor, decision) = (&model.tensors[shared.first], &shared.decision);
+            let all = |each: u64| each.saturating_mul(shared.tensors);
+            let ternary = if decision.new_type.is_ternary() { all(tensor.elements()) } else { 0 };
             let now = |share: &mut Share| {
-                share.tensors += 1;
-                share.params = share.params.saturating_add(tensor.elements());
-                share.bytes = share.bytes.saturating_add(tensor.bytes);
+                share.tensors += shared.tensors;
+                share.params = share.params.saturating_add(all(tensor.elements()));
+                share.bytes = share.bytes.saturating_add(all(tensor.bytes));
             };
             let then = |share: &mut Share| {
-                share.new_tensors += 1;
-                share.new_bytes = share.new_bytes.saturating_add(decision.new_bytes);
+                share.new_tensors += shared.tensors;
+                share.new_bytes = share.new_bytes.saturating_add(all(decision.new_bytes));
                 share.ternary_params = share.ternary_params.saturating_add(ternary);
             };
             let role = roles.entry(tensor.role).or_default();

@@ -20,13 +20,13 @@ impl<T> Default for Sparse<T> {
 
 impl<T: Copy> Sparse<T> {
     /// Entries, those that are missing among them.
-    pub fn len(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.at.len()
     }
 
     /// So many entries; new ones are missing.
     pub fn resize(&mut self, len: usize) {
-        for index in len..self.len() {
+        for index in len..self.entries() {
             self.set(index, None);
         }
         self.at.resize(len, 0);
@@ -81,6 +81,6 @@ mod tests {
         sparse.resize(10);
         sparse.resize(20);
         assert!((10..20).all(|index| sparse.get(index).is_none()));
-        assert_eq!((sparse.len(), sparse.get(20)), (20, None));
+        assert_eq!((sparse.entries(), sparse.get(20)), (20, None));
     }
 }

@@ -325,7 +325,7 @@ impl Summaries {
     /// are among those of which something `came` in.
     fn renewed(self, model: &Model, tree: &TreeView, plan: &PlanState, previews: &Previews, came: &[usize]) -> Self {
         let Self { plan: old_plan, bases: old_bases, mut parts, rows, folders, grouping, .. } = self;
-        let known = parts.len() == model.tensors.len() && old_plan.decisions.len() == parts.len();
+        let known = parts.entries() == model.tensors.len() && old_plan.decisions.len() == parts.entries();
         parts.resize(model.tensors.len());
         let mut stale = vec![!known; model.tensors.len()];
         came.iter().for_each(|index| stale[*index] = true);
@@ -370,13 +370,13 @@ impl Summaries {
     fn lay_out(&mut self, tree: &Tree) {
         self.rows.reserve_exact(tree.nodes.len());
         for node in 0..tree.nodes.len() {
-            self.rows.push(match tree.tensor_at(node) {
-                Some(index) => Row::Tensor(index as u32),
-                None => {
-                    self.folders.push(Folder::default());
-                    Row::Folder(self.folders.len() as u32 - 1)
-                }
-            });
+            let row = if let Some(index) = tree.tensor_at(node) {
+                Row::Tensor(index as u32)
+            } else {
+                self.folders.push(Folder::default());
+                Row::Folder(self.folders.len() as u32 - 1)
+            };
+            self.rows.push(row);
         }
     }
 

@@ -19,7 +19,7 @@ use super::geometry::Area;
 use super::input::TextInput;
 use crate::engine::imatrix::Imatrix;
 use crate::engine::plan::breakdown::Breakdown;
-use crate::engine::plan::{Decision, Plan, Winner};
+use crate::engine::plan::{Plan, Winner};
 use crate::engine::runtimes::{Used, Verdict, types_used, verdicts};
 
 use metadata::MetadataPage;
@@ -199,13 +199,13 @@ impl Session {
             return;
         }
         let used = types_used(&self.model, plan);
-        let by_mask = |d: &&Decision| matches!(d.winner, Winner::Mask(_));
-        let mask = plan.decisions.iter().filter(by_mask);
+        let mask = plan.decisions.shared().iter().filter(|s| matches!(s.decision.winner, Winner::Mask(_)));
+        let ternary = mask.clone().filter(|s| s.decision.is_ternary());
         self.pages.derived = Derived {
             breakdown: Breakdown::of(&self.model, plan),
             verdicts: verdicts(&used),
             used,
-            mask: (mask.clone().count() as u64, mask.filter(|d| d.is_ternary()).count() as u64),
+            mask: (mask.map(|s| s.tensors).sum(), ternary.map(|s| s.tensors).sum()),
             plan: Some(Arc::clone(plan)),
             odd,
         };
