@@ -132,6 +132,26 @@ proptest! {
     }
 
     #[test]
+    fn a_changed_byte_is_refused_or_read_and_nothing_else(at: prop::sample::Index, byte: u8) {
+        let folder = tempdir().unwrap();
+        let moments = written(&folder, "m", 1);
+        let mut bytes = fs::read(&moments.path).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let path = folder.path().join("changed");
+        fs::write(&path, bytes).unwrap();
+        let read = || -> Result<usize> {
+            let moments = Moments::open(&path)?;
+            let read = |entry| (0..4).filter(|expert| moments.read(entry, *expert).is_ok()).count();
+            Ok(moments.entries().iter().map(read).sum())
+        };
+        match read() {
+            Ok(sound) => prop_assert!((5..=6).contains(&sound), "{sound} of 6 matrices, byte {at}"),
+            Err(error) => prop_assert_eq!(error.exit_code(), 3, "{}", error),
+        }
+    }
+
+    #[test]
     fn merged_moments_are_those_of_all_texts(columns in 1usize..12, a in 1usize..20, b in 1usize..20, seed: u64) {
         let folder = tempdir().unwrap();
         let texts = [normals(columns * a, seed), normals(columns * b, !seed)];
