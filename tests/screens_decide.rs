@@ -194,7 +194,8 @@ fn folder_of(app: &App) -> std::path::PathBuf {
 
 #[test]
 fn no_size_panics() {
-    for mut app in [App::on(&deep(40)), App::on(&layered()), App::on(&stubborn())] {
+    for model in [deep(40), layered(), stubborn()] {
+        let mut app = App::on(&model);
         for keys in ["S", "esc B", "esc C"] {
             app.press(keys);
             for size in [(1, 1), (60, 16), (61, 17), (79, 23), (99, 30), (120, 40), (200, 60), (400, 120)] {
