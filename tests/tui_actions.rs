@@ -202,14 +202,14 @@ fn places() -> Vec<App> {
     places.push(typed("s ctrl-u", "a b"));
     places.push(typed("y w ctrl-u", "a b"));
     places.push(typed("p end enter", "a b"));
-    places.extend([after("blk.1.", "B H"), after(QUERY, "B home"), after(QUERY, "B H tab")]);
+    places.extend(vec![after("blk.1.", "B H"), after(QUERY, "B home"), after(QUERY, "B H tab")]);
     let mut number = after(QUERY, "B");
     number.type_text("12");
     places.push(number);
     places.extend([after(QUERY, "S"), after("blk.1.attn_v.weight", "S down")]);
     places.push(typed("S W ctrl-u", "a b"));
-    places.extend([compared("down down"), compared("d"), compared("a end")]);
-    places.extend([typed(":", "go"), after(QUERY, ": down down pgdn"), after(QUERY, "y down")]);
+    places.extend(vec![compared("down down"), compared("d"), compared("a end")]);
+    places.extend(vec![typed(":", "go"), after(QUERY, ": down down pgdn"), after(QUERY, "y down")]);
     let mut help = after(QUERY, "?");
     help.press("down down");
     places.extend([help, typed("? /", "ab")]);
