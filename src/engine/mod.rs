@@ -4,6 +4,7 @@
 //! [`progress::Progress`] where they run long, return typed errors ([`error::Error`]), never print, never read the
 //! environment and never start a thread of an interface (rayon works inside a pool that the caller owns).
 
+pub mod calibrated;
 pub mod codec;
 pub mod compare;
 pub mod demo;

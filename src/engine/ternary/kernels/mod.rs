@@ -43,6 +43,8 @@ mod repack_neon;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "intrinsics of instructions that the CPU was asked for")]
 mod repack_x86;
+#[allow(unsafe_code, reason = "functions for instructions that the CPU was asked for")]
+mod rows;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
 mod support;
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code, reason = "no kernel uses it"))]
@@ -53,6 +55,7 @@ use std::sync::OnceLock;
 
 use self::lanes::Lanes;
 pub use self::powers::Powers;
+pub use self::rows::{SubtractMultiple, subtract_multiple};
 use super::{Format, Method};
 use crate::engine::codec::{DType, decoder};
 use crate::engine::stats::BlockStats;
