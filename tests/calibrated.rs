@@ -32,7 +32,9 @@ fn example(seed: u64, columns: usize, tokens: usize) -> (Vec<f32>, Vec<f32>) {
     let inputs: Matrix = (0..tokens)
         .map(|_| {
             let common: Vec<f64> = (0..4).map(|_| numbers.normal()).collect();
-            (0..columns).map(|j| numbers.normal() * (1.0 + (j % 7) as f64 / 3.0) + common[j % 4] + common[j % 3] * 0.5).collect()
+            (0..columns)
+                .map(|j| numbers.normal() * (1.0 + (j % 7) as f64 / 3.0) + common[j % 4] + common[j % 3] * 0.5)
+                .collect()
         })
         .collect();
     let mut triangle = Vec::new();

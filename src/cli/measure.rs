@@ -7,6 +7,7 @@ use crate::engine::plan::{Plan, Step};
 use crate::engine::preview::{Ask, Depth, measure_weighted};
 use crate::engine::progress::Cancel;
 use crate::engine::report::Measured;
+use crate::engine::ternary::Method;
 
 /// What is measured.
 pub(super) struct Measuring<'a> {
@@ -26,6 +27,8 @@ pub(super) fn measure_plan(
     let mut reports = Vec::with_capacity(plan.decisions.len());
     for (tensor, decision) in plan.decisions.iter().enumerate() {
         let report = match decision.step {
+            // Rows are coded as a whole: there is no sample of blocks, and all of them take as long as an export.
+            Step::Ternary(_, Method::Calibrated) => None,
             Step::Ternary(format, method) => {
                 let ask = Ask { tensor, format, methods: &[method], depth, imatrix, blind: false, weights: false };
                 Measured::of(measure_weighted(model, &ask, cancel)?)

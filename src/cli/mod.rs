@@ -19,10 +19,12 @@ mod trits;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::engine::error::Result;
+use crate::engine::error::{Error, Result};
+use crate::engine::export::Calibration;
 use crate::engine::hf;
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::{Model, OpenOptions};
+use crate::engine::moments::Moments;
 use crate::engine::plan::Recipe;
 use crate::engine::progress::Cancel;
 
@@ -97,6 +99,14 @@ fn imatrix(recipe: &Recipe, context: &Context) -> Result<Option<Arc<Imatrix>>> {
     recipe.imatrix.as_deref().map(|path| Imatrix::read(&expand(path, context)).map(Arc::new)).transpose()
 }
 
+/// The recipe's moments, opened.
+fn calibration(recipe: &Recipe, context: &Context) -> Result<Option<Calibration>> {
+    let choice = &recipe.calibration;
+    let Some(path) = &choice.moments else { return Ok(None) };
+    let settings = choice.settings().map_err(Error::Usage)?;
+    Ok(Some(Calibration { moments: Arc::new(Moments::open(&expand(path, context))?), settings }))
+}
+
 /// A rayon pool of the size that flag or context ask for.
 fn pool(write: &WriteArgs, context: &Context) -> Result<rayon::ThreadPool> {
     pool_of(write.threads, context)
@@ -107,5 +117,5 @@ fn pool_of(threads: Option<u16>, context: &Context) -> Result<rayon::ThreadPool>
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
-        .map_err(|e| crate::engine::error::Error::Usage(format!("cannot start {threads} threads: {e}")))
+        .map_err(|e| Error::Usage(format!("cannot start {threads} threads: {e}")))
 }

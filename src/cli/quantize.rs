@@ -22,7 +22,8 @@ pub(super) fn run(args: &QuantizeArgs, context: &Context) -> Result<()> {
     let imatrix = super::imatrix(&recipe, context)?;
     let plan = resolve(&model, &recipe);
     refuse_misses(&model, &plan, args.run.strict)?;
-    let options = ExportOptions { imatrix, ..args.run.write.options(&args.output) };
+    let calibration = super::calibration(&recipe, context)?;
+    let options = ExportOptions { imatrix, calibration, ..args.run.write.options(&args.output) };
     warn(plan.notes.iter().filter(|n| EARLY.contains(&n.code)));
     let bar = Bar::of_export(context.progress, Workload::new(&model, &plan, options.verify));
     let pool = super::pool(&args.run.write, context)?;

@@ -16,8 +16,9 @@ pub(super) fn run(factor: &Factor, shape: &Shape, work: &mut TileWork) -> Result
         for row in 0..shape.rows {
             let at = row * columns + start;
             if !shape.is_fixed(work, row, block) {
-                let scale = scale_of(&work.current[at..at + len], &factor.diagonal[start..start + len], &mut work.scratch)
-                    .map_err(|error| CodedError { row, block, error })?;
+                let scale =
+                    scale_of(&work.current[at..at + len], &factor.diagonal[start..start + len], &mut work.scratch)
+                        .map_err(|error| CodedError { row, block, error })?;
                 work.scales[row * shape.blocks() + block] = scale;
             }
             row_of_block(factor, shape, work, (row, block));

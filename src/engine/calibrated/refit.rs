@@ -23,7 +23,8 @@ pub(super) fn run(factor: &Factor, shape: &Shape, work: &mut TileWork) -> Result
             let fits = rounded(scale.abs()).map_err(|error| CodedError { row, block, error })?;
             new[block] = f64::from(fits).copysign(scale);
         }
-        let (system, side) = (&work.systems[row * blocks * blocks..][..blocks * blocks], &work.sides[row * blocks..][..blocks]);
+        let (system, side) =
+            (&work.systems[row * blocks * blocks..][..blocks * blocks], &work.sides[row * blocks..][..blocks]);
         if cost(system, side, &new) < cost(system, side, &old) {
             take(shape, work, row, &new);
         }

@@ -46,7 +46,13 @@ pub(super) fn invert_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
         // The rows of this block times what is inverted already, then solved for by the block itself.
         let mut left = Array2::zeros((end - start, end));
         let (above, _) = inverse.view().split_at(ndarray::Axis(0), start);
-        general_mat_mul(-1.0, &l.slice(s![start..end, ..start]), &above.slice(s![.., ..start]), 0.0, &mut left.slice_mut(s![.., ..start]));
+        general_mat_mul(
+            -1.0,
+            &l.slice(s![start..end, ..start]),
+            &above.slice(s![.., ..start]),
+            0.0,
+            &mut left.slice_mut(s![.., ..start]),
+        );
         for i in start..end {
             left[(i - start, i)] = 1.0;
             for k in start..i {

@@ -6,6 +6,7 @@
 //! ternary format to another.
 
 mod ahead;
+mod calibrated;
 mod check;
 mod fingerprint;
 mod header;
@@ -25,6 +26,7 @@ use super::plan::{Plan, Recipe};
 use super::progress::{Cancel, Delta, Progress, Stage};
 use super::stats::BlockStats;
 
+pub use calibrated::Calibration;
 pub use check::{Check, Reader};
 pub use fingerprint::fingerprint;
 pub use pipeline::working_memory;
@@ -50,7 +52,7 @@ pub enum Verify {
 }
 
 /// Where an export goes and what it takes care of.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct ExportOptions {
     /// The output.
@@ -69,6 +71,8 @@ pub struct ExportOptions {
     pub keep_split: bool,
     /// How much each input channel counts.
     pub imatrix: Option<Arc<Imatrix>>,
+    /// What [`Method::Calibrated`](super::ternary::Method::Calibrated) needs.
+    pub calibration: Option<Calibration>,
 }
 
 impl ExportOptions {
@@ -83,7 +87,30 @@ impl ExportOptions {
             max_memory: 64 << 30,
             keep_split: false,
             imatrix: None,
+            calibration: None,
         }
+    }
+}
+
+/// Error of a layer's output under the second moments M of its input: tr(E M Eᵀ) of what is lost, tr(W M Wᵀ) of the whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
+pub struct OutputError {
+    /// tr(E M Eᵀ), E = W − Ŵ.
+    pub lost: f64,
+    /// tr(W M Wᵀ).
+    pub whole: f64,
+}
+
+impl OutputError {
+    /// Adds another part's.
+    pub fn merge(&mut self, other: &Self) {
+        self.lost += other.lost;
+        self.whole += other.whole;
+    }
+
+    /// The one over the other; 0 where there is no output.
+    pub fn relative(&self) -> f64 {
+        if self.whole > 0.0 { self.lost / self.whole } else { 0.0 }
     }
 }
 
@@ -94,6 +121,8 @@ pub struct TensorOutcome {
     pub stats: Option<BlockStats>,
     /// The same per matrix of a tensor that has several: per expert.
     pub slices: Vec<BlockStats>,
+    /// Error of the layer's output, where it was coded for that.
+    pub output: Option<OutputError>,
     /// NaN and infinite values in a tensor that stays.
     pub non_finite: u64,
     /// What moving its trits to another format met.
@@ -113,6 +142,8 @@ pub struct ExportSummary {
     pub tensors: Vec<TensorOutcome>,
     /// Sum over the tensors made ternary.
     pub stats: BlockStats,
+    /// Sum over the tensors coded under moments, where there are some.
+    pub output: Option<OutputError>,
     /// How it was read back.
     pub check: Check,
     /// Seconds of each stage.
@@ -138,6 +169,7 @@ pub fn export(
     model.require_sound()?;
     plan.require_possible(model)?;
     refuse_unknown_layouts(model, plan)?;
+    calibrated::require(model, plan, options.calibration.as_ref())?;
     // A map's pages have to be taken from it one by one before others may have their memory: reading is quicker then.
     let large = ahead::is_large(model);
     let unmapped = if large { Some(model.unmapped()?) } else { None };
@@ -161,7 +193,9 @@ pub fn export(
     clock.next(Stage::Write);
     let imatrix = options.imatrix.as_deref();
     let ahead = Ahead::new(model, large);
-    let pipeline = Pipeline { model, imatrix, progress, cancel, band, ahead, idle: Mutex::default() };
+    let calibration = options.calibration.as_ref();
+    let (idle, last_factor) = (Mutex::default(), calibrated::LastFactor::default());
+    let pipeline = Pipeline { model, imatrix, calibration, progress, cancel, band, ahead, idle, last_factor };
     let mut outcomes = vec![TensorOutcome::default(); model.tensors.len()];
     let (mut hashes, mut written) = (Vec::with_capacity(pieces.len()), Vec::new());
     for (piece, target) in pieces.iter().zip(&targets) {
@@ -187,6 +221,10 @@ pub fn export(
     let unsynced = target::publish_all(targets, options.sync)?;
     let mut stats = BlockStats::default();
     outcomes.iter().filter_map(|o| o.stats.as_ref()).for_each(|s| stats.merge(s));
+    let output = outcomes.iter().filter_map(|o| o.output).reduce(|mut sum, o| {
+        sum.merge(&o);
+        sum
+    });
     let mut warnings = warnings(model, plan, &outcomes, &check);
     if let Some(imatrix) = imatrix {
         warnings.extend(imatrix.notes(model, plan, recipe.calibration_samples));
@@ -199,6 +237,7 @@ pub fn export(
         bytes: len,
         tensors: outcomes,
         stats,
+        output,
         check,
         stages: clock.stop(),
         warnings,

@@ -10,8 +10,10 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::ahead::Ahead;
+use super::calibrated::{Calibrating, Calibration, LastFactor};
 use super::target::Target;
-use super::{TensorOutcome, recode};
+use super::{OutputError, TensorOutcome, recode};
+use crate::engine::calibrated::TileWork;
 use crate::engine::codec::{DType, Layout, ONE_SCALE_TAIL, encode_dense, first_non_finite};
 use crate::engine::error::{Error, Result};
 use crate::engine::format::source::{AlignedBuf, Source};
@@ -21,12 +23,12 @@ use crate::engine::plan::{Decision, Step};
 use crate::engine::preview::{Weighing, bands_of, block_problem, find_one_scale, slices_in};
 use crate::engine::progress::{Cancel, Delta, Progress};
 use crate::engine::stats::BlockStats;
-use crate::engine::ternary::{Coder, CoderWork, Format};
+use crate::engine::ternary::{Coder, CoderWork, Format, Method};
 
 /// Elements of a band where memory allows.
 const BAND: u64 = 1 << 18;
 /// Bands whose results are in memory at once.
-const WAVE: usize = 256;
+pub(super) const WAVE: usize = 256;
 /// Fewest elements of a band: below, what is kept of bands takes more room than they do.
 const LEAST: u64 = 1 << 12;
 /// Elements that every block length divides.
@@ -69,6 +71,7 @@ pub fn working_memory(max_memory: u64, threads: usize) -> std::result::Result<u6
 pub(super) struct Pipeline<'a> {
     pub model: &'a Model,
     pub imatrix: Option<&'a Imatrix>,
+    pub calibration: Option<&'a Calibration>,
     pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
     /// Elements of a band.
@@ -77,43 +80,47 @@ pub(super) struct Pipeline<'a> {
     pub ahead: Ahead,
     /// Buffers that wait for a worker.
     pub idle: Mutex<Vec<Work>>,
+    pub last_factor: LastFactor,
 }
 
 /// Buffers of one worker.
 #[derive(Default)]
 pub(super) struct Work {
-    raw: AlignedBuf,
-    weights: Vec<f32>,
-    out: Vec<u8>,
+    pub raw: AlignedBuf,
+    pub weights: Vec<f32>,
+    pub out: Vec<u8>,
+    pub tile: TileWork,
     coder: CoderWork,
     recode: recode::Buffers,
-    importance: Vec<f32>,
+    pub importance: Vec<f32>,
 }
 
 /// What a band found out.
 #[derive(Default)]
-struct BandOutcome {
-    stats: BlockStats,
-    non_finite: u64,
-    hash: Option<BandHash>,
+pub(super) struct BandOutcome {
+    pub stats: BlockStats,
+    pub output: OutputError,
+    pub non_finite: u64,
+    pub hash: Option<BandHash>,
 }
 
 /// What is fixed while a tensor is written.
-struct Job<'a> {
-    tensor: &'a Tensor,
-    action: JobAction<'a>,
-    target: &'a Target,
+pub(super) struct Job<'a> {
+    pub tensor: &'a Tensor,
+    pub action: JobAction<'a>,
+    pub target: &'a Target,
     /// Offset of the tensor's first byte in the output.
-    base: u64,
+    pub base: u64,
 }
 
 /// What is done with each band.
 #[derive(Clone, Copy)]
-enum JobAction<'a> {
+pub(super) enum JobAction<'a> {
     Copy,
     Convert(DType),
     Ternary(&'a Coder, &'a Weighing<'a>),
     Recode(Format),
+    Calibrate(&'a Calibrating<'a>),
 }
 
 impl Pipeline<'_> {
@@ -133,6 +140,9 @@ impl Pipeline<'_> {
             Step::Copy => (JobAction::Copy, None),
             Step::Convert(to) => (JobAction::Convert(to), None),
             Step::Recode(to) => (JobAction::Recode(to), to.has_one_scale().then(|| one_scale.unwrap_or(0.0))),
+            Step::Ternary(format, Method::Calibrated) => {
+                return self.calibrate(tensor, format, &weighing, (target, base));
+            }
             Step::Ternary(format, method) => {
                 let whole = if format.has_one_scale() {
                     let found = find_one_scale(self.model, tensor, method, &weighing, self.cancel)?;
@@ -167,8 +177,9 @@ impl Pipeline<'_> {
                 let size = tensor.dtype.layout().map_or(self.band, whole);
                 (bands_of(0, tensor.bytes, size).collect(), tensor.slices())
             }
-            JobAction::Recode(_) => (bands_of(0, tensor.elements(), self.band).collect(), 1),
-            JobAction::Convert(_) => (bands_of(0, tensor.elements(), self.band).collect(), 1),
+            // Tiles of rows are cut by who makes them.
+            JobAction::Calibrate(_) => (Vec::new(), 1),
+            JobAction::Recode(_) | JobAction::Convert(_) => (bands_of(0, tensor.elements(), self.band).collect(), 1),
             JobAction::Ternary(coder, _) => {
                 let slices = slices_in(tensor, coder.format());
                 let slice = tensor.elements() / slices;
@@ -207,7 +218,7 @@ impl Pipeline<'_> {
 
     /// Writes some bands in parallel; results in their order. The first error is the first of the wave, whichever thread
     /// meets one first: only bands behind a failed one are skipped.
-    fn wave(&self, job: &Job<'_>, wave: &[(u64, u64)]) -> Vec<Result<BandOutcome>> {
+    pub(super) fn wave(&self, job: &Job<'_>, wave: &[(u64, u64)]) -> Vec<Result<BandOutcome>> {
         let failed = AtomicUsize::new(usize::MAX);
         let write = |(i, band): (usize, &(u64, u64))| {
             if failed.load(Ordering::Relaxed) < i {
@@ -247,6 +258,7 @@ impl Pipeline<'_> {
             JobAction::Convert(to) => self.convert(job, to, band.0, work),
             JobAction::Ternary(coder, weighing) => self.ternary(job, (coder, weighing), band, work),
             JobAction::Recode(to) => self.recode(job, to, band, work),
+            JobAction::Calibrate(how) => self.tile(job, how, band, work),
         }
     }
 
@@ -322,7 +334,7 @@ impl Pipeline<'_> {
             block += coded.map_err(|e| self.refuse(job, block_problem(&e, at, block_len)))?;
         }
         let hash = self.emit(job, &work.out, job.base + first / block_len as u64 * block_bytes as u64)?;
-        Ok(BandOutcome { stats, non_finite: 0, hash: Some(hash) })
+        Ok(BandOutcome { stats, hash: Some(hash), ..BandOutcome::default() })
     }
 
     fn recode(&self, job: &Job<'_>, to: Format, band: (u64, u64), work: &mut Work) -> Result<BandOutcome> {
@@ -342,11 +354,11 @@ impl Pipeline<'_> {
         }
     }
 
-    fn refuse(&self, job: &Job<'_>, what: String) -> Error {
+    pub(super) fn refuse(&self, job: &Job<'_>, what: String) -> Error {
         Error::tensor(&self.model.path, &job.tensor.name, what)
     }
 
-    fn emit(&self, job: &Job<'_>, bytes: &[u8], offset: u64) -> Result<BandHash> {
+    pub(super) fn emit(&self, job: &Job<'_>, bytes: &[u8], offset: u64) -> Result<BandHash> {
         job.target.write_at(bytes, offset)?;
         self.progress.report(Delta::Bytes(bytes.len() as u64));
         Ok(BandHash { offset, len: bytes.len(), hash: xxh3_128(bytes) })

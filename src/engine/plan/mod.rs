@@ -6,6 +6,7 @@
 
 pub mod breakdown;
 pub mod budget;
+mod calibration;
 mod decision;
 mod decisions;
 mod faults;
@@ -24,6 +25,7 @@ mod tally;
 mod tidy;
 
 pub use budget::Budget;
+pub use calibration::CalibrationChoice;
 pub use decision::{Decision, Reason, Step, Totals, Winner};
 pub use decisions::{Decisions, Shared};
 pub use faults::{Fault, Faults};

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::calibration::CalibrationChoice;
 use super::pattern::Pattern;
 use super::rule::{Action, Rule};
 use crate::engine::codec::DType;
@@ -161,6 +162,9 @@ pub struct Recipe {
     /// Tensors and roles whose protection is lifted.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "names_or_roles")]
     pub unprotect: Vec<Pattern>,
+    /// How calibrated codes are made.
+    #[serde(skip_serializing_if = "CalibrationChoice::is_default")]
+    pub calibration: CalibrationChoice,
     /// Ordered rules; the last match wins.
     #[serde(rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -193,6 +197,7 @@ impl Default for Recipe {
             imatrix: None,
             calibration_samples: CALIBRATION_SAMPLES,
             unprotect: Vec::new(),
+            calibration: CalibrationChoice::default(),
             rules: Vec::new(),
         }
     }
@@ -237,6 +242,7 @@ impl Recipe {
         if self.calibration_samples != default.calibration_samples {
             flags.extend(["--calibration-samples".into(), self.calibration_samples.to_string()]);
         }
+        flags.extend(self.calibration.flags());
         for pattern in &self.unprotect {
             flags.extend(["--unprotect".into(), pattern.to_string()]);
         }
@@ -272,6 +278,7 @@ mod tests {
         let recipe = Recipe {
             layers: Mask::Custom,
             unprotect: vec!["role:router".parse().unwrap()],
+            calibration: CalibrationChoice { moments: Some("m.safetensors".into()), rounds: 2, ..Default::default() },
             rules: vec![
                 Rule { pattern: "blk.*".parse().unwrap(), action: Action::TERNARY },
                 Rule { pattern: "re:attn_[kv]".parse().unwrap(), action: Action::KEEP },

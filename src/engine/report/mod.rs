@@ -14,7 +14,7 @@ pub mod trits;
 use serde::Serialize;
 
 use super::error::Diagnostic;
-use super::export::ExportSummary;
+use super::export::{ExportSummary, OutputError};
 use super::format::gguf::Value;
 use super::model::{Model, Role, Tensor};
 use super::plan::budget::Figure;
@@ -103,6 +103,9 @@ pub struct TotalsReport {
     pub sqnr_db: Option<f64>,
     /// Σq(w − ŵ)² ÷ Σqw² with importance q, over the tensors that have any; null without.
     pub weighted_rel_mse: Option<f64>,
+    /// Relative error of the layers' outputs, tr(E M Eᵀ) ÷ tr(W M Wᵀ) over the tensors coded under moments M, where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_error: Option<f64>,
     /// Whether the figures are estimated from samples.
     pub estimated: bool,
     /// 95 % interval of rel_mse while estimated.
@@ -141,6 +144,9 @@ pub struct TensorRow {
     pub sqnr_db: Option<f64>,
     /// Σq(w − ŵ)² ÷ Σqw² with importance q; null where the tensor has none.
     pub weighted_rel_mse: Option<f64>,
+    /// Relative error of the layer's output, where it was coded under moments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_error: Option<f64>,
     /// Cosine similarity of w and ŵ.
     pub cosine: Option<f64>,
     /// Share of zero trits.
@@ -241,6 +247,7 @@ fn row(model: &Model, recipe: &Recipe, index: usize, decision: &Decision, measur
         rel_mse,
         sqnr_db: rel_mse.and_then(|r| finite(sqnr_db(r))),
         weighted_rel_mse: errors.and_then(ErrorSums::weighted_rel_mse),
+        output_error: None,
         cosine: errors.and_then(|e| finite(e.cosine())),
         zeros: errors.map(ErrorSums::zero_share),
         max_abs_err: errors.map(|e| e.max_abs_err),
@@ -271,6 +278,7 @@ fn totals(plan: &Plan, estimate: Option<Estimate>, estimated: bool, weighted: &E
         rel_mse: estimate.map(|e| e.value),
         sqnr_db: estimate.and_then(|e| finite(sqnr_db(e.value))),
         weighted_rel_mse: weighted.weighted_rel_mse(),
+        output_error: None,
         estimated,
         interval: estimate.filter(|_| estimated).map(|e| [e.low, e.high]),
     }
@@ -328,9 +336,11 @@ impl PlanReport {
                 let outcome = &summary.tensors[index];
                 let measured =
                     outcome.stats.as_ref().map(|stats| Figures { stats, slices: &outcome.slices, estimate: None });
-                row(model, recipe, index, decision, measured.as_ref())
+                let output_error = outcome.output.as_ref().map(OutputError::relative);
+                TensorRow { output_error, ..row(model, recipe, index, decision, measured.as_ref()) }
             })
             .collect();
+        let output_error = summary.output.as_ref().map(OutputError::relative);
         let rel = summary.stats.errors.rel_mse();
         let estimate = (plan.totals.ternary_tensors > 0).then_some(Estimate { value: rel, low: rel, high: rel });
         Self {
@@ -339,7 +349,7 @@ impl PlanReport {
             output: Some(summary.out.display().to_string()),
             format: recipe.format.name(),
             method: recipe.method.name(),
-            totals: totals(plan, estimate, false, &summary.stats.errors),
+            totals: TotalsReport { output_error, ..totals(plan, estimate, false, &summary.stats.errors) },
             budget: None,
             tensors,
             diagnostics: diagnostics(model, &summary.warnings),

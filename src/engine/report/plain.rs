@@ -119,6 +119,12 @@ pub fn totals_text(t: &TotalsReport) -> String {
                 "\n         weighted by importance: rel. MSE {weighted:.5} (this is what an imatrix makes least)"
             );
         }
+        if let Some(output) = t.output_error {
+            let _ = write!(
+                out,
+                "\n         of the layers' outputs under the moments given: {output:.5} (this is what calibration makes least)"
+            );
+        }
         out.push_str("\n         weight error is a proxy: what a model loses shows in its perplexity\n");
     }
     out

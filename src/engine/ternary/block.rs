@@ -46,6 +46,9 @@ pub enum BlockError {
         /// First weight that differs.
         index: usize,
     },
+    /// `calibrated`: a row is coded as a whole, not its blocks one by one.
+    #[error("coded with the moments of its input, by quantize --moments alone")]
+    NeedsMoments,
     /// `lossless`: the format shifts every value.
     #[error("IQ1_S holds no block without loss")]
     NotLossless,
@@ -131,6 +134,7 @@ pub fn code_block(
         // llama.cpp's arithmetic keeps a native block's trits by itself wherever f16 is normal; below, its bytes win.
         (Method::Max, _) => max(weights, span.greatest, trits)?,
         (Method::Lossless, _) => lossless(weights, &span, trits)?,
+        (Method::Calibrated, _) => return Err(BlockError::NeedsMoments),
         (_, Some(scale)) => {
             signs(weights, trits);
             scale

@@ -22,12 +22,15 @@ pub enum Method {
     Absmean,
     /// d = max|w|, t = round(w/d): llama.cpp's own rule. Right only for weights that are already ternary.
     Max,
+    /// For the least error of the layer's output, under the second moments of its input
+    /// ([`calibrated`](crate::engine::calibrated)); codes rows, not single blocks.
+    Calibrated,
     /// Only for blocks that already are {−s, 0, +s}: keeps them, refuses every other.
     Lossless,
 }
 
 impl Method {
-    /// Every method, best first.
+    /// Every method that needs the weights alone, best first.
     pub const ALL: [Self; 6] = [Self::Exact, Self::Twn, Self::Refit, Self::Absmean, Self::Max, Self::Lossless];
 
     /// The methods that take any weights, best first: those that are compared side by side.
@@ -41,6 +44,7 @@ impl Method {
             Self::Refit => "refit",
             Self::Absmean => "absmean",
             Self::Max => "max",
+            Self::Calibrated => "calibrated",
             Self::Lossless => "lossless",
         }
     }
@@ -53,6 +57,7 @@ impl Method {
             Self::Refit => "absmean's trits, least-squares scale",
             Self::Absmean => "BitNet b1.58: scale mean|w|, round and clamp",
             Self::Max => "llama.cpp's rule: scale max|w|",
+            Self::Calibrated => "least error of the layer's output, under the moments of its input",
             Self::Lossless => "only blocks that are ternary already",
         }
     }
@@ -68,10 +73,9 @@ impl FromStr for Method {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|m| m.name().eq_ignore_ascii_case(s))
-            .ok_or_else(|| format!("unknown method '{s}': one of exact, absmean, refit, twn, max, lossless"))
+        Self::ALL.into_iter().chain([Self::Calibrated]).find(|m| m.name().eq_ignore_ascii_case(s)).ok_or_else(|| {
+            format!("unknown method '{s}': one of exact, absmean, refit, twn, max, calibrated, lossless")
+        })
     }
 }
 

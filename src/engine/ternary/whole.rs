@@ -281,6 +281,7 @@ impl Whole {
             return Ok(Some(WholeCode { scale, native: true, rule: Rule::Above(0.0) }));
         }
         match self.method {
+            Method::Calibrated => Err(BlockError::NeedsMoments),
             Method::Lossless => {
                 let index = g.differs.and_then(|i| usize::try_from(i).ok()).unwrap_or(0);
                 Err(BlockError::NotTernary { index })

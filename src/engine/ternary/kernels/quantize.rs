@@ -205,7 +205,7 @@ fn head<L: Lanes, const N: usize>(l: L, task: Task, look: &Look, exact: f64, a: 
         Method::Max => Rule { above: kept_from(1.0 / greatest).next_down(), scale: f64::from(greatest) },
         // The threshold follows from the rounded scale.
         Method::Exact => Rule { above: 0.0, scale: exact },
-        Method::Lossless => return None,
+        Method::Lossless | Method::Calibrated => return None,
     };
     let bits = l.to_half(rule.scale as f32);
     if !(NORMAL..INFINITE).contains(&bits) {

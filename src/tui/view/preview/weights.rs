@@ -210,7 +210,7 @@ fn level_and_threshold(subject: &Subjected<'_>, method: &MethodReport) -> (f64, 
     let level = method.stats.scales.mean();
     let mean_abs = subject.report.sums.mean_abs();
     let threshold = match method.method {
-        Method::Exact | Method::Max | Method::Lossless => level / 2.0,
+        Method::Exact | Method::Max | Method::Calibrated | Method::Lossless => level / 2.0,
         Method::Twn => 0.75 * mean_abs,
         Method::Refit | Method::Absmean => 0.5 * mean_abs,
     };
