@@ -1,5 +1,6 @@
 //! What can be typed. Declarations only; each field's doc comment is its help text.
 
+mod calibration;
 mod compare;
 mod inspect;
 mod interface;
@@ -18,10 +19,11 @@ use crate::engine::error::{Error, Result};
 use crate::engine::export::{ExportOptions, Verify};
 use crate::engine::model::OpenOptions;
 use crate::engine::plan::budget::Goal;
-use crate::engine::plan::{Action, CalibrationChoice, Fallback, Mask, Pattern, Precision, Recipe, Rule};
+use crate::engine::plan::{Action, Fallback, Mask, Pattern, Precision, Recipe, Rule};
 use crate::engine::ternary::kernels::Kernel;
 use crate::engine::ternary::{Format, Method};
 
+pub use calibration::CalibrationArgs;
 pub use compare::CompareArgs;
 pub use inspect::InspectArgs;
 pub use interface::{ConfigArgs, InterfaceArgs};
@@ -292,18 +294,9 @@ pub struct ChoiceArgs {
     /// Chunks that the importance matrix should be made from; another number is told [default: 1000]
     #[arg(long, value_name = "N")]
     calibration_samples: Option<usize>,
-    /// Second moments of the layers' inputs, for method calibrated
-    #[arg(long, value_name = "FILE")]
-    moments: Option<PathBuf>,
-    /// Method calibrated: what is added to the moments' diagonal, as a share of its mean [default: 0.01]
-    #[arg(long, value_name = "SHARE")]
-    damping: Option<f64>,
-    /// Method calibrated: how far the moments are moved towards their diagonal, 0 to 1 [default: 0]
-    #[arg(long, value_name = "SHARE")]
-    shrinkage: Option<f64>,
-    /// Method calibrated: rounds of refitting scales and choosing trits again [default: 3]
-    #[arg(long, value_name = "N")]
-    rounds: Option<usize>,
+    /// How method calibrated works
+    #[command(flatten)]
+    calibration: CalibrationArgs,
     /// Order in which --ternary, --keep and --rule were typed; filled in by [`parse`].
     #[arg(skip)]
     rules: Vec<Rule>,
@@ -453,22 +446,12 @@ impl ChoiceArgs {
         if let Some(samples) = self.calibration_samples {
             recipe.calibration_samples = samples;
         }
-        self.calibration(&mut recipe.calibration)?;
+        self.calibration.over(&mut recipe.calibration)?;
         for text in &self.unprotect {
             recipe.unprotect.push(Pattern::name_or_role(text).map_err(Error::Usage)?);
         }
         recipe.rules.extend(self.rules.iter().cloned());
         Ok(recipe)
-    }
-
-    fn calibration(&self, choice: &mut CalibrationChoice) -> Result<()> {
-        if let Some(moments) = &self.moments {
-            choice.moments = Some(moments.clone());
-        }
-        choice.damping = self.damping.unwrap_or(choice.damping);
-        choice.shrinkage = self.shrinkage.unwrap_or(choice.shrinkage);
-        choice.rounds = self.rounds.unwrap_or(choice.rounds);
-        choice.settings().map(|_| ()).map_err(Error::Usage)
     }
 
     /// Puts `--ternary`, `--keep` and `--rule` in the order in which they were typed.

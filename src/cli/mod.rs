@@ -24,8 +24,7 @@ use crate::engine::export::Calibration;
 use crate::engine::hf;
 use crate::engine::imatrix::Imatrix;
 use crate::engine::model::{Model, OpenOptions};
-use crate::engine::moments::Moments;
-use crate::engine::plan::Recipe;
+use crate::engine::plan::{CalibrationChoice, Recipe};
 use crate::engine::progress::Cancel;
 
 use args::{Command, OpenArgs, WriteArgs};
@@ -101,10 +100,8 @@ fn imatrix(recipe: &Recipe, context: &Context) -> Result<Option<Arc<Imatrix>>> {
 
 /// The recipe's moments, opened.
 fn calibration(recipe: &Recipe, context: &Context) -> Result<Option<Calibration>> {
-    let choice = &recipe.calibration;
-    let Some(path) = &choice.moments else { return Ok(None) };
-    let settings = choice.settings().map_err(Error::Usage)?;
-    Ok(Some(Calibration { moments: Arc::new(Moments::open(&expand(path, context))?), settings }))
+    let moments = recipe.calibration.moments.as_deref().map(|path| expand(path, context));
+    Calibration::named_by(&CalibrationChoice { moments, ..recipe.calibration.clone() })
 }
 
 /// A rayon pool of the size that flag or context ask for.

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use super::{EventSink, ExportRequest, JobEvent, JobId};
 use crate::engine::error::{Error, Result};
-use crate::engine::export::{ExportSummary, Labor, Workload, export};
+use crate::engine::export::{Calibration, ExportOptions, ExportSummary, Labor, Workload, export};
 use crate::engine::progress::{Cancel, Delta, Progress, Stage, Way};
 
 struct Job {
@@ -152,6 +152,12 @@ fn run(shared: &Shared, pool: &rayon::ThreadPool, sink: &EventSink) {
             let other = threads.filter(|threads| *threads != pool.current_num_threads());
             let own = other.map(|threads| super::pool("export", super::priority::BULK, threads)).transpose()?;
             let pool = own.as_ref().unwrap_or(pool);
+            // The recipe names the moments; the file is opened when they are wanted.
+            let calibration = match &options.calibration {
+                None => Calibration::named_by(&recipe.calibration)?,
+                Some(given) => Some(given.clone()),
+            };
+            let options = &ExportOptions { calibration, ..options.clone() };
             pool.install(|| export(model, plan, recipe, options, &progress, &job.cancel))
         };
         let result = std::panic::catch_unwind(AssertUnwindSafe(work));

@@ -9,7 +9,7 @@ use crate::engine::calibrated::{Coded, Factor, Settings};
 use crate::engine::error::{Error, Result};
 use crate::engine::model::{Model, Tensor};
 use crate::engine::moments::{Entry, Moments};
-use crate::engine::plan::{Plan, Step};
+use crate::engine::plan::{CalibrationChoice, Plan, Step};
 use crate::engine::preview::{Weighing, block_problem};
 use crate::engine::stats::BlockStats;
 use crate::engine::ternary::{Format, Method, encode_block, native_scale};
@@ -17,6 +17,8 @@ use crate::engine::ternary::{Format, Method, encode_block, native_scale};
 /// Rows of a tile: few enough for a core's cache, many enough for matrix products. Fixed, so that neither threads nor memory
 /// change a product's shape.
 const ROWS: u64 = 64;
+/// Bytes for each pair of columns while a factor is made: three matrices of f64, the triangle and two results in f32.
+const FACTOR_BYTES: u64 = 36;
 /// Most numbers in the joint systems of a tile's rows; rows of very many blocks come in smaller tiles.
 const SYSTEMS: u64 = 1 << 21;
 
@@ -27,6 +29,16 @@ pub struct Calibration {
     pub moments: Arc<Moments>,
     /// How they are used.
     pub settings: Settings,
+}
+
+impl Calibration {
+    /// What a recipe names, opened; `None` where it names no moments. Errors: a number out of its range, a file that cannot
+    /// be read.
+    pub fn named_by(choice: &CalibrationChoice) -> Result<Option<Self>> {
+        let settings = choice.settings().map_err(Error::Usage)?;
+        let open = |path: &std::path::PathBuf| Moments::open(path).map(|m| Self { moments: Arc::new(m), settings });
+        choice.moments.as_ref().map(open).transpose()
+    }
 }
 
 /// The factor that was made last: neighbours in a file often share an input.
@@ -43,10 +55,16 @@ pub(super) struct Calibrating<'a> {
 }
 
 /// Tensors of a plan that want moments have them, in a format that takes them. Errors: the first that has not.
-pub(super) fn require(model: &Model, plan: &Plan, calibration: Option<&Calibration>) -> Result<()> {
+pub(super) fn require(model: &Model, plan: &Plan, calibration: Option<&Calibration>, max_memory: u64) -> Result<()> {
     for (tensor, decision) in model.tensors.iter().zip(&plan.decisions) {
         if let Step::Ternary(format, Method::Calibrated) = decision.step {
-            entry(model, tensor, format, calibration)?;
+            let (_, entry) = entry(model, tensor, format, calibration)?;
+            let columns = entry.columns as u64;
+            let need = columns.saturating_mul(columns).saturating_mul(FACTOR_BYTES);
+            if need > max_memory {
+                let what = format!("moments of {columns} columns need {need} bytes; --max-memory is {max_memory}");
+                return Err(Error::tensor(&model.path, &tensor.name, what));
+            }
         }
     }
     Ok(())

@@ -169,7 +169,7 @@ pub fn export(
     model.require_sound()?;
     plan.require_possible(model)?;
     refuse_unknown_layouts(model, plan)?;
-    calibrated::require(model, plan, options.calibration.as_ref())?;
+    calibrated::require(model, plan, options.calibration.as_ref(), options.max_memory)?;
     // A map's pages have to be taken from it one by one before others may have their memory: reading is quicker then.
     let large = ahead::is_large(model);
     let unmapped = if large { Some(model.unmapped()?) } else { None };
