@@ -86,7 +86,7 @@ impl Factor {
         (0..columns).for_each(|i| full[(i, i)] += added);
         let mut turned = full.slice(s![..;-1, ..;-1]).to_owned();
         spd::factorise(&mut turned).ok_or(FactorError::NotPositive { damping: settings.damping })?;
-        let inverse = spd::invert_lower(turned.view());
+        let inverse = spd::invert_lower(&turned.view());
         let (mut h, mut u) = (vec![0.0; columns * columns], vec![0.0; columns * columns]);
         for (i, j) in (0..columns).flat_map(|i| (0..columns).map(move |j| (i, j))) {
             h[i * columns + j] = full[(i, j)] as f32;

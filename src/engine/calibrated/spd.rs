@@ -38,7 +38,7 @@ pub(super) fn factorise(a: &mut Array2<f64>) -> Option<()> {
 }
 
 /// The inverse of the lower triangle of `l`; zeros above its diagonal.
-pub(super) fn invert_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
+pub(super) fn invert_lower(l: &ArrayView2<'_, f64>) -> Array2<f64> {
     let n = l.nrows();
     let mut inverse = Array2::zeros((n, n));
     for start in (0..n).step_by(BLOCK) {
@@ -105,7 +105,7 @@ mod tests {
             let l = lower(&l);
             let scale = a.iter().fold(0.0f64, |m, x| m.max(x.abs()));
             assert!((l.dot(&l.t()) - &a).iter().all(|x| x.abs() < 1e-12 * scale * n as f64), "{n}");
-            let one = l.dot(&invert_lower(l.view()));
+            let one = l.dot(&invert_lower(&l.view()));
             assert!((one - Array2::<f64>::eye(n)).iter().all(|x| x.abs() < 1e-9), "{n}");
             let x: Vec<f64> = (0..n).map(|i| i as f64 - 3.5).collect();
             let b = a.dot(&ndarray::arr1(&x)).to_vec();
