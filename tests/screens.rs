@@ -236,6 +236,7 @@ fn jobs() {
         bytes: 40_960,
         tensors: Vec::new(),
         stats: BlockStats::default(),
+        output: None,
         check: Check { reader: Reader::GgufRsLib, verify: Verify::Hash, bytes: 40_000, recomputed: 0, recoded: 0 },
         stages: vec![(Stage::Prepare, 0.012), (Stage::Write, 1.5), (Stage::Sync, 0.3), (Stage::Verify, 0.2)],
         warnings: vec![Diagnostic::file(Severity::Warning, "underflow", "2 scales were too small for f16")],
