@@ -2,12 +2,7 @@
 //! there, and what that is stands in a snapshot (`what_commands_do`): the parts of the state that change, what is said, and the
 //! effects. What has no key in a place must do no harm.
 
-#![allow(
-    clippy::large_stack_arrays,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot set itself up should stop"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set itself up should stop")]
 
 mod support;
 mod support_tui;

@@ -446,6 +446,7 @@ fn summary(app: &App) -> Arc<ExportSummary> {
         bytes: 4096,
         tensors: Vec::new(),
         stats: BlockStats::default(),
+        output: None,
         check: Check { reader: Reader::GgufRsLib, verify: Verify::Hash, bytes: 4000, recomputed: 0, recoded: 0 },
         stages: vec![(Stage::Write, 1.0)],
         warnings: Vec::new(),

@@ -101,7 +101,7 @@ fn imatrix(recipe: &Recipe, context: &Context) -> Result<Option<Arc<Imatrix>>> {
 /// The recipe's moments, opened.
 fn calibration(recipe: &Recipe, context: &Context) -> Result<Option<Calibration>> {
     let moments = recipe.calibration.moments.as_deref().map(|path| expand(path, context));
-    Calibration::named_by(&CalibrationChoice { moments, ..recipe.calibration.clone() })
+    Calibration::named_by(&CalibrationChoice { moments, ..(*recipe.calibration).clone() })
 }
 
 /// A rayon pool of the size that flag or context ask for.

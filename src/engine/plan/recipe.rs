@@ -164,7 +164,7 @@ pub struct Recipe {
     pub unprotect: Vec<Pattern>,
     /// How calibrated codes are made.
     #[serde(skip_serializing_if = "CalibrationChoice::is_default")]
-    pub calibration: CalibrationChoice,
+    pub calibration: Box<CalibrationChoice>,
     /// Ordered rules; the last match wins.
     #[serde(rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -197,7 +197,7 @@ impl Default for Recipe {
             imatrix: None,
             calibration_samples: CALIBRATION_SAMPLES,
             unprotect: Vec::new(),
-            calibration: CalibrationChoice::default(),
+            calibration: Box::default(),
             rules: Vec::new(),
         }
     }
@@ -278,7 +278,11 @@ mod tests {
         let recipe = Recipe {
             layers: Mask::Custom,
             unprotect: vec!["role:router".parse().unwrap()],
-            calibration: CalibrationChoice { moments: Some("m.safetensors".into()), rounds: 2, ..Default::default() },
+            calibration: Box::new(CalibrationChoice {
+                moments: Some("m.safetensors".into()),
+                rounds: 2,
+                ..CalibrationChoice::default()
+            }),
             rules: vec![
                 Rule { pattern: "blk.*".parse().unwrap(), action: Action::TERNARY },
                 Rule { pattern: "re:attn_[kv]".parse().unwrap(), action: Action::KEEP },
