@@ -4,7 +4,7 @@ use ndarray::linalg::general_mat_mul;
 
 use super::Factor;
 use super::tile::{CodedError, Shape, TileWork, matrix, matrix_mut};
-use crate::engine::ternary::{BlockError, optimum};
+use crate::engine::ternary::{BlockError, Scratch, optimum, to_f16};
 
 /// Fills scales and values of a tile; `work.current` holds the weights and is used up.
 pub(super) fn run(factor: &Factor, shape: &Shape, work: &mut TileWork) -> Result<(), CodedError> {
@@ -36,18 +36,11 @@ pub(super) fn run(factor: &Factor, shape: &Shape, work: &mut TileWork) -> Result
 }
 
 /// The exact optimum with these weights, rounded to f16.
-fn scale_of(weights: &[f32], counts: &[f32], scratch: &mut crate::engine::ternary::Scratch) -> Result<f32, BlockError> {
+fn scale_of(weights: &[f32], counts: &[f32], scratch: &mut Scratch) -> Result<f32, BlockError> {
     if let Some(index) = weights.iter().position(|w| !w.is_finite()) {
         return Err(BlockError::NonFinite { index, value: weights[index] });
     }
-    rounded(optimum(weights, Some(counts), scratch).scale)
-}
-
-/// A scale as f16 holds it, by way of f32 as for every method.
-pub(super) fn rounded(scale: f64) -> Result<f32, BlockError> {
-    let scale = scale as f32;
-    let rounded = half::f16::from_f32(scale);
-    if rounded.is_finite() { Ok(rounded.to_f32()) } else { Err(BlockError::ScaleOverflow { scale }) }
+    to_f16(optimum(weights, Some(counts), scratch).scale).map(half::f16::to_f32)
 }
 
 /// The trits of one row in one block, column by column; e = (w − ŵ)/U_jj is left in `work.errors`.

@@ -6,9 +6,9 @@
 use ndarray::Array2;
 use ndarray::linalg::general_mat_mul;
 
-use super::feedback::rounded;
 use super::tile::{CodedError, Shape, TileWork, matrix, matrix_mut};
 use super::{Factor, spd};
+use crate::engine::ternary::to_f16;
 
 /// Replaces the scales of every row where that lowers its error; negative ones are folded into the trits.
 pub(super) fn run(factor: &Factor, shape: &Shape, work: &mut TileWork) -> Result<(), CodedError> {
@@ -20,8 +20,8 @@ pub(super) fn run(factor: &Factor, shape: &Shape, work: &mut TileWork) -> Result
         let old: Vec<f64> = work.scales[row * blocks..][..blocks].iter().map(|d| f64::from(*d)).collect();
         let mut new = old.clone();
         for (block, scale) in found {
-            let fits = rounded(scale.abs()).map_err(|error| CodedError { row, block, error })?;
-            new[block] = f64::from(fits).copysign(scale);
+            let fits = to_f16(scale.abs()).map_err(|error| CodedError { row, block, error })?;
+            new[block] = f64::from(fits.to_f32()).copysign(scale);
         }
         let (system, side) =
             (&work.systems[row * blocks * blocks..][..blocks * blocks], &work.sides[row * blocks..][..blocks]);

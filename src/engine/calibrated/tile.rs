@@ -68,6 +68,8 @@ pub struct Coded {
     pub trits: Vec<i8>,
     /// What a trit of 1 decodes to, for each row and block: what an f16 holds, never negative.
     pub scales: Vec<f32>,
+    /// Whether a block was ternary before and keeps its code, for each row and block.
+    pub native: Vec<bool>,
     /// Σ (w − ŵ) M (w − ŵ)ᵀ.
     pub output_error: f64,
     /// Σ w M wᵀ.
@@ -97,7 +99,9 @@ impl Coded {
             refit::run(factor, &shape, work)?;
             residual(factor, weights, &shape, work);
             (0..SWEEPS).for_each(|_| descent::sweep(factor, &shape, work));
-            course.push(residual(factor, weights, &shape, work));
+            // The sweeps have kept H times the residual.
+            differences(weights, work);
+            course.push(inner(&work.errors, &work.current));
         }
         if settings.rounds > 0 {
             refit::run(factor, &shape, work)?;
@@ -152,10 +156,15 @@ fn product(rows: &[f32], factor: &Factor, shape: &Shape, out: &mut Vec<f32>) {
     general_mat_mul(1.0, &matrix(rows, (shape.rows, n), n), &h, 0.0, &mut matrix_mut(out, (shape.rows, n), n));
 }
 
-/// The residual w − ŵ in `work.errors`, H times it in `work.current`; returns their product, the damped error.
-fn residual(factor: &Factor, weights: &[f32], shape: &Shape, work: &mut TileWork) -> f64 {
+/// The residual w − ŵ in `work.errors`.
+fn differences(weights: &[f32], work: &mut TileWork) {
     work.errors.clear();
     work.errors.extend(weights.iter().zip(&work.values).map(|(w, v)| w - v));
+}
+
+/// The residual w − ŵ in `work.errors`, H times it in `work.current`; returns their product, the damped error.
+fn residual(factor: &Factor, weights: &[f32], shape: &Shape, work: &mut TileWork) -> f64 {
+    differences(weights, work);
     product(&work.errors, factor, shape, &mut work.current);
     inner(&work.errors, &work.current)
 }
@@ -174,6 +183,7 @@ fn finish(factor: &Factor, weights: &[f32], shape: &Shape, work: &TileWork, cour
     Coded {
         trits: work.values.iter().map(|v| i8::from(*v > 0.0) - i8::from(*v < 0.0)).collect(),
         scales: work.scales.clone(),
+        native: work.fixed.clone(),
         output_error: each(&work.errors, &work.current),
         output: each(weights, &work.weights_h),
         course,

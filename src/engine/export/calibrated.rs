@@ -12,7 +12,7 @@ use crate::engine::moments::{Entry, Moments};
 use crate::engine::plan::{CalibrationChoice, Plan, Step};
 use crate::engine::preview::{Weighing, block_problem};
 use crate::engine::stats::BlockStats;
-use crate::engine::ternary::{Format, Method, encode_block, native_scale};
+use crate::engine::ternary::{Format, Method, encode_block, underflows};
 
 /// Rows of a tile: few enough for a core's cache, many enough for matrix products. Fixed, so that neither threads nor memory
 /// change a product's shape.
@@ -174,12 +174,8 @@ impl Pipeline<'_> {
         for (block, scale) in coded.scales.iter().enumerate() {
             let range = block * block_len..(block + 1) * block_len;
             let (weights, trits) = (&weights[range.clone()], &coded.trits[range.clone()]);
-            stats.errors.add_block(weights, *scale, trits);
-            if let Some(counts) = how.weighing.of_block(first + range.start as u64, block_len, importance) {
-                stats.errors.add_weighted(weights, counts, |i| *scale * f32::from(trits[i]));
-            }
-            let underflow = *scale < half::f16::MIN_POSITIVE.to_f32() && weights.iter().any(|w| *w != 0.0);
-            stats.scales.add(*scale, underflow, native_scale(weights).is_some());
+            let counts = how.weighing.of_block(first + range.start as u64, block_len, importance);
+            stats.add((weights, counts), (*scale, trits), underflows(*scale, weights), coded.native[block]);
             let bytes = &mut out[block * block_bytes..][..block_bytes];
             encode_block(how.format, half::f16::from_f32(*scale), trits, bytes);
         }

@@ -302,6 +302,22 @@ pub struct BlockStats {
 }
 
 impl BlockStats {
+    /// Adds a block and its code: `scale` times `trits`, both lists as long as `weights`; with importance its weighted errors too.
+    /// `underflow` and `native` are counted of its scale.
+    pub fn add(
+        &mut self,
+        (weights, importance): (&[f32], Option<&[f32]>),
+        (scale, trits): (f32, &[i8]),
+        underflow: bool,
+        native: bool,
+    ) {
+        self.errors.add_block(weights, scale, trits);
+        if let Some(importance) = importance {
+            self.errors.add_weighted(weights, importance, |i| scale * f32::from(trits[i]));
+        }
+        self.scales.add(scale, underflow, native);
+    }
+
     /// Adds another part's sums.
     pub fn merge(&mut self, other: &Self) {
         self.errors.merge(&other.errors);

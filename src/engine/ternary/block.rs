@@ -102,10 +102,15 @@ pub fn native_scale(weights: &[f32]) -> Option<f16> {
 ///
 /// The detour is deliberate: `half` takes it for f64 on CPUs with F16C and not on others, and the same input must give
 /// the same bytes everywhere.
-fn to_f16(scale: f64) -> Result<f16, BlockError> {
+pub fn to_f16(scale: f64) -> Result<f16, BlockError> {
     let scale = scale as f32;
     let rounded = f16::from_f32(scale);
     if rounded.is_finite() { Ok(rounded) } else { Err(BlockError::ScaleOverflow { scale }) }
+}
+
+/// Whether a scale is 0 or subnormal in f16 though there are weights that are not zero: runtimes may decode the block to zeros.
+pub fn underflows(scale: f32, weights: &[f32]) -> bool {
+    scale < f16::MIN_POSITIVE.to_f32() && weights.iter().any(|w| *w != 0.0)
 }
 
 /// Codes one block: fills `trits` (as long as `weights`) and returns the scale.

@@ -4,7 +4,7 @@
 //! [`CoderWork`] holds what a worker reuses. Coding a block also adds up its errors, so that figures come out of the same
 //! pass as the codes.
 
-use super::block::{BlockError, code_block, encode_block};
+use super::block::{BlockError, code_block, encode_block, underflows};
 use super::exact::Scratch;
 use super::kernels::{Kernel, Regard, Task, Weights, Whole};
 use super::whole::WholeCode;
@@ -176,12 +176,7 @@ impl Coder {
             let code = code_block(self.method, weights, regarded, &mut work.trits, &mut work.scratch)?;
             Coded { scale: code.scale.to_f32(), native: code.native, underflow: code.underflow }
         };
-        stats.errors.add_block(weights, coded.scale, &work.trits);
-        if let Some(importance) = importance {
-            let scale = coded.scale;
-            stats.errors.add_weighted(weights, importance, |i| scale * f32::from(work.trits[i]));
-        }
-        stats.scales.add(coded.scale, coded.underflow, coded.native);
+        stats.add((weights, importance), (coded.scale, &work.trits), coded.underflow, coded.native);
         Ok(coded)
     }
 
@@ -241,7 +236,7 @@ impl Coder {
         }
         let scale = half::f16::from_le_bytes([work.bytes[0], work.bytes[1]]).to_f32().abs();
         let native = super::native_scale(weights).is_some();
-        let underflow = scale < half::f16::MIN_POSITIVE.to_f32() && weights.iter().any(|w| *w != 0.0);
+        let underflow = underflows(scale, weights);
         stats.scales.add(scale, underflow, native);
         Ok(Coded { scale, native, underflow })
     }

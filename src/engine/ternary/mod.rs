@@ -13,7 +13,7 @@ mod method;
 pub mod pt_bitnet;
 mod whole;
 
-pub use block::{BlockCode, BlockError, code_block, dequantize_block, encode_block, native_scale};
+pub use block::{BlockCode, BlockError, code_block, dequantize_block, encode_block, native_scale, to_f16, underflows};
 pub use coder::{Coded, Coder, CoderWork};
 pub use exact::{Optimum, Scratch, optimum};
 pub use method::{Format, Method};
